@@ -1,0 +1,176 @@
+"""What every platform's folder offers, and the words in which it says no.
+
+A connector is a value of functions, not a class to inherit from: `Connector` names them. Nothing here or below knows
+Kafka or PostgreSQL.
+
+    ConnectorError
+    ├── Forged        a webhook whose signature is not the platform's            → 401, nothing kept
+    ├── Malformed     a body that is not what the platform sends                 → 400, nothing kept
+    ├── Refused       a document that cannot become a claim                      → dead letter with this reason
+    ├── SlowDown      the platform asks to wait                                  → the same call again, later
+    └── Unreachable   no answer, or none that says what happened                 → the outcome is unknown
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from connectors.directory import Directory, Refused
+from schemas.availability import ChannelRules
+from schemas.claims import Claim, Observation
+from schemas.receipts import Outcome
+
+__all__ = ["Refused"]
+
+
+class ConnectorError(Exception):
+    """Anything a platform or a connector says no to."""
+
+
+class Forged(ConnectorError):
+    """The signature is not the platform's."""
+
+
+class Malformed(ConnectorError):
+    """The body is not what the platform sends. The message never quotes it."""
+
+
+class SlowDown(ConnectorError):
+    """The platform asks to wait `retry_after` seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"the platform asks to wait {retry_after:g} s")
+        self.retry_after = retry_after
+
+
+class Unreachable(ConnectorError):
+    """The platform gave no answer, or none that says what happened: a write may or may not have been done."""
+
+
+class ChannelSettings(BaseModel):
+    """What `onhand.toml` says of one channel, whatever its platform. Each platform adds its own fields.
+
+    `locations` maps the platform's location references to ours, and `skus` its item references to our SKUs where they
+    differ. `ships_from` is where demand is committed that the platform gives no location for (None: `@unrouted`).
+    `sandbox` names a CSV file (`sku,location,quantity[,tracked]`): the channel then runs against our own double of the
+    platform, with that stock. `quantity_max` is the most units one line may have before it is taken for a mistake.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    platform: str
+    locations: dict[str, str] = {}
+    skus: dict[str, str] = {}
+    ships_from: str | None = None
+    sandbox: str | None = None
+    sandbox_port: int = 0
+    quantity_max: int = 10_000
+    rules: ChannelRules = Field(default_factory=ChannelRules)
+
+
+Secrets = Mapping[str, SecretStr]
+"""A channel's secrets by name, as `Connector.secrets` lists them; from the environment or files only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One document as the platform sent it, cut down to the connector's allow-list: no personal data passes here."""
+
+    topic: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A platform's own stock level, in the platform's references. `version` orders the levels of one cell."""
+
+    item: str
+    location: str
+    level: int
+    version: int
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A number to tell a platform, in our SKUs and places.
+
+    `wanted` is what the platform must show. `expected` is what it should show now: what it was last told, moved on by
+    its own documents since; None when that is not known (never told, or a write whose outcome is unknown). `offset` is
+    the `stock` offset behind the number, and makes a repeated push recognisable.
+    """
+
+    sku: str
+    place: str
+    wanted: int
+    expected: int | None
+    own: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came of a target. `level` is the platform's number afterwards, as it said or as follows from its answer."""
+
+    target: Target
+    outcome: Outcome
+    level: int
+    ref: str | None = None
+    detail: str | None = None
+
+
+class Client(Protocol):
+    """A platform's API, as one channel's credentials see it. Every call raises `SlowDown` or `Unreachable`."""
+
+    async def directory(self) -> Directory:
+        """The platform's items and locations, before the channel's own mapping is laid over them."""
+
+    def levels(self) -> AsyncIterator[Sequence[Level]]:
+        """Every stock level the platform has, page by page."""
+
+    def poll(self, cursor: str | None) -> AsyncIterator[tuple[Sequence[Payload], str]]:
+        """Documents changed since `cursor` (None: since ever), page by page, each with the cursor after it."""
+
+    async def subscribe(self, url: str) -> None:
+        """Makes the platform send its webhooks to `url`; does nothing where it already does."""
+
+    async def close(self) -> None:
+        """Gives the connections back."""
+
+
+class Sink(Protocol):
+    """Tells a platform numbers."""
+
+    batch_max: int
+    """How many targets one call may have."""
+
+    async def push(self, targets: Sequence[Target], directory: Directory) -> Sequence[Answer]:
+        """Tells all targets, and answers for each. Safe to repeat after a timeout or a crash.
+
+        Raises `SlowDown` (nothing was done) or `Unreachable` (unknown: call again with `expected=None`).
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connector:
+    """One platform. `topics` lists what `read` understands, `secrets` what it needs.
+
+    `receive` verifies a webhook over its raw bytes and returns its documents; `path` is what follows the channel's name
+    in the webhook's URL. `read` is pure: what one document claims, in the platform's references; it raises `Refused`.
+    `tells` says which number of a `Place` the platform is told.
+    """
+
+    platform: str
+    settings: type[ChannelSettings]
+    secrets: tuple[str, ...]
+    topics: tuple[str, ...]
+    tells: Literal["quantity", "level"]
+    receive: Callable[[ChannelSettings, Secrets, Mapping[str, str], bytes, str], Sequence[Payload]]
+    read: Callable[[str, Payload], Claim | Observation]
+    client: Callable[[ChannelSettings, Secrets], Client]
+    sink: Callable[[Client], Sink]

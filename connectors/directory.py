@@ -1,0 +1,98 @@
+"""Whose name for an item or a place is ours: a channel's directory, and what it makes of a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from schemas.claims import Claim, Document, Line, Observation, Skipped
+
+
+class Refused(Exception):
+    """This document cannot become a claim. The message is the reason, for the person who will mend it."""
+
+
+class Item(NamedTuple):
+    """Our SKU for a platform's item. An untracked item's stock is kept by nobody (fuel, a gift card)."""
+
+    sku: str
+    tracked: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """A platform's references, resolved. `items` and `locations` go from theirs to ours.
+
+    An item may have several references (its SKU, its variant, its inventory item). `handles` goes back from our SKU, and
+    `places` from our place, to the reference the platform's write API wants.
+    """
+
+    items: Mapping[str, Item] = field(default_factory=dict)
+    locations: Mapping[str, str] = field(default_factory=dict)
+    handles: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
+
+
+def resolve(claim: Claim, directory: Directory, ships_from: str | None, quantity_max: int) -> Claim:
+    """The claim in our SKUs and locations; lines of untracked items become skipped lines.
+
+    Raises `Refused` naming every item and location that the directory does not know, and every quantity above
+    `quantity_max`: the whole document waits, because half an order is not the order.
+    """
+    faults: set[str] = set()
+    documents = []
+    for document in claim.documents:
+        lines: list[Line] = []
+        skipped = list(document.skipped)
+        for line in document.lines:
+            item = directory.items.get(line.sku)
+            location = ships_from if line.location is None else directory.locations.get(line.location)
+            if item is None:
+                faults.add(f"unknown SKU {line.sku}")
+            elif not item.tracked:
+                skipped.append(Skipped(item=item.sku, reason="stock of this item is not tracked"))
+                continue
+            if line.location is not None and location is None:
+                faults.add(f"unknown location {line.location}")
+            if line.quantity > quantity_max:
+                faults.add(f"quantity {line.quantity} of {line.sku} is above {quantity_max}")
+            if item is not None:
+                lines.append(replace(line, sku=item.sku, location=location))
+        documents.append(
+            Document(id=document.id, version=document.version, lines=tuple(lines), skipped=tuple(skipped))
+        )
+    if faults:
+        raise Refused("; ".join(sorted(faults)))
+    return replace(claim, documents=tuple(documents))
+
+
+def resolve_observation(seen: Observation, directory: Directory) -> Observation:
+    """The observation in our SKU and location. Raises `Refused` where the directory does not know one of them."""
+    item, location = directory.items.get(seen.sku), directory.locations.get(seen.location)
+    if item is None:
+        raise Refused(f"unknown SKU {seen.sku}")
+    if location is None:
+        raise Refused(f"unknown location {seen.location}")
+    return replace(seen, sku=item.sku, location=location)
+
+
+def overlay(found: Directory, locations: Mapping[str, str], skus: Mapping[str, str]) -> Directory:
+    """What the platform knows, with the channel's own mapping laid over it.
+
+    An item mapped to one of our SKUs keeps what the platform knows of that SKU's item (whether it is tracked).
+    """
+    by_sku = {item.sku: item for item in found.items.values()}
+    items = {**found.items, **{ref: by_sku.get(sku, Item(sku)) for ref, sku in skus.items()}}
+    theirs = {**found.locations}
+    ours = {**found.places}
+    for ref, location in locations.items():
+        known_as = found.locations.get(ref)
+        theirs = {
+            key: location if known_as is not None and name == known_as else name
+            for key, name in theirs.items()
+        }
+        theirs[ref] = location
+        if known_as in ours:
+            ours[location] = ours.pop(known_as)
+    return Directory(items=items, locations=theirs, handles=found.handles, places=ours)

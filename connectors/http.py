@@ -1,0 +1,85 @@
+"""One polite HTTP client for every platform: bounded waits, no redirects, and failures named by what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import orjson
+
+from connectors.contract import Malformed, SlowDown, Unreachable
+
+BODY_MAX = 32 * 1024 * 1024
+"""Bytes of the largest answer that is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A platform's answer: HTTP status, headers, and the decoded JSON body (None where it is empty)."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+class Http:
+    """A session against one platform's base URL, with its authentication headers.
+
+    `timeout` is the total in seconds for one call. Redirects are not followed: a platform's API has none, and a
+    redirect could lead anywhere.
+    """
+
+    def __init__(self, base: str, headers: Mapping[str, str], timeout: float = 20.0) -> None:
+        self._base = base.rstrip("/")
+        self._headers = {"User-Agent": "onhand", "Accept": "application/json", **headers}
+        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=5.0)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def call(
+        self, method: str, path: str, *, body: Any = None, query: Mapping[str, str] | None = None
+    ) -> Reply:
+        """One request. Raises `SlowDown` on 429 and 503 with a delay, `Unreachable` without a usable answer."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(headers=self._headers, timeout=self._timeout)
+        data = None if body is None else orjson.dumps(body)
+        headers = {} if data is None else {"Content-Type": "application/json"}
+        try:
+            async with self._session.request(
+                method, self._base + path, data=data, params=query, headers=headers, allow_redirects=False
+            ) as answer:
+                raw = await answer.content.read(BODY_MAX + 1)
+                status, found = answer.status, answer.headers
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unreachable(f"{method} {path}: {type(error).__name__}") from error
+        if len(raw) > BODY_MAX:
+            raise Malformed(f"{method} {path}: the answer is larger than {BODY_MAX} bytes")
+        if status == 429 or (status == 503 and "Retry-After" in found):
+            raise SlowDown(_seconds(found.get("Retry-After")))
+        if status >= 500:
+            raise Unreachable(f"{method} {path}: HTTP {status}")
+        return Reply(status, found, _json(raw, method, path))
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+def _json(raw: bytes, method: str, path: str) -> Any:
+    if not raw:
+        return None
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Unreachable(f"{method} {path}: the answer is not JSON") from error
+
+
+def _seconds(value: str | None, fallback: float = 1.0) -> float:
+    """`Retry-After` in seconds: a number, or an HTTP date measured against the platform's own `Date` elsewhere."""
+    try:
+        return max(0.0, float(value)) if value is not None else fallback
+    except ValueError:
+        return fallback

@@ -1,0 +1,169 @@
+"""What a channel may sell: one pure function of stock and rules, used for publishing, answering and explaining."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from schemas.accounts import NETWORK, UNROUTED
+from schemas.claims import STRICT
+from schemas.ledger import NOTHING, Stock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelRules:
+    """How one channel's numbers are made. Quantities are units.
+
+    `publish` is `network` (one number for all its locations: available to ship) or `locations` (one number for each:
+    available in store). `locations` lists the eligible ones, None means every tracked one. `safety_stock` is held back
+    at each location, unless `safety_stock_by_location` or `safety_stock_by_sku` (which wins) says otherwise. Then
+    `threshold` is taken off the sum, `share_percent` of the rest is offered, and never more than `cap`.
+    """
+
+    __pydantic_config__ = STRICT
+
+    publish: Literal["network", "locations"] = "network"
+    locations: tuple[str, ...] | None = None
+    safety_stock: int = 0
+    safety_stock_by_location: dict[str, int] = field(default_factory=dict)
+    safety_stock_by_sku: dict[str, int] = field(default_factory=dict)
+    threshold: int = 0
+    share_percent: int = 100
+    cap: int | None = None
+
+    def held_back(self, sku: str, location: str) -> int:
+        """The safety stock of a SKU at a location for this channel."""
+        by_location = self.safety_stock_by_location.get(location, self.safety_stock)
+        return self.safety_stock_by_sku.get(sku, by_location)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The rules of all channels. `version` changes whenever any of them does."""
+
+    __pydantic_config__ = STRICT
+
+    version: str
+    channels: dict[str, ChannelRules] = field(default_factory=dict)
+    v: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One number at one place of a channel.
+
+    `quantity` is what may be sold there, `level` the plain available behind it (may be negative), and `own` the part of
+    `level` that the channel's own documents caused: its platform has counted those by itself.
+    """
+
+    __pydantic_config__ = STRICT
+
+    quantity: int
+    level: int
+    own: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelQuantity:
+    """What one channel may sell of one SKU: in all, and by place (a location, or `network`).
+
+    `offset` is the offset in `stock` it was computed from, `rules` the version of the rules.
+    """
+
+    __pydantic_config__ = STRICT
+
+    channel: str
+    sku: str
+    quantity: int
+    places: dict[str, Place]
+    rules: str
+    offset: int
+    v: int = 1
+
+
+class Step(NamedTuple):
+    """One step of the way to a number. `place` is where it applies, `ref` the location or rule it comes from."""
+
+    label: str
+    amount: int
+    ref: str
+    place: str
+
+
+def steps(stock: Stock, rules: ChannelRules, *, available: bool = True) -> Iterator[Step]:
+    """Every step from the balances to the channel's number; their amounts sum to it exactly.
+
+    With `available=False` the balances themselves are left out, for a caller that shows the movements behind them.
+    """
+    network = rules.publish == NETWORK
+    total = 0
+    for location in eligible(stock, rules):
+        place = NETWORK if network else location
+        level = stock.balance(location)
+        if available and level:
+            yield Step(f"available at {location}", level, location, place)
+        held = rules.held_back(stock.sku, location)
+        if held:
+            yield Step(f"safety stock at {location}", -held, "rule:safety_stock", place)
+        if level < held:
+            yield Step(f"{location} is held at zero", held - level, "rule:not_negative", place)
+        total += max(0, level - held)
+    if not network:
+        return
+    unrouted = -stock.balance(UNROUTED)
+    if unrouted:
+        yield Step("ordered, no location yet", -unrouted, UNROUTED, NETWORK)
+    if rules.threshold:
+        yield Step("threshold", -rules.threshold, "rule:threshold", NETWORK)
+    total -= unrouted + rules.threshold
+    if total < 0:
+        yield Step("never below zero", -total, "rule:not_negative", NETWORK)
+        total = 0
+    offered = total * rules.share_percent // 100
+    if offered != total:
+        yield Step(f"share of {rules.share_percent} %", offered - total, "rule:share_percent", NETWORK)
+    if rules.cap is not None and offered > rules.cap:
+        yield Step(f"cap of {rules.cap}", rules.cap - offered, "rule:cap", NETWORK)
+
+
+def eligible(stock: Stock, rules: ChannelRules) -> tuple[str, ...]:
+    """The locations whose stock the channel may sell: allowed by the rules, and tracked."""
+    if rules.locations is None:
+        return stock.tracked
+    return tuple(name for name in rules.locations if name in stock.tracked)
+
+
+def quantity(stock: Stock, channel: str, rules: ChannelRules, version: str) -> ChannelQuantity | None:
+    """The channel's numbers for one SKU, or None where the SKU is tracked at none of its locations."""
+    where = eligible(stock, rules)
+    if not where:
+        return None
+    if rules.publish == NETWORK:
+        sold = sum(step.amount for step in steps(stock, rules))
+        own = sum(told.get(channel, 0) for told in stock.told_by.values())
+        level = sum(stock.balance(location) for location in where) + stock.balance(UNROUTED)
+        places: dict[str, Place] = {NETWORK: Place(quantity=sold, level=level, own=own)}
+    else:
+        places = {location: _at(stock, channel, rules, location) for location in where}
+    return ChannelQuantity(
+        channel=channel,
+        sku=stock.sku,
+        quantity=sum(place.quantity for place in places.values()),
+        places=places,
+        rules=version,
+        offset=stock.offset,
+    )
+
+
+def _at(stock: Stock, channel: str, rules: ChannelRules, location: str) -> Place:
+    level = stock.balance(location)
+    own = stock.told_by.get(location, NOTHING).get(channel, 0)
+    return Place(quantity=max(0, level - rules.held_back(stock.sku, location)), level=level, own=own)
+
+
+def same_numbers(one: ChannelQuantity | None, other: ChannelQuantity | None) -> bool:
+    """Whether two quantities would tell the platform the same thing, whatever they were computed from."""
+    if one is None or other is None:
+        return one is other
+    return one.places == other.places and one.quantity == other.quantity

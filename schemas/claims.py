@@ -1,0 +1,138 @@
+"""What connectors hand in: claims, observations, and what was refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
+
+from schemas.accounts import State
+
+Quantity = Annotated[int, Field(gt=0, lt=1_000_000_000)]
+"""Units of the base unit. The bound keeps a mistyped barcode from becoming a quantity."""
+
+STRICT = ConfigDict(extra="forbid")
+
+
+class Fact(StrEnum):
+    """What a line of a document states. Each is cumulative: so many units up to the document's version."""
+
+    OPENED = "opened"
+    ORDERED = "ordered"
+    CANCELLED = "cancelled"
+    SHIPPED = "shipped"
+    COLLECTED = "collected"
+    SHIPMENT_VOIDED = "shipment_voided"
+    SOLD = "sold"
+    SALE_VOIDED = "sale_voided"
+    RETURNED = "returned"
+    RECEIVED = "received"
+    ADJUSTED_UP = "adjusted_up"
+    ADJUSTED_DOWN = "adjusted_down"
+    DAMAGED = "damaged"
+    SCRAPPED = "scrapped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """So many units of one SKU at one place, and when that happened there.
+
+    `sku` and `location` are the platform's own references until a directory has resolved them (`connectors.directory`),
+    and ours in the log. `location` is None for demand that no place has been chosen for. `at` is the instant of this
+    line, not of the document's version, so that it does not matter which versions were seen. `state` is where returned
+    or received goods land.
+    """
+
+    __pydantic_config__ = STRICT
+
+    fact: Fact
+    sku: str
+    quantity: Quantity
+    at: datetime
+    location: str | None = None
+    state: State = State.AVAILABLE
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A line that moves nothing, and why: a zero quantity, an item whose stock nobody keeps."""
+
+    __pydantic_config__ = STRICT
+
+    item: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One document of one platform, whole, in one version. A higher `version` replaces a lower one.
+
+    `id` is unique within the channel (`order/1001`, `fulfillment/55`); `version` orders the document's own versions and
+    nothing else (the platform's counter, or its `updated_at` in milliseconds).
+    """
+
+    __pydantic_config__ = STRICT
+
+    id: str
+    version: int
+    lines: tuple[Line, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What one payload of one channel says about one transaction.
+
+    A payload may carry several documents (a Shopify order carries its fulfilments and refunds); each is versioned by
+    itself. `transaction` is the deal the documents belong to, unique over all channels, and the claim's key in Kafka.
+    """
+
+    __pydantic_config__ = STRICT
+
+    transaction: str
+    channel: str
+    topic: str
+    occurred_at: datetime
+    documents: tuple[Document, ...]
+    demand_class: str = "retail"
+    v: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """A platform's own stock level: evidence, never a movement. `level` is None where the item is not tracked."""
+
+    __pydantic_config__ = STRICT
+
+    channel: str
+    topic: str
+    sku: str
+    location: str
+    level: int | None
+    observed_at: datetime
+    version: int
+    v: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """What was refused, why, and what is needed to try again.
+
+    `payload` holds only the fields on the connector's allow-list, so no personal data. `ref` names the document for a
+    person. `stage` is where it was refused: `mapping`, `directory`, `settle`, `ledger` or `publish`.
+    """
+
+    __pydantic_config__ = STRICT
+
+    channel: str
+    topic: str
+    stage: str
+    reason: str
+    ref: str
+    received_at: datetime
+    payload: dict[str, Any] = field(default_factory=dict)
+    v: int = 1

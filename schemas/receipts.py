@@ -1,0 +1,43 @@
+"""What a platform was told, and what it answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from schemas.claims import STRICT
+
+
+class Outcome(StrEnum):
+    """What came of telling a platform a number."""
+
+    PUSHED = "pushed"  # the platform took the number
+    UNCHANGED = "unchanged"  # it already had it
+    REFUSED = "refused"  # it refused this SKU for good, `detail` says why
+    HELD = "held"  # its own number is lower than ours: a sale we have not seen yet; tried again later
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """One number told to one place of one channel.
+
+    `level` is the platform's own number afterwards and `own` is `Place.own` at that moment: together they say what the
+    platform must show now, as its own documents move on. `quantity` is what was asked for. `offset` is the `stock`
+    offset the number came from. `ref` is the platform's own reference for the write, for its history and ours.
+    """
+
+    __pydantic_config__ = STRICT
+
+    channel: str
+    sku: str
+    place: str
+    quantity: int
+    level: int
+    own: int
+    outcome: Outcome
+    pushed_at: datetime
+    offset: int
+    ref: str | None = None
+    detail: str | None = None
+    v: int = 1
