@@ -146,8 +146,8 @@ def settle(transaction: Transaction, authority: Sequence[str] = ()) -> Settled:
             orders[sku].extend(by_channel[best])
         else:
             settled.update(_straight(by_channel[best]))
-    for sku, lines in orders.items():
-        settled.update(_order(sku, lines))
+    for lines in orders.values():
+        settled.update(_order(lines))
     return settled
 
 
@@ -179,7 +179,7 @@ def _straight(lines: Iterable[Told]) -> Settled:
     return settled
 
 
-def _order(sku: str, lines: list[Told]) -> Settled:
+def _order(lines: list[Told]) -> Settled:
     """Demand for one SKU and the parcels that met it, with the routing that must lie between them."""
     settled: Settled = Counter()
     open_at: Counter[str] = Counter()
