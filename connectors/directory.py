@@ -10,7 +10,7 @@ from schemas.claims import Claim, Document, Line, Observation, Skipped
 
 
 class Refused(Exception):
-    """This document cannot become a claim. The message is the reason, for the person who will mend it."""
+    """The document cannot become a claim. The message is the reason, for the person who will mend it."""
 
 
 class Item(NamedTuple):

@@ -96,22 +96,23 @@ def steps(stock: Stock, rules: ChannelRules, *, available: bool = True) -> Itera
 
     With `available=False` the balances themselves are left out, for a caller that shows the movements behind them.
     """
-    network = rules.publish == NETWORK
-    total = 0
+    offered = 0
     for location in eligible(stock, rules):
-        place = NETWORK if network else location
-        level = stock.balance(location)
+        place = NETWORK if rules.publish == NETWORK else location
+        level, held = stock.balance(location), rules.held_back(stock.sku, location)
         if available and level:
             yield Step(f"available at {location}", level, location, place)
-        held = rules.held_back(stock.sku, location)
         if held:
             yield Step(f"safety stock at {location}", -held, "rule:safety_stock", place)
         if level < held:
             yield Step(f"{location} is held at zero", held - level, "rule:not_negative", place)
-        total += max(0, level - held)
-    if not network:
-        return
-    unrouted = -stock.balance(UNROUTED)
+        offered += max(0, level - held)
+    if rules.publish == NETWORK:
+        yield from _network_steps(offered, -stock.balance(UNROUTED), rules)
+
+
+def _network_steps(total: int, unrouted: int, rules: ChannelRules) -> Iterator[Step]:
+    """From the sum over locations to what is offered: open demand, threshold, share, cap."""
     if unrouted:
         yield Step("ordered, no location yet", -unrouted, UNROUTED, NETWORK)
     if rules.threshold:
