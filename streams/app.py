@@ -1,0 +1,116 @@
+"""The whole topology on one screen: `claims` → settle → `movements` → ledger and publish → `stock`, `channel-quantities`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import faust
+
+from schemas.availability import Rules
+from schemas.topics import CLAIMS, MOVEMENTS, STOCK, TRANSACTIONS, Topic
+from streams.chunks import ChunkSchema, ChunkStage, ChunkTable, agent_of, chunk_scheduler
+from streams.reader import Reader
+from streams.stages import Naming, ledger_stage, publish_again, settle_stage
+from streams.writer import Writer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """A Faust app and its stages."""
+
+    app: Any
+    settle: ChunkStage
+    ledger: ChunkStage
+
+    @property
+    def ready(self) -> bool:
+        """Assigned, restored, and taking chunks."""
+        return self.settle.ready and self.ledger.ready
+
+
+def create_app(
+    *,
+    bootstrap: str,
+    partitions: int,
+    naming: Naming,
+    rules: Rules,
+    authority: tuple[str, ...],
+    writer: Writer,
+    reader: Reader,
+    group: str = "onhand",
+    instance: str = "worker-0",
+    datadir: str = ".onhand/faust",
+    fail: Callable[[str], None] | None = None,
+) -> Topology:
+    """A Faust app with its agents and tables; nothing is global, so a test may have as many as it likes.
+
+    `instance` names this worker for ever (Kafka's static membership): a restarted worker takes its partitions back at
+    once instead of waiting until its dead self times out.
+    """
+    sources, changelogs = (CLAIMS, MOVEMENTS), (TRANSACTIONS, STOCK)
+    app = faust.App(
+        naming.prefix + group,
+        broker=[f"kafka://{address}" for address in bootstrap.split(",")],
+        store="memory://",
+        datadir=datadir,
+        autodiscover=False,
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        topic_partitions=partitions,
+        table_standby_replicas=0,
+        stream_wait_empty=False,
+        consumer_group_instance_id=instance,
+        consumer_auto_offset_reset="earliest",
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=2.0,
+        broker_rebalance_timeout=10.0,
+        broker_max_poll_records=2_000,
+        consumer_max_fetch_size=4 * 1024 * 1024,
+        producer_request_timeout=8.0,
+        worker_redirect_stdouts=False,
+        ConsumerScheduler=chunk_scheduler(
+            frozenset(map(naming, sources)),
+            frozenset(map(naming, changelogs)),
+        ),
+    )
+
+    def chunked(topic: Topic) -> Any:
+        return app.topic(
+            naming(topic), schema=ChunkSchema(), partitions=partitions, acks=False, maxsize=4, allow_empty=True
+        )
+
+    def stage(source: Topic, changelog: Topic, **how: Any) -> ChunkStage:
+        table = app.tables.add(
+            ChunkTable(
+                app,
+                name=changelog.name,
+                schema=ChunkSchema(),
+                partitions=partitions,
+                changelog_topic=chunked(changelog),
+                recovery_buffer_size=4,
+                key_type=bytes,
+                value_type=bytes,
+            )
+        )
+        made = ChunkStage(
+            app, source=naming(source), table=table, changelog=naming(changelog), writer=writer, reader=reader, fail=fail, **how
+        )
+        app.agent(chunked(source), name=f"{source.name}-to-{changelog.name}")(agent_of(made))
+        app.timer(made.limits.commit_every)(made.tick)
+        return made
+
+    return Topology(
+        app=app,
+        settle=stage(CLAIMS, TRANSACTIONS, fold=settle_stage(naming, authority)),
+        ledger=stage(
+            MOVEMENTS,
+            STOCK,
+            fold=ledger_stage(naming, rules),
+            stamp=rules.version,
+            on_stamp=publish_again(naming, rules, lambda: datetime.now(UTC)),
+        ),
+    )

@@ -1,0 +1,420 @@
+"""Faust agents over chunks: everything fetched for a partition at once, folded once, and never lost or doubled.
+
+Faust fetches, assigns and restores; nothing it says about offsets is believed. Around a recovery it resumes source
+partitions before it seeks them, empties the agents' queues, and books the hole as acknowledged (faust 0.15.3:
+`tables/recovery.py` on_recovery_completed, `transport/consumer.py` _add_gap), so stock agents lose events there. Here:
+
+1. A chunk is taken only if it continues exactly at our own next offset. A hole is fetched again; an overlap is trimmed.
+2. Order of writes: outputs acknowledged, then the table's changelog acknowledged, then the table, then the commit.
+3. Every changelog record carries the source offset it was made at, so restore takes the highest, not the last: what a
+   stopped and resumed worker writes late changes nothing. The owner sees that its changelog grew by another hand and
+   writes its own values again before compaction can bite.
+4. Whatever cannot be written, or does not fit, ends the process. Nothing was committed, so a restart repeats it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import faust
+import structlog
+from aiokafka import ConsumerRecord, TopicPartition
+from faust.transport.utils import DefaultSchedulingStrategy
+from faust.types import TP
+
+from schemas.codec import encode
+from streams.reader import Reader
+from streams.writer import Out, Writer
+
+log = structlog.get_logger()
+
+OFFSET_HEADER = "onhand_offset"
+SLICE = 256
+"""Records folded without giving way to the rest of the process."""
+
+
+class Cell(NamedTuple):
+    """A table's value: the source offset it was made at, and the state (bytes until it is first looked at)."""
+
+    offset: int
+    state: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What a fold made of some records: records to write, and the table's new cells with their bytes."""
+
+    outputs: Sequence[Out] = ()
+    cells: Mapping[bytes, tuple[Cell, bytes, Sequence[tuple[str, bytes]]]] = field(default_factory=dict)
+    used: int = 0
+    unused: int = 0
+    dead: int = 0
+
+
+Fold = Callable[[int, Callable[[bytes], Cell | None], Sequence[ConsumerRecord]], Folded]
+"""Pure: (partition, how to look a key up, records) to what they make."""
+
+
+def chunk_scheduler(sources: frozenset[str], changelogs: frozenset[str]) -> type[DefaultSchedulingStrategy]:
+    """Faust's scheduler, delivering all records fetched for a partition as one.
+
+    A source chunk's offset is an ever-growing number, so that Faust's own filter drops none.
+    """
+    sequence = itertools.count(1 << 50)
+
+    class ChunkScheduler(DefaultSchedulingStrategy):  # type: ignore[misc]  # faust has no types
+        @classmethod
+        def map_from_records(cls, records: Mapping[TP, list[Any]]) -> Any:
+            return super().map_from_records({tp: cls.chunk(tp, found) for tp, found in records.items()})
+
+        @classmethod
+        def chunk(cls, tp: TP, found: list[Any]) -> list[Any]:
+            if not found or (tp.topic not in sources and tp.topic not in changelogs):
+                return found
+            last = found[-1]
+            offset = next(sequence) if tp.topic in sources else last.offset
+            return [
+                ConsumerRecord(
+                    tp.topic, tp.partition, offset, last.timestamp, last.timestamp_type, None, found, None, 0, 0, ()
+                )
+            ]
+
+    return ChunkScheduler
+
+
+class ChunkSchema(faust.Schema):  # type: ignore[misc]  # faust has no types
+    """Leaves the chunk as it is: decoding belongs to the fold, which knows what to do with what it cannot read."""
+
+    def loads_key(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002  # Faust's signature
+        """The message's key, untouched."""
+        return message.key
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002  # Faust's signature
+        """The chunk, untouched."""
+        return message.value
+
+
+class ChunkTable(faust.Table):  # type: ignore[misc]  # faust has no types
+    """A Faust table that is restored by chunks, by the highest source offset per key."""
+
+    strangers: dict[int, set[bytes]]
+
+    def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
+        """Takes restored chunks in. Keys that a stranger wrote back are remembered in `strangers`."""
+        for event in batch:
+            self.restore(event.message.partition, event.value)
+
+    def restore(self, partition: int, records: Sequence[ConsumerRecord]) -> None:
+        """Takes changelog records in, in any order."""
+        cells, owners = self.data.data, self.data._key_partition  # noqa: SLF001  # the memory store has no bulk write
+        for record in records:
+            offset = source_offset(record)
+            held = cells.get(record.key)
+            if held is not None and held.offset > offset:
+                self.__dict__.setdefault("strangers", {}).setdefault(partition, set()).add(record.key)
+                continue
+            cells[record.key] = Cell(offset, record.value)
+            owners[record.key] = partition
+
+    def put(self, partition: int, cells: Mapping[bytes, Cell]) -> None:
+        """Takes cells in whose changelog records are acknowledged."""
+        self.data.data.update(cells)
+        self.data._key_partition.update(dict.fromkeys(cells, partition))  # noqa: SLF001  # as above
+
+    def keys_of(self, partition: int) -> list[bytes]:
+        """The keys held of one partition."""
+        return [key for key, owner in self.data._key_partition.items() if owner == partition]  # noqa: SLF001  # as above
+
+
+def source_offset(record: ConsumerRecord) -> int:
+    """The source offset a changelog record was made at."""
+    return next((int(value) for name, value in record.headers if name == OFFSET_HEADER), -1)
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where one owned partition stands: the next source offset, the changelog's end as we know it."""
+
+    next: int
+    changelog_end: int
+    committed: int = -1
+    moved_at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of a stage. Times in seconds."""
+
+    commit_every: float = 1.0
+    idle: float = 5.0
+    rewinds: int = 50
+    dead_run: int = 1_000
+
+
+class ChunkStage:
+    """One agent: takes chunks of `source`, folds them into `table`, and writes what the fold says.
+
+    `stamp` is kept with every commit; `on_stamp` is called for a partition whose last commit had another one, before
+    its first chunk, and yields records to write again (a stage whose output depends on configuration writes its output
+    again when that changed). `fail` ends the process.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        *,
+        source: str,
+        table: ChunkTable,
+        changelog: str,
+        fold: Fold,
+        writer: Writer,
+        reader: Reader,
+        stamp: str = "",
+        on_stamp: Callable[[ChunkTable, int], Iterable[Out]] = lambda _table, _partition: (),
+        limits: Limits | None = None,
+        fail: Callable[[str], None] | None = None,
+    ) -> None:
+        self.app, self.source, self.table, self.changelog = app, source, table, changelog
+        self.fold, self.writer, self.reader, self.stamp, self.on_stamp = fold, writer, reader, stamp, on_stamp
+        self.limits = limits or Limits()
+        self.fail = fail or _end_process
+        self.progress: dict[int, Progress] = {}
+        self.used = self.unused = self.dead = 0
+        self._epoch = 0
+        self._open = False
+        self._owned: set[int] = set()
+        self._inflight: dict[int, asyncio.Task[None]] = {}
+        self._rewinds: dict[int, int] = {}
+        self._dead_run = 0
+        app.on_partitions_revoked.connect(self._revoked)
+        app.on_partitions_assigned.connect(self._assigned)
+
+    # -- assignment
+
+    async def _revoked(self, _app: Any, revoked: Any, **_: Any) -> None:  # noqa: ARG002  # Faust revokes all at once
+        """The barrier that keeps the next owner's restore complete: nothing of ours is under way after it."""
+        self._open = False
+        if self._inflight:
+            _, late = await asyncio.wait(
+                list(self._inflight.values()), timeout=self.app.conf.broker_rebalance_timeout
+            )
+            if late:
+                self.fail("writes were still under way when the partitions had to be given up")
+        await self.commit()
+        self._forget()
+
+    async def _assigned(self, _app: Any, assigned: Iterable[TP], **_: Any) -> None:
+        self._forget()
+        self._owned = {tp.partition for tp in assigned if tp.topic == self.source}
+        self._open = True
+
+    def _forget(self) -> None:
+        self._epoch += 1
+        self._owned = set()
+        self._inflight = {}
+        self.progress, self._rewinds = {}, {}
+
+    # -- the way of a chunk
+
+    async def run(self, stream: Any) -> None:
+        """The agent's body."""
+        async for event in stream.events():
+            await self.feed(event.message.partition, event.value)
+
+    async def feed(self, partition: int, records: Sequence[ConsumerRecord]) -> None:
+        """Takes a chunk if it continues where the durable state ends; drops, trims or rewinds otherwise."""
+        epoch = self._epoch
+        await self._settled(partition, epoch)
+        if partition not in self.progress and not await self._begin(partition):
+            return
+        if not self._mine(partition, epoch):
+            return
+        expected = self.progress[partition].next
+        if records[0].offset > expected and not await self._is_next(partition, expected, records[0].offset):
+            await self._rewind(partition, expected)
+            return
+        fresh = [record for record in records if record.offset >= expected]
+        for start in range(0, len(fresh), SLICE):
+            await self._settled(partition, epoch)
+            if not self._mine(partition, epoch):
+                return
+            some = fresh[start : start + SLICE]
+            folded = self.fold(partition, self._look_up, some)
+            self._count(folded)
+            self._rewinds.pop(partition, None)
+            task = asyncio.create_task(self._settle(partition, epoch, some[-1].offset + 1, folded))
+            self._inflight[partition] = task
+            await asyncio.sleep(0)
+
+    def _mine(self, partition: int, epoch: int) -> bool:
+        return epoch == self._epoch and self._open and partition in self.progress
+
+    async def _settled(self, partition: int, epoch: int) -> None:
+        while epoch == self._epoch and (task := self._inflight.get(partition)) is not None:
+            await asyncio.wait([task])
+
+    def _look_up(self, key: bytes) -> Cell | None:
+        found: Cell | None = self.table.data.data.get(key)
+        return found
+
+    async def _settle(self, partition: int, epoch: int, then: int, folded: Folded) -> None:
+        """Rule 2: outputs, changelog, table, and only then the new position."""
+        try:
+            if folded.outputs:
+                await self.writer.write(folded.outputs)
+            await self._write_changelog(partition, epoch, folded)
+        except Exception as error:  # noqa: BLE001  # whatever it was, nothing may be committed after it
+            self.fail(f"{self.source}[{partition}]: {type(error).__name__}: {error}")
+            return
+        if epoch != self._epoch:
+            return  # durable, but not ours any more
+        self.table.put(partition, {key: cell for key, (cell, _, _) in folded.cells.items()})
+        progress = self.progress[partition]
+        progress.next, progress.moved_at = then, time.monotonic()
+        self._inflight.pop(partition, None)
+
+    async def _write_changelog(self, partition: int, epoch: int, folded: Folded) -> None:
+        if not folded.cells:
+            return
+        written = await self.writer.write(
+            Out(self.changelog, key, value, (*headers, (OFFSET_HEADER, b"%d" % cell.offset)), partition)
+            for key, (cell, value, headers) in folded.cells.items()
+        )
+        first, count = written[self.changelog, partition]
+        progress = self.progress.get(partition)
+        if progress is None or epoch != self._epoch:
+            return
+        if first != progress.changelog_end:
+            log.warning("a stranger wrote to the changelog", topic=self.changelog, partition=partition, at=first)
+            await self._restore_over_stranger(partition, progress.changelog_end, first)
+        progress.changelog_end = first + count
+
+    # -- starting, holes, strangers
+
+    async def _begin(self, partition: int) -> bool:
+        """Finds where the durable state of a partition ends. False: not ready, drop the chunk."""
+        epoch = self._epoch
+        committed = (await self.reader.committed(self.app.conf.id)).get(TopicPartition(self.source, partition))
+        end = (await self.reader.ends(self.changelog, [partition]))[partition]
+        earliest = (await self.reader.begins(self.source, [partition]))[partition]
+        recovery = self.app.tables.recovery
+        restored = recovery.active_offsets.get(TP(self.changelog, partition))
+        first = earliest if committed is None or committed.offset < 0 else committed.offset
+        if epoch != self._epoch or not self._open or partition not in self._owned or recovery.in_recovery:
+            return False
+        if restored is None or restored < end - 1:
+            return False
+        overwritten = getattr(self.table, "strangers", {}).pop(partition, set())
+        if overwritten:
+            end = await self._write_again(partition, overwritten, end)
+        if committed is None or committed.metadata != self.stamp:
+            await self.writer.write(self.on_stamp(self.table, partition))
+        if epoch != self._epoch:
+            return False
+        self.progress.setdefault(partition, Progress(next=first, changelog_end=end))
+        return True
+
+    async def _is_next(self, partition: int, expected: int, offered: int) -> bool:
+        """Whether the log itself goes on at `offered` after `expected`: offsets that compaction or a transaction of
+        somebody else's took are no hole."""
+        async for records in self.reader.read(self.source, partition, expected, offered + 1):
+            return bool(records[0].offset == offered)
+        return False
+
+    async def _rewind(self, partition: int, expected: int) -> None:
+        rewinds = self._rewinds[partition] = self._rewinds.get(partition, 0) + 1
+        if rewinds > self.limits.rewinds:
+            self.fail(f"{self.source}[{partition}]: the hole at {expected} does not close")
+        await self.app.consumer.seek_wait({TP(self.source, partition): expected})
+
+    async def _restore_over_stranger(self, partition: int, start: int, end: int) -> None:
+        theirs = {
+            record.key
+            async for records in self.reader.read(self.changelog, partition, start, end)
+            for record in records
+        }
+        await self._write_again(partition, theirs, end)
+
+    async def _write_again(self, partition: int, keys: Iterable[bytes], end: int) -> int:
+        """Writes our own values of `keys` over a stranger's. Returns the changelog's end after that."""
+        cells = {key: cell for key in sorted(keys) if (cell := self._look_up(key)) is not None}
+        if not cells:
+            return end
+        written = await self.writer.write(
+            Out(self.changelog, key, self._bytes(cell), ((OFFSET_HEADER, b"%d" % cell.offset),), partition)
+            for key, cell in cells.items()
+        )
+        first, count = written[self.changelog, partition]
+        return first + count
+
+    def _bytes(self, cell: Cell) -> bytes:
+        return cell.state if isinstance(cell.state, bytes) else encode(cell.state)
+
+    # -- commits and liveness
+
+    async def commit(self) -> None:
+        """Commits the positions whose writes are all acknowledged."""
+        due = {p: progress for p, progress in self.progress.items() if progress.next != progress.committed}
+        if not due:
+            return
+        positions = {p: progress.next for p, progress in due.items()}
+        thread = self.app.consumer._thread  # noqa: SLF001  # Faust's own commit has no metadata
+        offsets = {TopicPartition(self.source, p): (at, self.stamp) for p, at in positions.items()}
+        try:
+            await thread.call_thread(thread._consumer.commit, offsets)  # noqa: SLF001  # as above
+        except Exception as error:  # noqa: BLE001  # refused in a rebalance: the next owner repeats, nothing is lost
+            log.info("commit refused", topic=self.source, reason=f"{type(error).__name__}")
+            return
+        for p, at in positions.items():
+            if p in self.progress:
+                self.progress[p].committed = at
+
+    async def tick(self) -> None:
+        """Every `limits.commit_every` seconds: commits, and fetches again what Faust dropped at the tail."""
+        if not self._open:
+            return
+        await self.commit()
+        for partition in sorted(self._owned - set(self.progress)):
+            await self._begin(partition)
+        for partition, progress in list(self.progress.items()):
+            if partition in self._inflight or time.monotonic() - progress.moved_at < self.limits.idle:
+                continue
+            end = (await self.reader.ends(self.source, [partition]))[partition]
+            progress.moved_at = time.monotonic()
+            if progress.next < end:
+                log.info("fetching again", topic=self.source, partition=partition, start=progress.next, end=end)
+                await self.app.consumer.seek_wait({TP(self.source, partition): progress.next})
+
+    @property
+    def ready(self) -> bool:
+        """Assigned, restored, and every owned partition begun."""
+        return self._open and self._owned <= set(self.progress)
+
+    def _count(self, folded: Folded) -> None:
+        self.used += folded.used
+        self.unused += folded.unused
+        self.dead += folded.dead
+        self._dead_run = 0 if folded.used + folded.unused else self._dead_run + folded.dead
+        if self._dead_run >= self.limits.dead_run:
+            self.fail(f"{self.source}: {self._dead_run} dead letters in a row: this looks like our fault")
+
+
+def _end_process(reason: str) -> None:
+    """Rule 4. At once: any further step could commit what is not durable."""
+    log.critical("the worker stops: nothing after its last commit counts, a restart repeats it", reason=reason)
+    os._exit(70)
+
+
+def agent_of(stage: ChunkStage) -> Callable[[Any], Awaitable[None]]:
+    """The stage as a function that `app.agent` takes."""
+
+    async def body(stream: Any) -> None:
+        await stage.run(stream)
+
+    return body

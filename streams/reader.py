@@ -1,0 +1,81 @@
+"""Reads the log outside any consumer group: ends, ranges, whole topics, and where a group stands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, OffsetAndMetadata, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+
+class Reader:
+    """A look at the log that moves nobody's position. Calls wait for one another."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._consumer: AIOKafkaConsumer | None = None
+        self._admin: AIOKafkaAdminClient | None = None
+        self._turn = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Connects. Raises `KafkaError` when no broker answers."""
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=4 * 1024 * 1024
+        )
+        self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        try:
+            await self._consumer.start()
+            await self._admin.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Disconnects."""
+        if self._consumer is not None:
+            await self._consumer.stop()
+        if self._admin is not None:
+            await self._admin.close()
+        self._consumer = self._admin = None
+
+    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """The offset after the last record, by partition."""
+        async with self._turn:
+            found = await self._live().end_offsets([TopicPartition(topic, p) for p in partitions])
+        return {tp.partition: offset for tp, offset in found.items()}
+
+    async def begins(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """The first offset that still exists, by partition."""
+        async with self._turn:
+            found = await self._live().beginning_offsets([TopicPartition(topic, p) for p in partitions])
+        return {tp.partition: offset for tp, offset in found.items()}
+
+    async def committed(self, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
+        """What a consumer group has committed."""
+        assert self._admin is not None
+        found: dict[TopicPartition, OffsetAndMetadata] = await self._admin.list_consumer_group_offsets(group)
+        return found
+
+    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[list[ConsumerRecord]]:
+        """The records from `start` up to, not including, `end`; fewer where offsets were compacted away."""
+        consumer, tp = self._live(), TopicPartition(topic, partition)
+        while start < end:
+            async with self._turn:
+                consumer.assign([tp])
+                consumer.seek(tp, start)
+                found = (await consumer.getmany(tp, timeout_ms=2_000)).get(tp, [])
+                start = await consumer.position(tp)
+            if wanted := [record for record in found if record.offset < end]:
+                yield wanted
+
+    async def whole(self, topic: str, partitions: int) -> AsyncIterator[list[ConsumerRecord]]:
+        """Everything in a topic as it stands now, partition by partition."""
+        ends, begins = await self.ends(topic, range(partitions)), await self.begins(topic, range(partitions))
+        for partition in range(partitions):
+            async for records in self.read(topic, partition, begins[partition], ends[partition]):
+                yield records
+
+    def _live(self) -> AIOKafkaConsumer:
+        assert self._consumer is not None, "start the reader first"
+        return self._consumer

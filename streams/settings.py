@@ -1,0 +1,210 @@
+"""What `onhand.toml` and the environment say, checked as a whole before anything starts.
+
+Only this module reads the environment. Secrets come from it, or from files it names, and never from the TOML.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from connectors.contract import ChannelSettings, Connector, Secrets
+from connectors.registry import CONNECTORS, AnyChannel
+from schemas.accounts import UNROUTED
+from schemas.availability import Rules
+from schemas.codec import adapter
+
+EMBEDDED = "embedded"
+
+FROZEN = ConfigDict(extra="forbid", frozen=True)
+
+
+class BadConfiguration(Exception):
+    """The configuration cannot be used. The message has one line for each fault: where, what, and what would do."""
+
+
+class KafkaSettings(BaseModel):
+    """Kafka: `embedded`, or `host:port[,host:port]`. All topics get the same number of partitions."""
+
+    model_config = FROZEN
+
+    address: str = EMBEDDED
+    partitions: int = Field(4, ge=1, le=512)
+    replication: int = Field(1, ge=1, le=9)
+    prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]*$")
+
+
+class PostgresSettings(BaseModel):
+    """PostgreSQL: `embedded`, or a `postgresql://` address without a password (`ONHAND_POSTGRES_PASSWORD` has it)."""
+
+    model_config = FROZEN
+
+    address: str = Field(EMBEDDED, pattern=r"^(embedded|postgresql://.*)$")
+
+
+class ServeSettings(BaseModel):
+    """The HTTP server. `body_max` is the largest request body in bytes."""
+
+    model_config = FROZEN
+
+    host: str = "127.0.0.1"
+    port: int = Field(8765, ge=0, le=65535)
+    body_max: int = Field(1_048_576, ge=1_024)
+
+
+class Location(BaseModel):
+    """A place that keeps stock, under our own name for it."""
+
+    model_config = FROZEN
+
+    title: str = ""
+
+
+class Settings(BaseSettings):
+    """The whole configuration. `data` is where embedded engines and this installation keep their files."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix="ONHAND_", env_nested_delimiter="__")
+
+    data: Path = Path(".onhand")
+    kafka: KafkaSettings = KafkaSettings()
+    postgres: PostgresSettings = PostgresSettings()
+    serve: ServeSettings = ServeSettings()
+    locations: dict[Annotated[str, Field(pattern=r"^[^@:|/\s][^|/]*$")], Location] = {}
+    channels: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")], AnyChannel] = {}
+    authority: tuple[str, ...] = ()
+
+    @classmethod
+    def settings_customise_sources(  # noqa: D102  # pydantic-settings' hook; the environment wins over the file
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        **_: Any,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Settings:
+        """Every location and channel that is named somewhere exists."""
+        known = set(self.locations)
+        for name, channel in self.channels.items():
+            named = {
+                *channel.locations.values(),
+                *(channel.rules.locations or ()),
+                *channel.rules.safety_stock_by_location,
+                *([channel.ships_from] if channel.ships_from else []),
+            }
+            if unknown := sorted(named - known - {UNROUTED}):
+                raise ValueError(
+                    f"channels.{name}: unknown location {unknown[0]!r}; add [locations.{unknown[0]}] or use one of: "
+                    f"{', '.join(sorted(known)) or 'none yet'}"
+                )
+        if unknown := sorted(set(self.authority) - set(self.channels)):
+            raise ValueError(f"authority: unknown channel {unknown[0]!r}; channels are: {', '.join(self.channels)}")
+        return self
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of all channels; their version is a digest of their content."""
+        channels = {name: channel.rules for name, channel in sorted(self.channels.items())}
+        content = adapter(Rules).dump_json(Rules(version="", channels=channels))
+        return Rules(version=hashlib.sha256(content).hexdigest()[:12], channels=channels)
+
+    def connector(self, channel: str) -> Connector:
+        """The connector of a channel's platform."""
+        return CONNECTORS[self.channels[channel].platform]
+
+
+def load(path: Path) -> Settings:
+    """The configuration in a file, with the environment laid over it. Raises `BadConfiguration`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadConfiguration(f"{path}: cannot be read ({error.strerror}); name another with --config") from None
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfiguration(f"{path}: not valid TOML: {error}") from None
+    try:
+        settings = Settings(**content)
+    except ValidationError as error:
+        raise BadConfiguration("\n".join(_faults(path, text, error))) from None
+    data = settings.data if settings.data.is_absolute() else path.resolve().parent / settings.data
+    return settings.model_copy(update={"data": data})
+
+
+def _faults(path: Path, text: str, error: ValidationError) -> list[str]:
+    lines = []
+    for fault in error.errors(include_input=False, include_url=False):
+        where = [str(part) for part in fault["loc"] if str(part) not in CONNECTORS]
+        message = fault["msg"].removeprefix("Value error, ")
+        if not where and (found := re.match(r"channels\.([a-z0-9_-]+): ", message)):
+            where, message = ["channels", found[1]], message[found.end() :]
+        lines.append(f"{path}:{_line(text, where)}: {'.'.join(where) or 'file'}: {message}{_hint(fault['type'])}")
+    return lines
+
+
+def _hint(kind: str) -> str:
+    return {
+        "extra_forbidden": ": there is no such setting; check the spelling",
+        "missing": ": add it",
+        "union_tag_not_found": f": add platform = one of {', '.join(sorted(CONNECTORS))}",
+    }.get(kind, "")
+
+
+def _line(text: str, where: list[str]) -> int:
+    """The line of the TOML that a field stands on, or the nearest one above it that exists."""
+    best, depth, table = 1, 0, list[str]()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[+([^\]]+)\]", line):
+            table = [part.strip().strip('"') for part in header[1].split(".")]
+            here = table
+        elif key := re.match(r'\s*("[^"]+"|[A-Za-z0-9_.-]+)\s*=', line):
+            here = [*table, *[part.strip('"') for part in key[1].split(".")]]
+        else:
+            continue
+        if len(here) > depth and where[: len(here)] == here:
+            best, depth = number, len(here)
+    return best
+
+
+def secrets_of(
+    channel: str, names: tuple[str, ...], settings: ChannelSettings, env: Mapping[str, str] = os.environ
+) -> Secrets:
+    """A channel's secrets, from `ONHAND_<CHANNEL>_<NAME>` or the file that `..._FILE` names.
+
+    A channel that runs against a sandbox needs none: its secrets default to the word `sandbox`. Raises
+    `BadConfiguration` naming the variable that is missing; a name that ends in `?` may be missing.
+    """
+    found: dict[str, SecretStr] = {}
+    for name in names:
+        required, name = not name.endswith("?"), name.removesuffix("?")  # noqa: PLW2901  # the mark is no part of it
+        variable = f"ONHAND_{channel}_{name}".upper().replace("-", "_")
+        value = env.get(variable)
+        if value is None and (file := env.get(f"{variable}_FILE")):
+            value = Path(file).read_text(encoding="utf-8").strip()
+        if value is None and settings.sandbox is not None and required:
+            value = "sandbox"
+        if value is not None:
+            found[name] = SecretStr(value)
+        elif required:
+            raise BadConfiguration(f"channels.{channel}: set {variable}, or {variable}_FILE to a file that holds it")
+    return found
+
+
+def api_keys(data: Path, env: Mapping[str, str] = os.environ) -> tuple[SecretStr, ...]:
+    """The API keys: `ONHAND_API_KEYS` (separated by commas), or the one in `<data>/api-key`."""
+    listed = env.get("ONHAND_API_KEYS", "")
+    keys = [key.strip() for key in listed.split(",") if key.strip()]
+    file = data / "api-key"
+    if not keys and file.exists():
+        keys = [file.read_text(encoding="utf-8").strip()]
+    return tuple(map(SecretStr, keys))

@@ -1,0 +1,165 @@
+"""What the agents fold: claims into movements, movements into stock and channel quantities. Pure, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from aiokafka import ConsumerRecord
+
+from schemas.availability import ChannelQuantity, Rules, quantity, same_numbers
+from schemas.claims import Claim, DeadLetter
+from schemas.codec import Headers, Undecodable, decode, encode, headers
+from schemas.ledger import Stock, fold, is_repeat
+from schemas.movements import Cause, Movement
+from schemas.settling import Transaction, apply
+from schemas.topics import CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS, STOCK, TRANSACTIONS, Topic
+from streams.chunks import Cell, Folded
+from streams.writer import Out
+
+LookUp = Callable[[bytes], Cell | None]
+State = TypeVar("State")
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How our topics are called in this installation: the prefix before every name."""
+
+    prefix: str = ""
+
+    def __call__(self, topic: Topic) -> str:
+        """The topic's full name."""
+        return self.prefix + topic.name
+
+
+def settle_stage(naming: Naming, authority: Sequence[str]) -> Callable[..., Folded]:
+    """Claims to movements. Claim by claim: a repeat makes the same movements wherever a chunk begins or ends."""
+
+    def fold_claims(partition: int, look_up: LookUp, records: Sequence[ConsumerRecord]) -> Folded:
+        states: dict[bytes, Transaction] = {}
+        outputs: list[Out] = []
+        used = unused = dead = 0
+        for record in records:
+            try:
+                claim = decode(Claim, record.value)
+            except Undecodable as error:
+                outputs.append(_dead(naming, record, "settle", str(error)))
+                dead += 1
+                continue
+            key = claim.transaction.encode()
+            before = states.get(key) or _state(look_up(key), Transaction) or Transaction()
+            recorded_at = _instant(record)
+            cause = Cause(partition, record.offset, 0)
+            if record.offset <= before.offset:  # a repeat after a crash: its movements went out before the state did
+                states[key] = before
+                unused += 1
+                continue
+            states[key], posted = apply(before, claim, recorded_at, cause, authority)
+            outputs.extend(_movement(naming, movement, recorded_at) for movement in posted)
+            used, unused = (used + 1, unused) if posted else (used, unused + 1)
+        cells = {key: _cell(TRANSACTIONS, key, state, state.offset, _instant(records[-1])) for key, state in states.items()}
+        return Folded(outputs, cells, used, unused, dead)
+
+    return fold_claims
+
+
+def _movement(naming: Naming, movement: Movement, at: datetime) -> Out:
+    ce = headers(MOVEMENTS, movement.id, "settle", at)
+    return Out(naming(MOVEMENTS), movement.sku.encode(), encode(movement), ce)
+
+
+def ledger_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
+    """Movements to stock, and to the channel quantities that changed with it.
+
+    A key whose movement was applied before is written again all the same: that repairs a changelog or an output which
+    a crash cut off.
+    """
+
+    def fold_movements(_partition: int, look_up: LookUp, records: Sequence[ConsumerRecord]) -> Folded:
+        before: dict[bytes, Stock | None] = {}
+        after: dict[bytes, Stock] = {}
+        repaired: set[bytes] = set()
+        outputs: list[Out] = []
+        used = unused = dead = 0
+        for record in records:
+            try:
+                movement = decode(Movement, record.value)
+            except Undecodable as error:
+                outputs.append(_dead(naming, record, "ledger", str(error)))
+                dead += 1
+                continue
+            key = movement.sku.encode()
+            if key not in after:
+                before[key] = _state(look_up(key), Stock)
+                after[key] = before[key] or Stock(sku=movement.sku)
+            if is_repeat(after[key], movement, record.offset):
+                repaired.add(key)
+                unused += 1
+                continue
+            after[key] = fold(after[key], movement, record.offset)
+            used += 1
+        now = _instant(records[-1])
+        for key, stock in after.items():
+            known = None if key in repaired else before[key]
+            outputs.extend(_quantities(naming, rules, known, stock, now))
+        cells = {key: _cell(STOCK, key, stock, stock.offset, now) for key, stock in after.items()}
+        return Folded(outputs, cells, used, unused, dead)
+
+    return fold_movements
+
+
+def _quantities(naming: Naming, rules: Rules, before: Stock | None, after: Stock, now: datetime) -> Iterable[Out]:
+    for channel, its_rules in rules.channels.items():
+        new = quantity(after, channel, its_rules, rules.version)
+        old = quantity(before, channel, its_rules, rules.version) if before is not None else None
+        if new is not None and not same_numbers(old, new):
+            yield _quantity(naming, new, now)
+
+
+def _quantity(naming: Naming, new: ChannelQuantity, now: datetime) -> Out:
+    ce = headers(CHANNEL_QUANTITIES, f"{new.channel}/{new.sku}/{new.offset}/{new.rules}", "publish", now)
+    return Out(naming(CHANNEL_QUANTITIES), f"{new.channel}|{new.sku}".encode(), encode(new), ce)
+
+
+def publish_again(
+    naming: Naming, rules: Rules, clock: Callable[[], datetime]
+) -> Callable[[Any, int], Iterable[Out]]:
+    """What a partition must publish when the rules changed: every number of every SKU, under the rules of now."""
+
+    def all_of(table: Any, partition: int) -> Iterable[Out]:
+        for key in table.keys_of(partition):
+            stock = _state(table.data.data.get(key), Stock)
+            if stock is not None:
+                yield from _quantities(naming, rules, None, stock, clock())
+
+    return all_of
+
+
+def _state(cell: Cell | None, kind: type[State]) -> State | None:
+    if cell is None:
+        return None
+    return decode(kind, cell.state) if isinstance(cell.state, bytes) else cell.state
+
+
+def _cell(topic: Topic, key: bytes, state: Any, offset: int, at: datetime) -> tuple[Cell, bytes, Headers]:
+    ce = headers(topic, f"{key.decode()}/{offset}", topic.name, at)
+    return Cell(offset, state), encode(state), ce
+
+
+def _instant(record: ConsumerRecord) -> datetime:
+    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+
+
+def _dead(naming: Naming, record: ConsumerRecord, stage: str, reason: str) -> Out:
+    letter = DeadLetter(
+        channel="onhand",
+        topic=record.topic,
+        stage=stage,
+        reason=reason,
+        ref=f"{record.topic}/{record.partition}/{record.offset}",
+        received_at=_instant(record),
+    )
+    ce = headers(DEAD_LETTERS, f"{stage}/{letter.ref}", stage, letter.received_at)
+    return Out(naming(DEAD_LETTERS), letter.channel.encode(), encode(letter), ce)

@@ -1,0 +1,65 @@
+"""Creates the topics of the topic table, all with the same partition count, and refuses to run on others."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from schemas.topics import TOPICS
+from streams.stages import Naming
+
+
+class WrongTopics(Exception):
+    """The topics of this cluster are not what this installation needs."""
+
+
+async def create_topics(bootstrap: str, naming: Naming, partitions: int, replication: int = 1) -> None:
+    """Creates what is missing, waits until every partition has a leader, and checks the partition counts.
+
+    Raises `WrongTopics` when a topic has another number of partitions: every key would change its partition.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        wanted = [
+            NewTopic(naming(topic), partitions, replication, topic_configs=dict(topic.config)) for topic in TOPICS
+        ]
+        answer = await admin.create_topics(wanted)
+        for name, code, *_ in answer.topic_errors:
+            if code and for_code(code) is not TopicAlreadyExistsError:
+                raise WrongTopics(f"topic {name} could not be created: {for_code(code).__name__}")
+        await _await_leaders(admin, {naming(topic) for topic in TOPICS}, partitions)
+    finally:
+        await admin.close()
+
+
+async def _await_leaders(admin: AIOKafkaAdminClient, names: set[str], partitions: int, within: float = 20.0) -> None:
+    deadline = time.monotonic() + within
+    while True:
+        found = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics(sorted(names))}
+        led = {name: [p for p in found.get(name, []) if p["leader"] >= 0] for name in names}
+        if all(len(led[name]) == len(found.get(name, [])) > 0 for name in names):
+            break
+        if time.monotonic() > deadline:
+            raise WrongTopics("the topics have no leaders: is the broker healthy?")
+        await asyncio.sleep(0.1)
+    for name in sorted(names):
+        if len(found[name]) != partitions:
+            raise WrongTopics(
+                f"topic {name} has {len(found[name])} partitions, this installation is configured for {partitions}"
+            )
+
+
+async def reachable(bootstrap: str) -> bool:
+    """Whether a broker answers."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=3_000)
+    try:
+        await admin.start()
+    except KafkaError:
+        return False
+    finally:
+        await admin.close()
+    return True
