@@ -101,8 +101,9 @@ class Target:
     """A number to tell a platform, in our SKUs and places.
 
     `wanted` is what the platform must show. `expected` is what it should show now: what it was last told, moved on by
-    its own documents since; None when that is not known (never told, or a write whose outcome is unknown). `offset` is
-    the `stock` offset behind the number, and makes a repeated push recognisable.
+    its own documents since; None when that is not known (never told, or a write whose outcome is unknown). `own` is the
+    part its own documents caused; where `opened` is true they include its opening stock, so that the platform shows
+    `own` plus everything it was ever told by us. `offset` is the `stock` offset behind the number.
     """
 
     sku: str
@@ -111,6 +112,7 @@ class Target:
     expected: int | None
     own: int
     offset: int
+    opened: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +164,8 @@ class Connector:
 
     `receive` verifies a webhook over its raw bytes and returns its documents; `path` is what follows the channel's name
     in the webhook's URL. `read` is pure: what one document claims, in the platform's references; it raises `Refused`.
-    `tells` says which number of a `Place` the platform is told.
+    `tells` says which number of a `Place` the platform is told. `repeatable` says that telling a number twice is the same
+    as telling it once; where it is not, an `asked` receipt goes before every push, so that a crash is noticed.
     """
 
     platform: str
@@ -170,6 +173,7 @@ class Connector:
     secrets: tuple[str, ...]
     topics: tuple[str, ...]
     tells: Literal["quantity", "level"]
+    repeatable: bool = True
     receive: Callable[[ChannelSettings, Secrets, Mapping[str, str], bytes, str], Sequence[Payload]]
     read: Callable[[str, Payload], Claim | Observation]
     client: Callable[[ChannelSettings, Secrets], Client]

@@ -54,7 +54,8 @@ class Place:
     """One number at one place of a channel.
 
     `quantity` is what may be sold there, `level` the plain available behind it (may be negative), and `own` the part of
-    `level` that the channel's own documents caused: its platform has counted those by itself.
+    `level` that the channel's own documents caused: its platform has counted those by itself. `opened` says that `own`
+    includes the opening stock, so that a platform that was never told anything shows exactly `own`.
     """
 
     __pydantic_config__ = STRICT
@@ -62,6 +63,7 @@ class Place:
     quantity: int
     level: int
     own: int
+    opened: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +133,7 @@ def _network_steps(total: int, unrouted: int, rules: ChannelRules) -> Iterator[S
 def eligible(stock: Stock, rules: ChannelRules) -> tuple[str, ...]:
     """The locations whose stock the channel may sell: allowed by the rules, and tracked."""
     if rules.locations is None:
-        return stock.tracked
+        return tuple(sorted(stock.tracked))
     return tuple(name for name in rules.locations if name in stock.tracked)
 
 
@@ -160,7 +162,7 @@ def quantity(stock: Stock, channel: str, rules: ChannelRules, version: str) -> C
 def _at(stock: Stock, channel: str, rules: ChannelRules, location: str) -> Place:
     level = stock.balance(location)
     own = stock.told_by.get(location, NOTHING).get(channel, 0)
-    return Place(quantity=max(0, level - rules.held_back(stock.sku, location)), level=level, own=own)
+    return Place(quantity=max(0, level - rules.held_back(stock.sku, location)), level=level, own=own, opened=stock.tracked.get(location) == channel)
 
 
 def same_numbers(one: ChannelQuantity | None, other: ChannelQuantity | None) -> bool:

@@ -11,8 +11,9 @@ from pydantic import ConfigDict, Field
 
 from schemas.accounts import State
 
-Quantity = Annotated[int, Field(gt=0, lt=1_000_000_000)]
-"""Units of the base unit. The bound keeps a mistyped barcode from becoming a quantity."""
+Quantity = Annotated[int, Field(ge=0, lt=1_000_000_000)]
+"""Units of the base unit; zero only where a place is opened at zero. The bound keeps a mistyped barcode from becoming a
+quantity."""
 
 STRICT = ConfigDict(extra="forbid")
 
@@ -21,6 +22,7 @@ class Fact(StrEnum):
     """What a line of a document states. Each is cumulative: so many units up to the document's version."""
 
     OPENED = "opened"
+    OPENED_BELOW_ZERO = "opened_below_zero"
     ORDERED = "ordered"
     CANCELLED = "cancelled"
     SHIPPED = "shipped"

@@ -19,8 +19,9 @@ class Stock:
     """All balances of one SKU, in units.
 
     `locations` maps location (or `transit:<id>`, or `@unrouted`) to state to units; zero balances are left out.
-    `boundary` holds the boundary accounts, so that everything sums to zero. `tracked` lists the places where the SKU
-    was ever counted, initialised or received: elsewhere its stock is unknown, not zero. `told_by` maps location to
+    `boundary` holds the boundary accounts, so that everything sums to zero. `tracked` maps each place
+    where the SKU was ever counted, initialised or received to the channel that first said so: elsewhere its stock is
+    unknown, not zero. `told_by` maps location to
     channel to the part of `available` that this channel's own documents caused, so that a sink knows what its platform
     has counted by itself. `applied` maps claims partition to the highest cause applied, and `offset` is the movements
     offset last applied: a movement at or below either is a repeat.
@@ -31,7 +32,7 @@ class Stock:
     sku: str
     locations: dict[str, Balances] = field(default_factory=dict)
     boundary: Balances = field(default_factory=dict)
-    tracked: tuple[str, ...] = ()
+    tracked: dict[str, str] = field(default_factory=dict)
     told_by: dict[str, Balances] = field(default_factory=dict)
     applied: dict[int, tuple[int, int]] = field(default_factory=dict)
     offset: int = -1
@@ -94,12 +95,12 @@ def _add(balances: Balances, key: str, units: int) -> None:
         balances.pop(key, None)
 
 
-def _tracked(stock: Stock, movement: Movement) -> tuple[str, ...]:
+def _tracked(stock: Stock, movement: Movement) -> dict[str, str]:
     if movement.kind not in TRACKING:
         return stock.tracked
     here = {leg.location for leg in movement.legs if leg.location not in BOUNDARIES}
-    new = {name for name in here if not name.startswith(TRANSIT_PREFIX)} - set(stock.tracked)
-    return tuple(sorted({*stock.tracked, *new})) if new else stock.tracked
+    new = {name: movement.channel for name in sorted(here) if not name.startswith(TRANSIT_PREFIX)}
+    return stock.tracked if new.keys() <= stock.tracked.keys() else {**new, **stock.tracked}
 
 
 def view(stock: Stock, location: str | None = None) -> dict[str, object]:

@@ -90,9 +90,11 @@ POSTINGS: dict[Kind, tuple[str, ...]] = {
     Kind.MOVEMENT_VOIDED: (),  # its legs are the voided movement's, reversed: see `reverse`
 }
 
-SIGNED = frozenset({Kind.STOCK_COUNTED, Kind.STOCK_ADJUSTED, Kind.KIT_ASSEMBLED, Kind.KIT_BROKEN})
-"""Kinds whose quantity may be negative: a shortfall found, and the components of a kit. A negative quantity moves the
-units the other way."""
+SIGNED = frozenset(
+    {Kind.STOCK_INITIALISED, Kind.STOCK_COUNTED, Kind.STOCK_ADJUSTED, Kind.KIT_ASSEMBLED, Kind.KIT_BROKEN},
+)
+"""Kinds whose quantity may be negative (a platform that opens below zero, a shortfall found, the components of a kit): a
+negative quantity moves the units the other way. Zero opens or confirms a place without moving a unit."""
 
 TRACKING = frozenset(
     {Kind.STOCK_INITIALISED, Kind.STOCK_COUNTED, Kind.GOODS_RECEIVED, Kind.TRANSFER_RECEIVED},
@@ -135,7 +137,7 @@ def legs(kind: Kind, quantity: int, places: Places, expected: int = 0) -> tuple[
     posted: list[Leg] = []
     for posting in POSTINGS[kind]:
         amount = min(expected, quantity) if posting.startswith("~ ") else quantity
-        if amount == 0:
+        if posting.startswith("~ ") and amount == 0:
             continue
         source, target = posting.removeprefix("~ ").split(" > ")
         posted.append(Leg(*_account(source, places), -amount))

@@ -12,6 +12,7 @@ from schemas.claims import STRICT
 class Outcome(StrEnum):
     """What came of telling a platform a number."""
 
+    ASKED = "asked"  # about to be told, on a platform where telling twice is not the same as telling once
     PUSHED = "pushed"  # the platform took the number
     UNCHANGED = "unchanged"  # it already had it
     REFUSED = "refused"  # it refused this SKU for good, `detail` says why

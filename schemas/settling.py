@@ -19,6 +19,7 @@ from schemas.postings import Kind, Places, legs, reverse
 
 POSTED_AS: dict[Fact, Kind] = {
     Fact.OPENED: Kind.STOCK_INITIALISED,
+    Fact.OPENED_BELOW_ZERO: Kind.STOCK_INITIALISED,
     Fact.ORDERED: Kind.ORDER_PLACED,
     Fact.CANCELLED: Kind.ORDER_CANCELLED,
     Fact.SHIPPED: Kind.ORDER_SHIPPED,
@@ -37,7 +38,7 @@ POSTED_AS: dict[Fact, Kind] = {
 
 DEMAND = frozenset({Fact.ORDERED, Fact.CANCELLED})
 PARCELS = frozenset({Fact.SHIPPED, Fact.COLLECTED, Fact.SHIPMENT_VOIDED})
-NEGATIVE = frozenset({Fact.ADJUSTED_DOWN})
+NEGATIVE = frozenset({Fact.ADJUSTED_DOWN, Fact.OPENED_BELOW_ZERO})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,23 +248,23 @@ def movements(
     `key` is the transaction; `cause` names the claim, with index 0. Voids come first, both sides in a fixed order, so
     that a repeat makes exactly the same movements.
     """
-    changed = [flow for flow in {**before, **after} if before[flow] != after[flow]]
-    changed.sort(key=lambda flow: (after[flow] > before[flow], *map(str, flow)))
+    changed = [flow for flow in {**before, **after} if before.get(flow) != after.get(flow)]
+    changed.sort(key=lambda flow: (_grows(flow, before, after), *map(str, flow)))
     posted: list[Movement] = []
     for index, flow in enumerate(changed):
-        grown = after[flow] - before[flow]
+        grows = _grows(flow, before, after)
         at_index = Cause(cause.partition, cause.offset, index)
-        quantity = abs(grown)
+        quantity = abs(after[flow] - before[flow])
         moved = legs(
             flow.kind, -quantity if flow.negative else quantity, Places(flow.here, flow.there, flow.state)
         )
         posted.append(
             Movement(
                 id=at_index.movement_id,
-                kind=flow.kind if grown > 0 else Kind.MOVEMENT_VOIDED,
+                kind=flow.kind if grows else Kind.MOVEMENT_VOIDED,
                 sku=flow.sku,
                 quantity=-quantity if flow.negative else quantity,
-                legs=moved if grown > 0 else reverse(moved),
+                legs=moved if grows else reverse(moved),
                 transaction=key,
                 channel=flow.channel,
                 document=flow.document,
@@ -271,11 +272,16 @@ def movements(
                 recorded_at=recorded_at,
                 cause=at_index,
                 reason=flow.reason,
-                voids=None if grown > 0 else flow.kind,
+                voids=None if grows else flow.kind,
                 demand_class=flow.demand_class,
             ),
         )
     return posted
+
+
+def _grows(flow: Flow, before: Settled, after: Settled) -> bool:
+    """Whether a flow appears or grows; opening a place at zero appears without a unit."""
+    return flow in after and (flow not in before or after[flow] > before[flow])
 
 
 def apply(

@@ -50,7 +50,7 @@ def settle_stage(naming: Naming, authority: Sequence[str]) -> Callable[..., Fold
                 continue
             key = claim.transaction.encode()
             before = states.get(key) or _state(look_up(key), Transaction) or Transaction()
-            recorded_at = _instant(record)
+            recorded_at = instant(record)
             cause = Cause(partition, record.offset, 0)
             if record.offset <= before.offset:  # a repeat after a crash: its movements went out before the state did
                 states[key] = before
@@ -59,7 +59,7 @@ def settle_stage(naming: Naming, authority: Sequence[str]) -> Callable[..., Fold
             states[key], posted = apply(before, claim, recorded_at, cause, authority)
             outputs.extend(_movement(naming, movement, recorded_at) for movement in posted)
             used, unused = (used + 1, unused) if posted else (used, unused + 1)
-        cells = {key: _cell(TRANSACTIONS, key, state, state.offset, _instant(records[-1])) for key, state in states.items()}
+        cells = {key: _cell(TRANSACTIONS, key, state, state.offset, instant(records[-1])) for key, state in states.items()}
         return Folded(outputs, cells, used, unused, dead)
 
     return fold_claims
@@ -100,7 +100,7 @@ def ledger_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
                 continue
             after[key] = fold(after[key], movement, record.offset)
             used += 1
-        now = _instant(records[-1])
+        now = instant(records[-1])
         for key, stock in after.items():
             known = None if key in repaired else before[key]
             outputs.extend(_quantities(naming, rules, known, stock, now))
@@ -148,7 +148,8 @@ def _cell(topic: Topic, key: bytes, state: Any, offset: int, at: datetime) -> tu
     return Cell(offset, state), encode(state), ce
 
 
-def _instant(record: ConsumerRecord) -> datetime:
+def instant(record: ConsumerRecord) -> datetime:
+    """When the broker, or the producer, stamped a record."""
     return datetime.fromtimestamp(record.timestamp / 1000, UTC)
 
 
@@ -159,7 +160,7 @@ def _dead(naming: Naming, record: ConsumerRecord, stage: str, reason: str) -> Ou
         stage=stage,
         reason=reason,
         ref=f"{record.topic}/{record.partition}/{record.offset}",
-        received_at=_instant(record),
+        received_at=instant(record),
     )
     ce = headers(DEAD_LETTERS, f"{stage}/{letter.ref}", stage, letter.received_at)
     return Out(naming(DEAD_LETTERS), letter.channel.encode(), encode(letter), ce)

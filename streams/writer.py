@@ -69,6 +69,11 @@ class Writer:
             await self._producer.stop()
             self._producer = None
 
+    @property
+    def connected(self) -> bool:
+        """Whether a broker was reached."""
+        return self._producer is not None
+
     async def write(self, outs: Iterable[Out]) -> dict[tuple[str, int], tuple[int, int]]:
         """Writes all records and returns when all are acknowledged.
 
@@ -87,6 +92,28 @@ class Writer:
         except (KafkaError, TimeoutError) as error:
             raise NotWritten(f"{type(error).__name__}: {error}") from error
         return dict(zip(grouped, spans, strict=True))
+
+    async def send(self, outs: Iterable[Out]) -> None:
+        """Writes a few records, together with whatever others are writing now, and returns when they are acknowledged.
+
+        Raises `NotWritten`.
+        """
+        if self._producer is None:
+            raise NotWritten("not connected")
+        try:
+            acks = [
+                await self._producer.send(
+                    out.topic,
+                    key=out.key,
+                    value=out.value,
+                    headers=list(out.headers),
+                    partition=partition_of(out.key, self.partitions) if out.partition is None else out.partition,
+                )
+                for out in outs
+            ]
+            await asyncio.gather(*acks)
+        except KafkaError as error:
+            raise NotWritten(f"{type(error).__name__}: {error}") from error
 
     async def _send(self, topic: str, partition: int, rows: Sequence[Out]) -> tuple[int, int]:
         producer = self._producer

@@ -1,0 +1,66 @@
+"""A channel's own double of its platform, when `onhand.toml` asks for one: no credentials needed, real sockets used."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from connectors.contract import ChannelSettings, Secrets
+from connectors.lightspeed_x import LightspeedXSettings
+from connectors.lightspeed_x.sandbox import LightspeedXSandbox
+from connectors.shopify import ShopifySettings
+from connectors.shopify.sandbox import ShopifySandbox
+
+Sandbox = ShopifySandbox | LightspeedXSandbox
+
+
+class Row(NamedTuple):
+    """What a sandbox has of a SKU at a location when it starts."""
+
+    sku: str
+    location: str
+    quantity: int
+    tracked: bool = True
+
+
+def rows_of(file: Path) -> list[Row]:
+    """The rows of a CSV file `sku,location,quantity[,tracked]`. Raises `ValueError` naming the line."""
+    rows = []
+    with file.open(newline="", encoding="utf-8") as lines:
+        for number, row in enumerate(csv.DictReader(lines), start=2):
+            try:
+                tracked = (row.get("tracked") or "yes").lower() in {"yes", "true", "1"}
+                rows.append(Row(row["sku"], row["location"], int(row["quantity"]), tracked))
+            except (KeyError, ValueError, TypeError) as error:
+                raise ValueError(f"{file}:{number}: needs sku,location,quantity ({error})") from None
+    return rows
+
+
+def sandbox_of(settings: ChannelSettings, secrets: Secrets, rows: Iterable[Row]) -> Sandbox:
+    """A sandbox with the channel's settings and credentials, seeded with `rows`; not started yet."""
+    rows = list(rows)
+    places = list(dict.fromkeys(row.location for row in rows))
+    plain = {name: secret.get_secret_value() for name, secret in secrets.items()}
+    sandbox: Sandbox
+    if isinstance(settings, ShopifySettings):
+        sandbox = ShopifySandbox(
+            shop=settings.shop,
+            access_token=plain["access_token"],
+            webhook_secret=plain["webhook_secret"],
+            locations=places,
+            sells_from=settings.publish_location,
+        )
+    elif isinstance(settings, LightspeedXSettings):
+        sandbox = LightspeedXSandbox(
+            domain_prefix=settings.domain_prefix,
+            access_token=plain["access_token"],
+            client_secret=plain["client_secret"],
+            outlets=places,
+        )
+    else:
+        raise TypeError(f"there is no sandbox of {settings.platform}")
+    for row in rows:
+        sandbox.seed(row.sku, row.location, row.quantity, row.tracked)
+    return sandbox

@@ -1,0 +1,148 @@
+"""The embedded engines of one installation: started together, found by others, stopped together."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from deploy import kafka, postgres
+from deploy.processes import EngineError, Server
+
+__all__ = ["EngineError", "Engines", "Running", "remove", "running"]
+
+Engine = Literal["kafka", "postgres"]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where an installation's engines are. None: not embedded. Versions are the servers' own words."""
+
+    bootstrap: str | None
+    dsn: str | None
+    kafka_version: str | None
+    postgres_version: str | None
+    pids: dict[str, int]
+
+
+class Engines:
+    """Kafka and PostgreSQL under one data directory. A second start finds the data and, if free, the ports again."""
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        kafka: bool = True,
+        postgres: bool = True,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.data = data
+        self._wanted: list[Engine] = [*(["kafka"] if kafka else []), *(["postgres"] if postgres else [])]  # type: ignore[list-item]  # literals
+        self._progress = progress
+        self._servers: dict[str, Server] = {}
+        self._ports: dict[str, int] = {}
+        self._dsn: str | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """Kafka's address."""
+        return f"127.0.0.1:{self._ports['kafka']}"
+
+    @property
+    def dsn(self) -> str:
+        """PostgreSQL's address, with its password."""
+        assert self._dsn is not None
+        return self._dsn
+
+    @property
+    def info(self) -> Running:
+        """What others are told."""
+        has = self._servers.keys()
+        return Running(
+            bootstrap=self.bootstrap if "kafka" in has else None,
+            dsn=self._dsn,
+            kafka_version=kafka.version() if "kafka" in has else None,
+            postgres_version=postgres.version() if "postgres" in has else None,
+            pids={name: server.pid for name, server in self._servers.items()},
+        )
+
+    def start(self) -> None:
+        """Starts what is wanted, side by side. Raises `EngineError`; then nothing is left running."""
+        other = running(self.data)
+        if other is not None:
+            raise EngineError(f"the engines of {self.data} are running already (pids {sorted(other.pids.values())})")
+        self.data.mkdir(parents=True, exist_ok=True)
+        ports = self.data / "ports.json"
+        if ports.exists():
+            self._ports = json.loads(ports.read_text(encoding="utf-8"))
+        with ThreadPoolExecutor() as pool:
+            started = [pool.submit(self._start_one, engine) for engine in self._wanted]
+        failed = [fault for future in started if (fault := future.exception())]
+        if failed:
+            self.stop()
+            raise failed[0]
+        ports.write_text(json.dumps(self._ports), encoding="utf-8")
+        self._tell()
+
+    def _start_one(self, engine: Engine) -> None:
+        if engine == "kafka":
+            server, port = kafka.run(self.data, self._progress, self._ports.get("kafka"))
+        else:
+            server, port, self._dsn = postgres.run(self.data, self._ports.get("postgres"))
+        self._servers[engine], self._ports[engine] = server, port
+        self._progress(f"{server.name} is ready on port {port}")
+
+    def _tell(self) -> None:
+        file = self.data / "engines.json"
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            json.dump(asdict(self.info), out)
+
+    def stop(self) -> None:
+        """Stops what runs, cleanly."""
+        (self.data / "engines.json").unlink(missing_ok=True)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Server.stop, self._servers.values()))
+        self._servers.clear()
+
+    def kill(self, engine: Engine) -> None:
+        """Kills an engine with SIGKILL, as a power cut would."""
+        self._servers[engine].kill()
+
+    def restart(self, engine: Engine) -> None:
+        """Starts a killed engine again, on its port and its data."""
+        self._start_one(engine)
+        self._tell()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def running(data: Path) -> Running | None:
+    """The engines that run for a data directory, or None. Checks that they are alive."""
+    try:
+        found = Running(**json.loads((data / "engines.json").read_text(encoding="utf-8")))
+        for pid in found.pids.values():
+            os.kill(pid, 0)
+    except PermissionError:
+        return found
+    except (OSError, ValueError, TypeError):
+        return None
+    return found
+
+
+def remove(data: Path) -> None:
+    """Deletes everything an installation's engines keep."""
+    postgres.remove(data)
+    shutil.rmtree(data, ignore_errors=True)

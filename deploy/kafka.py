@@ -1,0 +1,164 @@
+"""A real Apache Kafka on loopback: one node, KRaft, from the jars that Maven resolves from `pom.xml`."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from deploy.processes import EngineError, Server, await_ready, free_port, start
+
+POM = Path(__file__).with_name("pom.xml")
+
+PROPERTIES: Mapping[str, str] = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "auto.create.topics.enable": "false",
+    # one node: the internal topics cannot have more than one replica, and 50 partitions each only cost start time
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "4",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "log.cleaner.threads": "1",
+    "log.cleaner.dedupe.buffer.size": "16777216",
+    "message.max.bytes": "8388608",
+}
+"""What every way of running our Kafka has in common; `compose.yaml` says the same, and a test compares them."""
+
+MAIN = "kafka.Kafka"
+
+
+def version() -> str:
+    """The Kafka version that `pom.xml` pins."""
+    found = re.search(r"<kafka.version>([^<]+)<", POM.read_text(encoding="utf-8"))
+    assert found is not None
+    return found[1]
+
+
+def java() -> str:
+    """The Java to run with. Raises `EngineError` without Java 17 or newer."""
+    home = os.environ.get("JAVA_HOME")
+    command = shutil.which("java", path=f"{home}/bin") if home else None
+    command = command or shutil.which("java")
+    if command is None:
+        raise EngineError("Kafka needs Java 17 or newer: apt-get install openjdk-17-jre-headless")
+    answer = subprocess.run([command, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
+    found = re.search(r'version "(\d+)', answer.stderr)
+    if found is None or int(found[1]) < 17:
+        raise EngineError(f"Kafka needs Java 17 or newer, {command} is older: apt-get install openjdk-17-jre-headless")
+    return command
+
+
+def cache() -> Path:
+    """Where downloaded jars are kept: `ONHAND_CACHE`, else the user's cache directory."""
+    base = os.environ.get("ONHAND_CACHE") or str(
+        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "onhand"
+    )
+    return Path(base)
+
+
+def jars(progress: Callable[[str], None] = lambda _: None) -> Path:
+    """The folder with Kafka's jars, resolved by Maven once for each content of `pom.xml`.
+
+    Raises `EngineError` when Maven is missing or cannot resolve them.
+    """
+    digest = hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
+    target = cache() / f"kafka-{version()}-{digest}"
+    if target.exists():
+        return target
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise EngineError("Kafka's jars are resolved by Maven, which is missing: apt-get install maven")
+    progress(f"resolving the jars of Kafka {version()} with Maven (once)")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=target.parent))
+    command = [maven, "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", "-DincludeScope=runtime"]
+    done = subprocess.run(  # noqa: S603  # our own pom
+        [*command, f"-DoutputDirectory={work}"], capture_output=True, text=True, check=False
+    )
+    if done.returncode or not list(work.glob("kafka_2.13-*.jar")):
+        shutil.rmtree(work, ignore_errors=True)
+        reason = next((line for line in done.stdout.splitlines() if "ERROR" in line), "no jars arrived")
+        reason = re.sub(r"https?://\S+", "the repository", reason)
+        raise EngineError(f"Maven could not resolve Kafka's jars: {reason.strip()}; check that `mvn` has a network")
+    try:
+        work.rename(target)
+    except OSError:  # another process was faster
+        shutil.rmtree(work, ignore_errors=True)
+    return target
+
+
+def run(data: Path, progress: Callable[[str], None], port: int | None, heap_mb: int = 512) -> tuple[Server, int]:
+    """Starts Kafka on `data`, on `port` if it is free. Returns when it answers."""
+    command, libs = java(), jars(progress)
+    data.mkdir(parents=True, exist_ok=True)
+    chosen, controller = free_port(port), free_port()
+    properties = data / "server.properties"
+    lines = {
+        **PROPERTIES,
+        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{chosen},CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{chosen}",
+        "log.dirs": str(data / "log"),
+    }
+    properties.write_text("".join(f"{key}={value}\n" for key, value in lines.items()), encoding="utf-8")
+    log = data / "kafka.log"
+    _format(command, libs, data, properties)
+    flags = [f"-Xms128m -Xmx{heap_mb}m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
+    arguments = " ".join(flags).split()
+    server = start(
+        "Kafka", [command, *arguments, "-cp", f"{libs}/*", MAIN, str(properties)], log, stop_with="SIGTERM"
+    )
+    await_ready(server, lambda: answers(chosen), within=60)
+    return server, chosen
+
+
+def _format(command: str, libs: Path, data: Path, properties: Path) -> None:
+    if (data / "log" / "meta.properties").exists():
+        return
+    ident = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode().replace("-", "A")
+    tool = [command, "-Xmx96m", "-XX:TieredStopAtLevel=1", "-cp", f"{libs}/*", "kafka.tools.StorageTool", "format"]
+    done = subprocess.run(  # noqa: S603  # our own arguments
+        [*tool, "-t", ident, "-c", str(properties), "--ignore-formatted"], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise EngineError(f"Kafka's storage could not be formatted: {done.stderr.strip().splitlines()[-1:]}")
+
+
+def answers(port: int) -> bool:
+    """Whether a broker answers a Metadata request (version 1: https://kafka.apache.org/protocol) and knows itself."""
+    request = struct.pack(">hhih", 3, 1, 7, -1) + struct.pack(">i", 0)
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            head = _exactly(connection, 12)
+            _, correlation, brokers = struct.unpack(">iii", head)
+    except (OSError, EOFError):
+        return False
+    return bool(correlation == 7 and brokers > 0)
+
+
+def _exactly(connection: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        some = connection.recv(count - len(data))
+        if not some:
+            raise EOFError
+        data += some
+    return data

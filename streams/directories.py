@@ -1,0 +1,74 @@
+"""What each channel's references mean, kept fresh: from PostgreSQL at once, from the platform when it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from connectors.contract import Client, ConnectorError
+from connectors.directory import Directory, Item, overlay
+from projections.queries import Queries
+from streams.settings import Settings
+
+log = structlog.get_logger()
+
+STALE = 2.0
+"""Seconds after which an unknown reference is worth another question to the platform."""
+
+
+@dataclass(slots=True)
+class Directories:
+    """The directory of every channel. `settings` is replaced when the file changes."""
+
+    settings: Settings
+    clients: Mapping[str, Client]
+    queries: Queries
+    found: dict[str, Directory] = field(default_factory=dict)
+    _asked: dict[str, float] = field(default_factory=dict)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def of(self, channel: str) -> Directory:
+        """What is known of a channel now, with the configuration laid over it."""
+        its = self.settings.channels[channel]
+        return overlay(self.found.get(channel, Directory()), its.locations, its.skus)
+
+    async def load(self) -> None:
+        """Takes what was known when we last ran."""
+        for channel in self.settings.channels:
+            if (saved := await self.queries.load_directory(channel)) is not None:
+                self.found[channel] = Directory(
+                    items={ref: Item(*item) for ref, item in saved.items.items()},
+                    locations=saved.locations,
+                    handles=saved.handles,
+                    places=saved.places,
+                )
+
+    async def refresh(self, channel: str) -> bool:
+        """Asks the platform, unless it was asked a moment ago. False: it did not answer, or was not asked."""
+        async with self._turn:
+            if time.monotonic() - self._asked.get(channel, -STALE) < STALE:
+                return False
+            try:
+                self.found[channel] = found = await self.clients[channel].directory()
+            except ConnectorError as error:
+                log.warning("no directory", channel=channel, reason=str(error))
+                return False
+            finally:
+                self._asked[channel] = time.monotonic()
+            await self.queries.save_directory(
+                channel,
+                items={ref: (item.sku, item.tracked) for ref, item in found.items.items()},
+                locations=found.locations,
+                handles=found.handles,
+                places=found.places,
+            )
+            log.info("directory", channel=channel, items=len(found.items), locations=len(found.locations))
+            return True
+
+    async def known(self, channel: str) -> bool:
+        """Whether the channel's directory was ever had; asks once if not."""
+        return channel in self.found or await self.refresh(channel)

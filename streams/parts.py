@@ -1,0 +1,270 @@
+"""The two processes of a deployment: a worker (agents, recorder, sinks) and the server (webhooks, polls, queries)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+from aiokafka.errors import KafkaError
+from faust.contrib.asgi import bind_to_running_loop
+
+from connectors.contract import Client, ConnectorError, SlowDown
+from projections.pool import DatabaseError, migrate, open_pool
+from projections.queries import Queries
+from projections.recorder import Recorder
+from projections.server import create_api
+from streams.app import Topology, create_app
+from streams.directories import Directories
+from streams.intake import Intake
+from streams.keys import Keys
+from streams.reader import Reader
+from streams.recorder import Recording
+from streams.settings import BadConfiguration, Settings, load, secrets_of
+from streams.sinks import Pushing
+from streams.stages import Naming
+from streams.topics import create_topics
+from streams.writer import NotWritten, Writer
+
+log = structlog.get_logger()
+
+POLL_EVERY = 5.0
+"""Seconds between two polls of a channel: what a lost webhook costs at most."""
+
+
+def clients_of(settings: Settings) -> dict[str, Client]:
+    """A client for every channel."""
+    return {
+        name: (connector := settings.connector(name)).client(channel, secrets_of(name, connector.secrets, channel))
+        for name, channel in settings.channels.items()
+    }
+
+
+async def patiently(what: str, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Starts something that needs Kafka, again and again until Kafka answers."""
+    while True:
+        try:
+            await start()
+        except (KafkaError, NotWritten, OSError) as error:
+            log.warning("waiting for Kafka", part=what, reason=f"{type(error).__name__}")
+            await asyncio.sleep(1.0)
+        else:
+            return
+
+
+def on_signal(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stopping = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+    return stopping
+
+
+@asynccontextmanager
+async def background(*bodies: Coroutine[Any, Any, None]) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Runs bodies beside the block and cancels them at its end."""
+    tasks = [asyncio.create_task(body) for body in bodies]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def worker(settings: Settings, bootstrap: str, dsn: str, instance: str, on_ready: Callable[[], None]) -> None:
+    """Runs the agents, the recorder and the sinks until a signal, or until one of them fails for good."""
+    stopping = on_signal(asyncio.get_running_loop())
+    naming, partitions = Naming(settings.kafka.prefix), settings.kafka.partitions
+    await create_topics(bootstrap, naming, partitions, settings.kafka.replication)
+    await migrate(dsn)
+    writer, pushes, reader = Writer(bootstrap, partitions), Writer(bootstrap, partitions), Reader(bootstrap)
+    for part in (writer, pushes, reader):
+        await part.start()
+    pool = await open_pool(dsn)
+    queries = Queries(pool)
+    clients = clients_of(settings)
+    directories = Directories(settings, clients, queries)
+    topology = create_app(
+        bootstrap=bootstrap,
+        partitions=partitions,
+        naming=naming,
+        rules=settings.rules,
+        authority=settings.authority,
+        writer=writer,
+        reader=reader,
+        instance=instance,
+        datadir=str(settings.data / "faust" / instance),
+    )
+    recording = Recording(bootstrap, partitions, naming, Recorder(pool), dsn)
+    sinks = [
+        Pushing(
+            channel=name,
+            connector=(connector := settings.connector(name)),
+            sink=connector.sink(clients[name]),
+            directories=directories,
+            queries=queries,
+            writer=pushes,
+            bootstrap=bootstrap,
+            partitions=partitions,
+            naming=naming,
+            dsn=dsn,
+        )
+        for name in settings.channels
+    ]
+    try:
+        await directories.load()
+        async with background(recording.run(), *(_sink(sink, directories) for sink in sinks)) as tasks:
+            async with _agents(topology):
+                await _until_ready(topology, stopping)
+                on_ready()
+                await _until(stopping, tasks)
+    finally:
+        for client in clients.values():
+            await client.close()
+        await pool.close()
+        for part in (pushes, writer, reader):
+            await part.stop()
+
+
+async def _sink(pushing: Pushing, directories: Directories) -> None:
+    """A sink needs to know what the platform calls our SKUs and places before its first push."""
+    while not await directories.known(pushing.channel):
+        await asyncio.sleep(2.0)
+    await pushing.run()
+
+
+@asynccontextmanager
+async def _agents(topology: Topology) -> AsyncIterator[None]:
+    bind_to_running_loop(topology.app)
+    topology.app.finalize()
+    Path(str(topology.app.conf.datadir)).mkdir(parents=True, exist_ok=True)
+    await topology.app.start()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(topology.app.stop(), 10)
+
+
+async def _until_ready(topology: Topology, stopping: asyncio.Event) -> None:
+    while not topology.ready and not stopping.is_set():
+        await asyncio.sleep(0.05)
+
+
+async def _until(stopping: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+    """Waits for the signal; a part that ends before it brings its reason up."""
+    stop = asyncio.create_task(stopping.wait())
+    await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    for task in tasks:
+        if task.done():
+            task.result()
+
+
+async def serve(
+    settings: Settings, path: Path, bootstrap: str, dsn: str, keys: Keys, on_ready: Callable[[str], None]
+) -> None:
+    """Runs the HTTP server and the polls until a signal. It starts, and says 503, while Kafka is away."""
+    naming, partitions = Naming(settings.kafka.prefix), settings.kafka.partitions
+    await migrate(dsn)
+    writer = Writer(bootstrap, partitions)
+    pool = await open_pool(dsn)
+    queries = Queries(pool)
+    clients = clients_of(settings)
+    directories = Directories(settings, clients, queries)
+    await directories.load()
+    intake = Intake(
+        connectors={name: settings.connector(name) for name in settings.channels},
+        secrets={
+            name: secrets_of(name, settings.connector(name).secrets, channel)
+            for name, channel in settings.channels.items()
+        },
+        directories=directories,
+        writer=writer,
+        naming=naming,
+        reload=_reloader(path, directories),
+    )
+
+    async def ready() -> str | None:
+        return None if writer.connected else "Kafka has not answered yet"
+
+    api = create_api(
+        pool,
+        rules=lambda: directories.settings.rules,
+        keys=keys.accept,
+        intake=intake,
+        ready=ready,
+        body_max=settings.serve.body_max,
+    )
+    server = uvicorn.Server(
+        uvicorn.Config(api, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=30)
+    )
+    listener = socket.create_server((settings.serve.host, settings.serve.port), backlog=1024, reuse_port=False)
+    address = f"http://{settings.serve.host}:{listener.getsockname()[1]}"
+    polls = [poll(name, clients[name], intake, queries) for name in settings.channels]
+    try:
+        async with background(patiently("server", writer.start), _when_up(server, on_ready, address), *polls):
+            await server.serve(sockets=[listener])
+    finally:
+        for client in clients.values():
+            await client.close()
+        await pool.close()
+        await writer.stop()
+
+
+async def _when_up(server: uvicorn.Server, on_ready: Callable[[str], None], address: str) -> None:
+    while not server.started:
+        await asyncio.sleep(0.02)
+    on_ready(address)
+
+
+def _reloader(path: Path, directories: Directories) -> Callable[[], None]:
+    """Takes a changed file's mapping over without a restart; a file that cannot be used changes nothing."""
+    seen = path.stat().st_mtime_ns
+
+    def reload() -> None:
+        nonlocal seen
+        with contextlib.suppress(OSError):
+            if (changed := path.stat().st_mtime_ns) != seen:
+                seen = changed
+                try:
+                    fresh = load(path)
+                except BadConfiguration as error:
+                    log.error("the changed configuration cannot be used", reason=str(error))
+                    return
+                if fresh.channels.keys() == directories.settings.channels.keys():
+                    directories.settings = fresh
+
+    return reload
+
+
+async def poll(channel: str, client: Client, intake: Intake, queries: Queries, every: float = POLL_EVERY) -> None:
+    """Takes in what changed since the last poll, for ever. This heals every lost webhook."""
+    while True:
+        try:
+            await poll_once(channel, client, intake, queries)
+        except SlowDown as wait:
+            await asyncio.sleep(wait.retry_after)
+        except (ConnectorError, NotWritten, DatabaseError) as error:
+            log.warning("poll failed", channel=channel, reason=str(error))
+        await asyncio.sleep(every)
+
+
+async def poll_once(channel: str, client: Client, intake: Intake, queries: Queries) -> int:
+    """One poll. The cursor moves only after its documents are in the log. Returns how many there were."""
+    taken = 0
+    if not await intake.directories.known(channel):
+        return taken
+    async for payloads, cursor in client.poll(await queries.cursor(channel)):
+        await intake.documents(channel, payloads)
+        await queries.save_cursor(channel, cursor)
+        taken += len(payloads)
+    return taken

@@ -1,0 +1,76 @@
+"""Carries the topics into PostgreSQL, each record once: PostgreSQL itself remembers how far it has come."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from projections.pool import DatabaseError, leadership
+from projections.recorder import Batch, Recorder
+from schemas.topics import CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS, OBSERVATIONS, RECEIPTS, STOCK, Topic
+from streams.stages import Naming
+
+log = structlog.get_logger()
+
+RECORDED: tuple[Topic, ...] = (MOVEMENTS, STOCK, CHANNEL_QUANTITIES, RECEIPTS, OBSERVATIONS, DEAD_LETTERS)
+
+
+class LogTruncated(Exception):
+    """The log no longer holds what PostgreSQL has not recorded yet."""
+
+
+@dataclass(slots=True)
+class Recording:
+    """One recorder at a time, whichever worker gets PostgreSQL's advisory lock; a dead worker's lock is free at once."""
+
+    bootstrap: str
+    partitions: int
+    naming: Naming
+    recorder: Recorder
+    dsn: str
+    pause: float = 1.0
+    lag: int = -1
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Records until cancelled, coming back after every failure of Kafka or PostgreSQL."""
+        while True:
+            try:
+                async with leadership(self.dsn, f"{self.naming.prefix}recorder"):
+                    await self._record()
+            except (KafkaError, DatabaseError, OSError) as error:
+                log.warning("recording pauses", reason=f"{type(error).__name__}: {error}")
+                await asyncio.sleep(self.pause)
+
+    async def _record(self) -> None:
+        topics = {self.naming(topic): topic for topic in RECORDED}
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+            fetch_max_wait_ms=100,
+        )
+        await consumer.start()
+        try:
+            consumer.assign([TopicPartition(name, p) for name in topics for p in range(self.partitions)])
+            for name, topic in topics.items():
+                known = await self.recorder.offsets(topic.name)
+                for p in range(self.partitions):
+                    consumer.seek(TopicPartition(name, p), known.get(p, 0))
+            while True:
+                fetched = await consumer.getmany(timeout_ms=1_000, max_records=4_000)
+                if fetched:
+                    await self.recorder.record([_batch(topics[tp.topic], tp, some) for tp, some in fetched.items()])
+                self.lag = sum((consumer.highwater(tp) or 0) - await consumer.position(tp) for tp in fetched)
+        finally:
+            await consumer.stop()
+
+
+def _batch(topic: Topic, tp: TopicPartition, records: list) -> Batch:  # type: ignore[type-arg]  # aiokafka's records
+    rows = [(record.offset, record.timestamp, record.value) for record in records]
+    return Batch(topic=topic, partition=tp.partition, records=rows, next_offset=records[-1].offset + 1)

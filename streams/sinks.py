@@ -1,0 +1,257 @@
+"""Tells each channel its numbers: the newest per SKU, what is nearly gone first, and a receipt for every one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from connectors.contract import Answer, Connector, ConnectorError, Sink, SlowDown, Target, Unreachable
+from projections.pool import DatabaseError, leadership
+from projections.queries import Queries
+from schemas.availability import ChannelQuantity
+from schemas.codec import decode, encode, headers
+from schemas.receipts import Outcome, Receipt
+from schemas.topics import CHANNEL_QUANTITIES, RECEIPTS
+from streams.directories import Directories
+from streams.stages import Naming
+from streams.writer import NotWritten, Out, Writer
+
+log = structlog.get_logger()
+
+Cell = tuple[str, str]
+"""A SKU and a place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a platform showed at our last word with it, and the part its own documents had in it then."""
+
+    level: int
+    own: int
+
+
+@dataclass(slots=True)
+class Board:
+    """What one channel should show, and what it shows: the pure part of a sink.
+
+    `wants` holds the newest number of each SKU, `shows` what the platform was last told, `due` the SKUs to look at.
+    """
+
+    connector: Connector
+    wants: dict[str, ChannelQuantity] = field(default_factory=dict)
+    shows: dict[Cell, Shown] = field(default_factory=dict)
+    unsure: set[Cell] = field(default_factory=set)
+    due: dict[str, int] = field(default_factory=dict)
+    refused: set[Cell] = field(default_factory=set)
+
+    def want(self, number: ChannelQuantity) -> None:
+        """Takes a number in; an older one than we have changes nothing."""
+        held = self.wants.get(number.sku)
+        if held is None or number.offset >= held.offset:
+            self.wants[number.sku] = number
+            self.due[number.sku] = number.quantity
+
+    def saw(self, receipt: Receipt) -> None:
+        """Takes in what the platform said."""
+        cell = receipt.sku, receipt.place
+        if receipt.outcome is Outcome.ASKED:
+            self.unsure.add(cell)
+        elif receipt.outcome in (Outcome.PUSHED, Outcome.UNCHANGED):
+            self.shows[cell] = Shown(receipt.level, receipt.own)
+            self.unsure.discard(cell)
+
+    def next(self, most: int) -> list[Target]:
+        """Up to `most` numbers that the platform does not show yet, what is nearly gone first."""
+        chosen: list[Target] = []
+        for sku in sorted(self.due, key=self.due.__getitem__):
+            targets = list(self._targets(self.wants[sku]))
+            if len(chosen) + len(targets) > most and chosen:
+                break
+            del self.due[sku]
+            chosen.extend(targets[:most])
+            if len(targets) > most:
+                self.due[sku] = self.wants[sku].quantity
+                break
+        return chosen
+
+    def _targets(self, number: ChannelQuantity) -> Iterable[Target]:
+        for name, place in number.places.items():
+            cell = number.sku, name
+            shown = self.shows.get(cell, Shown(0, 0) if place.opened else None)
+            if cell in self.unsure:
+                shown = None
+            expected = None if shown is None else shown.level + place.own - shown.own
+            wanted = place.quantity if self.connector.tells == "quantity" else place.level
+            if wanted != expected and cell not in self.refused:
+                yield Target(
+                    sku=number.sku,
+                    place=name,
+                    wanted=wanted,
+                    expected=expected,
+                    own=place.own,
+                    offset=number.offset,
+                    opened=place.opened,
+                )
+
+    def again(self, targets: Iterable[Target], *, unsure: bool) -> None:
+        """Puts targets back; `unsure` means the platform must be asked what it shows."""
+        for target in targets:
+            self.due[target.sku] = target.wanted
+            if unsure:
+                self.unsure.add((target.sku, target.place))
+
+
+@dataclass(slots=True, kw_only=True)
+class Pushing:
+    """The sink of one channel, at one worker at a time. `pace` is the least time between two calls in seconds."""
+
+    channel: str
+    connector: Connector
+    sink: Sink
+    directories: Directories
+    queries: Queries
+    writer: Writer
+    bootstrap: str
+    partitions: int
+    naming: Naming
+    dsn: str
+    pace: float = 0.1
+    held_for: float = 1.0
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    board: Board | None = None
+
+    async def run(self) -> None:
+        """Pushes until cancelled, coming back after every failure of Kafka, PostgreSQL or the platform."""
+        while True:
+            try:
+                async with leadership(self.dsn, f"{self.naming.prefix}sink {self.channel}"):
+                    await self._push_all()
+            except (KafkaError, DatabaseError, NotWritten, OSError) as error:
+                log.warning("pushing pauses", channel=self.channel, reason=f"{type(error).__name__}: {error}")
+                await asyncio.sleep(1.0)
+
+    async def _push_all(self) -> None:
+        board = self.board = Board(self.connector)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap, enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=100
+        )
+        await consumer.start()
+        try:
+            await self._restore(board, consumer)
+            following = asyncio.create_task(self._follow(board, consumer))
+            try:
+                while True:
+                    if following.done():
+                        following.result()
+                    began = time.monotonic()
+                    if not await self._push_some(board):
+                        await asyncio.sleep(0.02)
+                    await asyncio.sleep(max(0.0, self.pace - (time.monotonic() - began)))
+            finally:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+        finally:
+            await consumer.stop()
+
+    async def _restore(self, board: Board, consumer: AIOKafkaConsumer) -> None:
+        """The numbers and receipts PostgreSQL has recorded, and from there on the log."""
+        numbers, offsets = await self.queries.channel_quantities_of(self.channel)
+        told, receipts_at = await self.queries.told(self.channel)
+        for cell, (level, own, sure) in told.items():
+            board.shows[cell] = Shown(level, own)
+            if not sure:
+                board.unsure.add(cell)
+        await self._read_receipts(board, consumer, receipts_at)
+        for number in numbers:
+            board.want(number)
+        topic = self.naming(CHANNEL_QUANTITIES)
+        consumer.assign([TopicPartition(topic, p) for p in range(self.partitions)])
+        for p in range(self.partitions):
+            consumer.seek(TopicPartition(topic, p), offsets.get(p, 0))
+
+    async def _read_receipts(self, board: Board, consumer: AIOKafkaConsumer, start: dict[int, int]) -> None:
+        tps = [TopicPartition(self.naming(RECEIPTS), p) for p in range(self.partitions)]
+        consumer.assign(tps)
+        ends = await consumer.end_offsets(tps)
+        for tp in tps:
+            consumer.seek(tp, start.get(tp.partition, 0))
+        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                for record in records:
+                    receipt = decode(Receipt, record.value)
+                    if receipt.channel == self.channel:
+                        board.saw(receipt)
+
+    async def _follow(self, board: Board, consumer: AIOKafkaConsumer) -> None:
+        mine = f"{self.channel}|".encode()
+        while True:
+            for records in (await consumer.getmany(timeout_ms=1_000, max_records=2_000)).values():
+                newest = {record.key: record.value for record in records if record.key.startswith(mine)}
+                for value in newest.values():
+                    board.want(decode(ChannelQuantity, value))
+
+    async def _push_some(self, board: Board) -> int:
+        targets = board.next(self.sink.batch_max)
+        if not targets:
+            return 0
+        if not self.connector.repeatable:
+            asked = [Answer(target=target, outcome=Outcome.ASKED, level=target.expected or 0) for target in targets]
+            await self.writer.write(self._out(self._receipt(answer)) for answer in asked)
+        try:
+            answers = await self.sink.push(targets, self.directories.of(self.channel))
+        except SlowDown as wait:
+            board.again(targets, unsure=False)
+            await asyncio.sleep(wait.retry_after)
+            return 0
+        except Unreachable as error:
+            board.again(targets, unsure=True)
+            log.warning("platform unreachable", channel=self.channel, reason=str(error))
+            await asyncio.sleep(1.0)
+            return 0
+        except ConnectorError as error:
+            board.again(targets, unsure=True)
+            log.error("push failed", channel=self.channel, reason=str(error))
+            await asyncio.sleep(5.0)
+            return 0
+        await self._answered(board, answers)
+        return len(answers)
+
+    async def _answered(self, board: Board, answers: Sequence[Answer]) -> None:
+        receipts = [self._receipt(answer) for answer in answers]
+        await self.writer.write(map(self._out, receipts))
+        for receipt in receipts:
+            board.saw(receipt)
+        for answer in answers:
+            if answer.outcome is Outcome.REFUSED:
+                board.refused.add((answer.target.sku, answer.target.place))
+        if held := [answer.target for answer in answers if answer.outcome is Outcome.HELD]:
+            asyncio.get_running_loop().call_later(self.held_for, lambda: board.again(held, unsure=True))
+
+    def _receipt(self, answer: Answer) -> Receipt:
+        target = answer.target
+        return Receipt(
+            channel=self.channel,
+            sku=target.sku,
+            place=target.place,
+            quantity=target.wanted,
+            level=answer.level,
+            own=target.own,
+            outcome=answer.outcome,
+            pushed_at=self.clock(),
+            offset=target.offset,
+            ref=answer.ref,
+            detail=answer.detail,
+        )
+
+    def _out(self, receipt: Receipt) -> Out:
+        key = f"{receipt.channel}|{receipt.sku}"
+        ident = f"{key}|{receipt.place}/{receipt.offset}/{receipt.pushed_at.timestamp()}"
+        ce = headers(RECEIPTS, ident, receipt.channel, receipt.pushed_at)
+        return Out(self.naming(RECEIPTS), key.encode(), encode(receipt), ce)

@@ -1,0 +1,203 @@
+"""Adds the whole log up again from zero and compares: movements, Faust's table, PostgreSQL, and what was pushed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from projections.queries import Queries
+from schemas.availability import Rules, quantity, same_numbers
+from schemas.claims import Claim
+from schemas.codec import Undecodable, decode
+from schemas.ledger import Stock, fold
+from schemas.movements import Cause, Movement
+from schemas.settling import Transaction, apply
+from schemas.topics import CLAIMS, MOVEMENTS, STOCK
+from streams.chunks import source_offset
+from streams.reader import Reader
+from streams.recorder import RECORDED
+from streams.stages import Naming, instant
+
+DIFFERENCES_MAX = 1_000
+"""Differences that are listed one by one; all are counted."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What `onhand verify` found. `keys` counts the SKU and location cells compared, `checks` what was compared."""
+
+    keys: int = 0
+    checks: dict[str, int] = field(default_factory=dict)
+    differences: list[dict[str, Any]] = field(default_factory=list)
+    found: int = 0
+
+    def differs(self, check: str, key: str, expected: Any, actual: Any) -> None:
+        """Notes a difference."""
+        self.found += 1
+        if len(self.differences) < DIFFERENCES_MAX:
+            self.differences.append({"check": check, "key": key, "expected": expected, "actual": actual})
+
+    def as_json(self) -> dict[str, Any]:
+        """`{ok, keys, differences, found, checks}`."""
+        return {
+            "ok": self.found == 0,
+            "keys": self.keys,
+            "differences": self.differences,
+            "found": self.found,
+            "checks": self.checks,
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class Verifier:
+    """Compares what should be equal after everything has settled. Reads only."""
+
+    reader: Reader
+    queries: Queries
+    naming: Naming
+    partitions: int
+    rules: Rules
+    authority: tuple[str, ...]
+    group: str
+
+    async def settled(self, within: float) -> str | None:
+        """Waits until all stages have taken everything in. Returns what still lags after `within` seconds, else None."""
+        deadline = time.monotonic() + within
+        while (late := await self._late()) and time.monotonic() < deadline:
+            await asyncio.sleep(0.2)
+        return late
+
+    async def _late(self) -> str | None:
+        partitions = range(self.partitions)
+        committed = await self.reader.committed(self.group)
+        at = {(tp.topic, tp.partition): found.offset for tp, found in committed.items()}
+        for topic in (CLAIMS, MOVEMENTS):
+            for p, end in (await self.reader.ends(self.naming(topic), partitions)).items():
+                if at.get((self.naming(topic), p), 0) < end:
+                    return f"{topic.name}[{p}] is at {at.get((self.naming(topic), p), 0)} of {end}"
+        for topic in RECORDED:
+            recorded = await self.queries.offsets(topic.name)
+            for p, end in (await self.reader.ends(self.naming(topic), partitions)).items():
+                if recorded.get(p, 0) < end:
+                    return f"PostgreSQL has {topic.name}[{p}] up to {recorded.get(p, 0)} of {end}"
+        return None
+
+    async def run(self) -> Report:
+        """Everything. Memory grows with the number of transactions and cells."""
+        report = Report()
+        posted = await self._movements_of_claims(report)
+        folded = await self._stock_of_movements(report, posted)
+        report.keys = sum(len(stock.locations.keys() | stock.tracked.keys()) for stock in folded.values())
+        self._conservation(report, folded)
+        await self._table(report, folded)
+        await self._postgres(report, folded)
+        await self._channels(report, folded)
+        return report
+
+    async def _movements_of_claims(self, report: Report) -> dict[str, Movement]:
+        """Settles every claim again."""
+        transactions: dict[str, Transaction] = {}
+        posted: dict[str, Movement] = {}
+        claims = 0
+        async for records in self.reader.whole(self.naming(CLAIMS), self.partitions):
+            for record in records:
+                claims += 1
+                try:
+                    claim = decode(Claim, record.value)
+                except Undecodable:
+                    continue  # a dead letter: the settle stage said so
+                key, cause = claim.transaction, Cause(record.partition, record.offset, 0)
+                transactions[key], made = apply(
+                    transactions.get(key, Transaction()), claim, instant(record), cause, self.authority
+                )
+                posted.update((movement.id, movement) for movement in made)
+            await asyncio.sleep(0)
+        report.checks["claims"] = claims
+        return posted
+
+    async def _stock_of_movements(self, report: Report, posted: dict[str, Movement]) -> dict[str, Stock]:
+        """Folds every movement again; every posted one must be there, and no other."""
+        folded: dict[str, Stock] = {}
+        missing = dict(posted)
+        seen = 0
+        async for records in self.reader.whole(self.naming(MOVEMENTS), self.partitions):
+            for record in records:
+                movement = decode(Movement, record.value)
+                due = posted.get(movement.id)
+                if due != movement:
+                    report.differs("movements", movement.id, _plain(due), _plain(movement))
+                seen += missing.pop(movement.id, None) is not None
+                stock = folded.get(movement.sku, Stock(sku=movement.sku))
+                folded[movement.sku] = fold(stock, movement, record.offset)
+            await asyncio.sleep(0)
+        for ident, movement in missing.items():
+            report.differs("movements", ident, _plain(movement), None)
+        report.checks["movements"] = seen
+        return folded
+
+    def _conservation(self, report: Report, folded: Mapping[str, Stock]) -> None:
+        for sku, stock in folded.items():
+            if stock.total() != 0:
+                report.differs("conservation", sku, 0, stock.total())
+        report.checks["conservation"] = len(folded)
+
+    async def _table(self, report: Report, folded: Mapping[str, Stock]) -> None:
+        """Faust's table, as its changelog restores it."""
+        newest: dict[bytes, tuple[int, bytes]] = {}
+        async for records in self.reader.whole(self.naming(STOCK), self.partitions):
+            for record in records:
+                offset = source_offset(record)
+                if record.key not in newest or newest[record.key][0] <= offset:
+                    newest[record.key] = offset, record.value
+        held = {key.decode(): decode(Stock, value) for key, (_, value) in newest.items()}
+        self._compare(report, "table", folded, held)
+
+    async def _postgres(self, report: Report, folded: Mapping[str, Stock]) -> None:
+        held = {stock.sku: stock async for stock in self.queries.all_stock()}
+        self._compare(report, "postgres", folded, held)
+        journal = await self.queries.journal_totals()
+        balances = {
+            (sku, location, state): units
+            for sku, stock in folded.items()
+            for location, here in stock.locations.items()
+            for state, units in here.items()
+        }
+        for cell in balances.keys() | journal.keys():
+            if balances.get(cell, 0) != journal.get(cell, 0):
+                report.differs("journal", "/".join(cell), balances.get(cell, 0), journal.get(cell, 0))
+        report.checks["journal"] = len(journal)
+
+    def _compare(self, report: Report, check: str, folded: Mapping[str, Stock], held: Mapping[str, Stock]) -> None:
+        for sku in folded.keys() | held.keys():
+            ours, theirs = folded.get(sku), held.get(sku)
+            if ours is None or theirs is None or _balances(ours) != _balances(theirs):
+                report.differs(check, sku, ours and _balances(ours), theirs and _balances(theirs))
+        report.checks[check] = len(held)
+
+    async def _channels(self, report: Report, folded: Mapping[str, Stock]) -> None:
+        """The numbers of every channel, as the rules make them from the folded stock, and what was pushed of them."""
+        recorded = {(q.channel, q.sku): q async for q in self.queries.all_channel_quantities()}
+        for channel, rules in self.rules.channels.items():
+            for sku, stock in folded.items():
+                due, held = quantity(stock, channel, rules, self.rules.version), recorded.pop((channel, sku), None)
+                if not same_numbers(due, held):
+                    report.differs("channel-quantities", f"{channel}/{sku}", _plain(due), _plain(held))
+                report.checks["channel-quantities"] = report.checks.get("channel-quantities", 0) + 1
+        for channel, sku in recorded:
+            report.differs("channel-quantities", f"{channel}/{sku}", None, "recorded")
+
+
+def _balances(stock: Stock) -> dict[str, Any]:
+    return {
+        "locations": stock.locations,
+        "boundary": stock.boundary,
+        "tracked": dict(sorted(stock.tracked.items())),
+        "told_by": stock.told_by,
+    }
+
+
+def _plain(value: Any) -> Any:
+    return None if value is None else asdict(value)
