@@ -1,0 +1,82 @@
+"""Why a channel shows a number: the movements and the rule steps that sum to it exactly."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from projections.queries import Queries
+from schemas.availability import ChannelRules, eligible, steps
+from schemas.ledger import Stock
+
+RECENT = 50
+"""Movements that get a line of their own; older ones are summed by location."""
+
+
+async def explain(queries: Queries, sku: str, channel: str, rules: ChannelRules, recent: int = RECENT) -> dict[str, Any]:
+    """`{sku, channel, quantity, pushed, lines: [{label, amount, ref}]}`; the amounts sum to `quantity`.
+
+    `pushed` is the sum of what the channel's platform was last told for this SKU, None if it was never told anything.
+    """
+    stock = await queries.stock(sku) or Stock(sku=sku)
+    where = eligible(stock, rules)
+    deltas = await queries.rows(
+        "SELECT id, kind, transaction, document, channel, occurred_at, leg->>'location' AS location,"
+        " (leg->>'quantity')::bigint AS units"
+        " FROM movements, jsonb_array_elements(legs) AS leg"
+        " WHERE sku = %s AND leg->>'state' = 'available' AND leg->>'location' = ANY(%s) AND log_offset <= %s"
+        " ORDER BY occurred_at DESC, id DESC",
+        [sku, list(where), stock.offset],
+    )
+    lines = _movement_lines(deltas, recent)
+    held = {location: stock.balance(location) for location in where}
+    summed: Counter[str] = Counter()
+    for row in deltas:
+        summed[row["location"]] += row["units"]
+    lines += [
+        # the journal is recorded a moment before or after the stock: what is not in it yet is named, not hidden
+        {"label": f"being recorded at {location}", "amount": held[location] - summed[location], "ref": "stock"}
+        for location in where
+        if held[location] != summed[location]
+    ]
+    lines += [
+        {"label": step.label, "amount": step.amount, "ref": step.ref} for step in steps(stock, rules, available=False)
+    ]
+    if not where:
+        lines.append({"label": "not tracked at any location of this channel", "amount": 0, "ref": "untracked"})
+    return {
+        "sku": sku,
+        "channel": channel,
+        "quantity": sum(line["amount"] for line in lines),
+        "pushed": await _pushed(queries, sku, channel),
+        "lines": lines,
+    }
+
+
+def _movement_lines(deltas: list[dict[str, Any]], recent: int) -> list[dict[str, Any]]:
+    lines = [
+        {
+            "label": f"{row['kind']} at {row['location']}, {row['occurred_at'].isoformat()}",
+            "amount": row["units"],
+            "ref": f"movement:{row['id']} {row['transaction']} {row['channel']}/{row['document']}",
+        }
+        for row in deltas[:recent]
+    ]
+    earlier: dict[str, list[int]] = {}
+    for row in deltas[recent:]:
+        earlier.setdefault(row["location"], []).append(row["units"])
+    return lines + [
+        {"label": f"{len(units)} earlier movements at {location}", "amount": sum(units), "ref": f"movements:{location}"}
+        for location, units in sorted(earlier.items())
+    ]
+
+
+async def _pushed(queries: Queries, sku: str, channel: str) -> int | None:
+    """What the platform shows by our last word with it, moved on by its own documents since."""
+    found = await queries.rows(
+        "SELECT sum(told.level + coalesce((value->'places'->place->>'own')::bigint, told.own) - told.own)::bigint AS pushed"
+        " FROM told JOIN channel_quantities AS q USING (channel, sku) WHERE channel = %s AND sku = %s",
+        [channel, sku],
+    )
+    pushed: int | None = found[0]["pushed"] if found else None
+    return pushed

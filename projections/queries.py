@@ -1,0 +1,324 @@
+"""Questions to PostgreSQL, with typed answers. Times are instants with a zone; limits are bounded."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from psycopg.rows import dict_row
+
+from projections.pool import Pool
+from schemas.accounts import BOUNDARY
+from schemas.availability import ChannelQuantity
+from schemas.codec import adapter
+from schemas.ledger import Stock
+from schemas.postings import TRACKING
+
+PAGE_MAX = 1_000
+
+
+class BadCursor(ValueError):
+    """The cursor is not one of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedDirectory:
+    """A channel's directory as plain values: item references to (SKU, tracked), and the other mappings."""
+
+    items: dict[str, tuple[str, bool]]
+    locations: dict[str, str]
+    handles: dict[str, str]
+    places: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows and the cursor to the next ones, None at the end."""
+
+    items: list[dict[str, Any]]
+    next: str | None
+
+
+class Queries:
+    """The read side."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
+        """All rows of a statement."""
+        async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(sql.encode(), parameters)
+            return await cursor.fetchall()
+
+    async def _run(self, sql: str, parameters: Sequence[Any]) -> None:
+        async with self._pool.connection() as connection:
+            await connection.execute(sql.encode(), parameters)
+
+    # -- stock
+
+    async def stock(self, sku: str) -> Stock | None:
+        """The balances of a SKU, None where it never moved."""
+        found = await self.rows("SELECT stock FROM stock WHERE sku = %s", [sku])
+        return _stock(found[0]["stock"]) if found else None
+
+    async def stock_as_of(self, sku: str, at: datetime | None, known_at: datetime | None) -> Stock | None:
+        """The balances of what had occurred by `at`, of what was recorded by `known_at`. None: nothing had."""
+        found = await self.rows(
+            "SELECT leg->>'location' AS location, leg->>'state' AS state, sum((leg->>'quantity')::bigint)::bigint AS units,"
+            " bool_or(kind = ANY(%(tracking)s)) AS tracked"
+            " FROM movements, jsonb_array_elements(legs) AS leg WHERE sku = %(sku)s"
+            " AND (%(at)s::timestamptz IS NULL OR occurred_at <= %(at)s)"
+            " AND (%(known)s::timestamptz IS NULL OR recorded_at <= %(known)s) GROUP BY 1, 2",
+            {"sku": sku, "at": at, "known": known_at, "tracking": [kind.value for kind in TRACKING]},
+        )
+        if not found:
+            return None
+        stock = Stock(sku=sku)
+        for row in found:
+            if row["state"] == BOUNDARY:
+                stock.boundary[row["location"]] = row["units"]
+                continue
+            if row["units"]:
+                stock.locations.setdefault(row["location"], {})[row["state"]] = row["units"]
+            if row["tracked"]:
+                stock.tracked[row["location"]] = ""
+        return stock
+
+    async def all_stock(self) -> AsyncIterator[Stock]:
+        """Every SKU's balances, streamed."""
+        async for row in self._stream("SELECT stock FROM stock"):
+            yield _stock(row["stock"])
+
+    async def _stream(self, sql: str, parameters: Sequence[Any] = ()) -> AsyncIterator[dict[str, Any]]:
+        async with (
+            self._pool.connection() as connection,
+            connection.transaction(),
+            connection.cursor("streamed", row_factory=dict_row) as cursor,
+        ):
+            cursor.itersize = 2_000
+            await cursor.execute(sql.encode(), parameters)
+            async for row in cursor:
+                yield row
+
+    async def journal_totals(self) -> dict[tuple[str, str, str], int]:
+        """Units by SKU, location and state, summed from the journal's legs; zero sums left out."""
+        sql = (
+            "SELECT sku, leg->>'location' AS location, leg->>'state' AS state,"
+            " sum((leg->>'quantity')::bigint)::bigint AS units"
+            " FROM movements, jsonb_array_elements(legs) AS leg WHERE leg->>'state' <> 'boundary'"
+            " GROUP BY 1, 2, 3 HAVING sum((leg->>'quantity')::bigint) <> 0"
+        )
+        return {(row["sku"], row["location"], row["state"]): row["units"] async for row in self._stream(sql)}
+
+    # -- movements
+
+    async def movements(
+        self,
+        *,
+        sku: str | None = None,
+        location: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        """The journal, newest first, in an order that does not shift while rows are added behind the cursor."""
+        before_at, before_id = _cursor(cursor, 2) if cursor else (None, None)
+        found = await self.rows(
+            "SELECT id, sku, kind, quantity, legs, transaction, channel, document, occurred_at, recorded_at, reason, voids"
+            " FROM movements WHERE (%(sku)s::text IS NULL OR sku = %(sku)s)"
+            " AND (%(location)s::text IS NULL OR %(location)s = ANY(locations))"
+            " AND (%(since)s::timestamptz IS NULL OR occurred_at >= %(since)s)"
+            " AND (%(until)s::timestamptz IS NULL OR occurred_at <= %(until)s)"
+            " AND (%(at)s::timestamptz IS NULL OR (occurred_at, id) < (%(at)s::timestamptz, %(id)s::text))"
+            " ORDER BY occurred_at DESC, id DESC LIMIT %(limit)s",
+            {
+                "sku": sku,
+                "location": location,
+                "since": since,
+                "until": until,
+                "at": before_at,
+                "id": before_id,
+                "limit": min(limit, PAGE_MAX) + 1,
+            },
+        )
+        return _page(found, min(limit, PAGE_MAX), lambda row: [row["occurred_at"].isoformat(), row["id"]])
+
+    # -- channels
+
+    async def channel_quantity(self, channel: str, sku: str) -> ChannelQuantity | None:
+        """What a channel may sell of a SKU, as published."""
+        found = await self.rows("SELECT value FROM channel_quantities WHERE channel = %s AND sku = %s", [channel, sku])
+        return _quantity(found[0]["value"]) if found else None
+
+    async def availability(
+        self, channel: str, skus: Sequence[str], cursor: str | None = None, limit: int = 100
+    ) -> Page:
+        """What a channel may sell, by SKU; of all SKUs where none is named."""
+        after = _cursor(cursor, 1)[0] if cursor else None
+        found = await self.rows(
+            "SELECT sku, quantity::int, value->'places' AS places FROM channel_quantities WHERE channel = %(channel)s"
+            " AND (%(all)s OR sku = ANY(%(skus)s)) AND (%(after)s::text IS NULL OR sku > %(after)s)"
+            " ORDER BY sku LIMIT %(limit)s",
+            {
+                "channel": channel,
+                "all": not skus,
+                "skus": list(skus),
+                "after": after,
+                "limit": min(limit, PAGE_MAX) + 1,
+            },
+        )
+        return _page(found, min(limit, PAGE_MAX), lambda row: [row["sku"]])
+
+    async def channel_quantities_of(self, channel: str) -> tuple[list[ChannelQuantity], dict[int, int]]:
+        """Every number of a channel, and the offsets of the topic up to which that is all."""
+        async with self._pool.connection() as connection, connection.transaction():
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            values = await connection.execute("SELECT value FROM channel_quantities WHERE channel = %s", [channel])
+            numbers = [_quantity(row[0]) for row in await values.fetchall()]
+            return numbers, await self._offsets_in(connection, "channel-quantities")
+
+    async def all_channel_quantities(self) -> AsyncIterator[ChannelQuantity]:
+        """Every number of every channel, streamed."""
+        async for row in self._stream("SELECT value FROM channel_quantities"):
+            yield _quantity(row["value"])
+
+    async def told(self, channel: str) -> tuple[dict[tuple[str, str], tuple[int, int, bool]], dict[int, int]]:
+        """By SKU and place: the platform's level at our last word, its own part then, and whether that is sure.
+
+        And the offsets of `receipts` up to which that is all.
+        """
+        async with self._pool.connection() as connection, connection.transaction():
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            found = await connection.execute(
+                "SELECT sku, place, level, own, sure FROM told WHERE channel = %s AND outcome <> 'refused'", [channel]
+            )
+            cells = {(sku, place): (level, own, sure) for sku, place, level, own, sure in await found.fetchall()}
+            return cells, await self._offsets_in(connection, "receipts")
+
+    async def all_told(self) -> AsyncIterator[dict[str, Any]]:
+        """Every last word with a platform: channel, sku, place, level, own, sure, outcome."""
+        async for row in self._stream("SELECT channel, sku, place, level, own, sure, outcome FROM told"):
+            yield row
+
+    async def channels(self) -> list[dict[str, Any]]:
+        """Channels with how many SKUs have a number and how many cells were told one."""
+        return await self.rows(
+            "SELECT channel, count(*)::int AS skus, coalesce(sum(quantity), 0)::bigint AS units,"
+            " (SELECT count(*)::int FROM told WHERE told.channel = q.channel) AS told"
+            " FROM channel_quantities AS q GROUP BY channel ORDER BY channel"
+        )
+
+    # -- dead letters
+
+    async def dead_letters(self, *, pending: bool = True, limit: int = 100, cursor: str | None = None) -> Page:
+        """What was refused, newest first; only what was not retried yet, unless `pending` is False."""
+        at, ident = _cursor(cursor, 2) if cursor else (None, None)
+        found = await self.rows(
+            "SELECT partition || '-' || log_offset AS id, channel, topic, stage, reason, ref, received_at, retried_at"
+            " FROM dead_letters WHERE (NOT %(pending)s OR retried_at IS NULL)"
+            " AND (%(at)s::timestamptz IS NULL"
+            " OR (received_at, partition || '-' || log_offset) < (%(at)s::timestamptz, %(id)s::text))"
+            " ORDER BY received_at DESC, 1 DESC LIMIT %(limit)s",
+            {"pending": pending, "at": at, "id": ident, "limit": min(limit, PAGE_MAX) + 1},
+        )
+        return _page(found, min(limit, PAGE_MAX), lambda row: [row["received_at"].isoformat(), row["id"]])
+
+    async def dead_letter(self, ident: str) -> dict[str, Any] | None:
+        """One dead letter, payload included, by its id `partition-offset`."""
+        found = await self.rows(
+            "SELECT partition || '-' || log_offset AS id, channel, topic, stage, reason, ref, payload, received_at,"
+            " retried_at FROM dead_letters WHERE partition || '-' || log_offset = %s",
+            [ident],
+        )
+        return found[0] if found else None
+
+    async def mark_retried(self, ident: str, at: datetime) -> None:
+        """Notes that a dead letter's document is in the log now."""
+        await self._run(
+            "UPDATE dead_letters SET retried_at = %s WHERE partition || '-' || log_offset = %s", [at, ident]
+        )
+
+    # -- directories, cursors, offsets, counts
+
+    async def save_directory(self, channel: str, **directory: Mapping[str, Any]) -> None:
+        """Keeps what a platform calls our items and places: `items`, `locations`, `handles`, `places`."""
+        await self._run(
+            "INSERT INTO directories VALUES (%s, %s)"
+            " ON CONFLICT (channel) DO UPDATE SET directory = excluded.directory",
+            [channel, orjson.dumps({name: dict(part) for name, part in directory.items()}).decode()],
+        )
+
+    async def load_directory(self, channel: str) -> SavedDirectory | None:
+        """What was kept, None if nothing ever was."""
+        found = await self.rows("SELECT directory FROM directories WHERE channel = %s", [channel])
+        if not found:
+            return None
+        kept = found[0]["directory"]
+        items = {ref: (sku, tracked) for ref, (sku, tracked) in kept["items"].items()}
+        return SavedDirectory(items, kept["locations"], kept["handles"], kept["places"])
+
+    async def cursor(self, channel: str) -> str | None:
+        """How far a channel was polled."""
+        found = await self.rows("SELECT cursor FROM cursors WHERE channel = %s", [channel])
+        return found[0]["cursor"] if found else None
+
+    async def save_cursor(self, channel: str, cursor: str) -> None:
+        """Remembers how far a channel was polled."""
+        await self._run(
+            "INSERT INTO cursors VALUES (%s, %s) ON CONFLICT (channel) DO UPDATE SET cursor = excluded.cursor",
+            [channel, cursor],
+        )
+
+    async def offsets(self, topic: str) -> dict[int, int]:
+        """How far a topic is recorded, by partition."""
+        async with self._pool.connection() as connection:
+            return await self._offsets_in(connection, topic)
+
+    async def _offsets_in(self, connection: Any, topic: str) -> dict[int, int]:
+        cursor = await connection.execute("SELECT partition, next_offset FROM offsets WHERE topic = %s", [topic])
+        return dict(await cursor.fetchall())
+
+    async def counts(self) -> dict[str, int]:
+        """How many movements, SKUs, dead letters (waiting) and oversold cells there are, and numbers pushed."""
+        found = await self.rows(
+            "SELECT (SELECT count(*) FROM movements) AS movements, (SELECT count(*) FROM stock) AS skus,"
+            " (SELECT count(*) FROM dead_letters WHERE retried_at IS NULL) AS dead_letters,"
+            " (SELECT count(*) FROM receipts WHERE outcome = 'pushed') AS channel_updates,"
+            " (SELECT count(*) FROM stock, jsonb_each(stock->'locations') AS cell(location, balances)"
+            "  WHERE (balances->>'available')::bigint < 0 AND stock->'tracked' ? location) AS oversells,"
+            " (SELECT count(DISTINCT location) FROM stock, jsonb_object_keys(stock->'tracked') AS location) AS locations"
+        )
+        return {name: int(count) for name, count in found[0].items()}
+
+
+def _stock(value: Any) -> Stock:
+    found: Stock = adapter(Stock).validate_json(orjson.dumps(value))
+    return found
+
+
+def _quantity(value: Any) -> ChannelQuantity:
+    found: ChannelQuantity = adapter(ChannelQuantity).validate_json(orjson.dumps(value))
+    return found
+
+
+def _page(rows: list[dict[str, Any]], limit: int, position: Any) -> Page:
+    shown = rows[:limit]
+    more = len(rows) > limit
+    return Page(shown, base64.urlsafe_b64encode(json.dumps(position(shown[-1])).encode()).decode() if more else None)
+
+
+def _cursor(cursor: str, parts: int) -> list[str]:
+    try:
+        found = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+    except ValueError:
+        raise BadCursor("not a cursor of this API") from None
+    if not isinstance(found, list) or len(found) != parts or not all(isinstance(part, str) for part in found):
+        raise BadCursor("not a cursor of this API")
+    return found

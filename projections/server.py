@@ -1,0 +1,244 @@
+"""The HTTP API: webhooks in, questions answered. OpenAPI at `/openapi.json`; errors are RFC 9457 problem details."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Protocol
+
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.exceptions import HTTPException
+
+from projections.explain import explain
+from projections.pool import DatabaseError, Pool
+from projections.problems import Problem, response
+from projections.queries import BadCursor, Page, Queries
+from schemas.availability import ChannelRules, Rules
+from schemas.ledger import view
+
+BODY_SECONDS = 10.0
+"""How long a sender may take to send a body."""
+
+
+class Intake(Protocol):
+    """Where documents go. Returning means they are in the log; `Problem` means they are not."""
+
+    async def webhook(self, channel: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Takes a platform's webhook in."""
+
+    async def movements(self, body: bytes, key: str) -> dict[str, Any]:
+        """Takes a custom application's claim in; the same key again is the same claim."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the routes work with. `rules` are those in force, `ready` says why not, or None."""
+
+    queries: Queries
+    rules: Callable[[], Rules]
+    keys: Callable[[str], bool]
+    intake: Intake
+    ready: Callable[[], Awaitable[str | None]]
+    body_max: int
+
+    def channel(self, name: str) -> ChannelRules:
+        """A channel's rules. Raises a 404 problem for a channel that is not configured."""
+        found = self.rules().channels.get(name)
+        if found is None:
+            raise Problem(404, "Unknown channel", f"channels are: {', '.join(self.rules().channels)}")
+        return found
+
+
+def create_api(
+    pool: Pool,
+    *,
+    rules: Callable[[], Rules],
+    keys: Callable[[str], bool],
+    intake: Intake,
+    ready: Callable[[], Awaitable[str | None]],
+    body_max: int = 1_048_576,
+) -> FastAPI:
+    """The application. Every `/v1` route asks `keys` about the caller's bearer token."""
+    service = Service(Queries(pool), rules, keys, intake, ready, body_max)
+    api = FastAPI(title="Onhand", version="1", docs_url=None, redoc_url=None)
+    _problems(api)
+    api.include_router(_platform_routes(service))
+    api.include_router(_health_routes(service))
+    api.include_router(_v1_routes(service))
+    return api
+
+
+def _problems(api: FastAPI) -> None:
+    """Every refusal leaves as a problem, and none tells what was sent."""
+
+    async def problem(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, Problem)
+        return response(error)
+
+    async def http(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        return response(Problem(error.status_code, str(error.detail), str(error.detail)))
+
+    async def invalid(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        return response(Problem(422, "Invalid request", faults))
+
+    async def away(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001  # its text may name the server
+        return response(Problem(503, "Not available", "the database does not answer", retry_after=5))
+
+    async def cursor(_: Request, error: Exception) -> JSONResponse:
+        return response(Problem(400, "Bad cursor", str(error)))
+
+    api.add_exception_handler(Problem, problem)
+    api.add_exception_handler(HTTPException, http)
+    api.add_exception_handler(RequestValidationError, invalid)
+    api.add_exception_handler(BadCursor, cursor)
+    for kind in DatabaseError:
+        api.add_exception_handler(kind, away)
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """The body, read no further than `most` bytes whatever its headers say."""
+    declared = request.headers.get("content-length", "0")
+    too_large = Problem(413, "Body too large", f"at most {most} bytes are read")
+    if declared.isdigit() and int(declared) > most:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.stream():
+                body += part
+                if len(body) > most:
+                    raise too_large
+    except TimeoutError:
+        raise Problem(408, "Body too slow", f"it must arrive within {BODY_SECONDS:g} s") from None
+    return bytes(body)
+
+
+def _platform_routes(service: Service) -> APIRouter:
+    router = APIRouter(tags=["platforms"])
+
+    @router.post("/webhooks/{channel}", response_model=None)
+    @router.post("/webhooks/{channel}/{path:path}", response_model=None)
+    async def webhook(request: Request, channel: str, path: str = "") -> JSONResponse:
+        """A platform's webhook, under the platform's own signature. 200 means it is in the log."""
+        body = await _body(request, service.body_max)
+        await service.intake.webhook(channel, path, request.headers, body)
+        return JSONResponse({"accepted": True})
+
+    return router
+
+
+def _health_routes(service: Service) -> APIRouter:
+    router = APIRouter(tags=["health"])
+
+    @router.get("/livez", response_model=None)
+    async def livez() -> JSONResponse:
+        """The process runs."""
+        return JSONResponse({"live": True})
+
+    @router.get("/readyz", response_model=None)
+    async def readyz() -> JSONResponse:
+        """The log and the database answer."""
+        reason = await service.ready()
+        if reason is None:
+            await service.queries.rows("SELECT 1")
+            return JSONResponse({"ready": True})
+        raise Problem(503, "Not ready", reason, retry_after=2)
+
+    return router
+
+
+def _v1_routes(service: Service) -> APIRouter:
+    bearer = HTTPBearer(auto_error=False)
+
+    async def authorised(offered: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
+        if offered is None or not service.keys(offered.credentials):
+            raise Problem(401, "Not authorised", "send a valid API key as a bearer token")
+
+    router = APIRouter(prefix="/v1", tags=["v1"], dependencies=[Depends(authorised)])
+    _stock_routes(router, service)
+    _journal_routes(router, service)
+    return router
+
+
+def _stock_routes(router: APIRouter, service: Service) -> None:
+    queries = service.queries
+
+    @router.get("/stock/{sku}")
+    async def stock(
+        sku: str, location: str | None = None, at: datetime | None = None, known_at: datetime | None = None
+    ) -> dict[str, Any]:
+        """The balances of a SKU: now, as of what had occurred `at`, or as of what was recorded by `known_at`."""
+        timed = at is not None or known_at is not None
+        found = await queries.stock_as_of(sku, at, known_at) if timed else await queries.stock(sku)
+        if found is None:
+            raise Problem(404, "Unknown SKU", "it has not moved" + (" by then" if timed else ""))
+        return view(found, location)
+
+    @router.get("/availability")
+    async def availability(
+        channel: str,
+        sku: Annotated[list[str] | None, Query(max_length=1_000)] = None,
+        cursor: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    ) -> dict[str, Any]:
+        """What a channel may sell, of the named SKUs or, page by page, of all."""
+        service.channel(channel)
+        return _shown(await queries.availability(channel, sku or [], cursor, limit))
+
+    @router.get("/explain/{sku}")
+    async def explained(sku: str, channel: str) -> dict[str, Any]:
+        """Why the channel shows that number."""
+        return await explain(queries, sku, channel, service.channel(channel))
+
+    @router.get("/channels")
+    async def channels() -> dict[str, Any]:
+        """The configured channels, and how many SKUs have a number there."""
+        counted = {row["channel"]: row for row in await queries.channels()}
+        none = {"skus": 0, "units": 0, "told": 0}
+        return {"items": [{"channel": name, **none, **counted.get(name, {})} for name in service.rules().channels]}
+
+
+def _journal_routes(router: APIRouter, service: Service) -> None:
+    queries = service.queries
+
+    @router.get("/movements")
+    async def movements(
+        sku: str | None = None,
+        location: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        cursor: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    ) -> dict[str, Any]:
+        """The journal, newest first."""
+        page = await queries.movements(
+            sku=sku, location=location, since=since, until=until, cursor=cursor, limit=limit
+        )
+        return _shown(page)
+
+    @router.post("/movements", status_code=202, response_model=None)
+    async def post_movements(request: Request) -> dict[str, Any]:
+        """A claim of an application of your own. The `Idempotency-Key` header names it: the same key is the same claim."""
+        key = request.headers.get("idempotency-key", "")
+        if not 1 <= len(key) <= 255:
+            raise Problem(400, "No idempotency key", "send an Idempotency-Key header of 1 to 255 characters")
+        return await service.intake.movements(await _body(request, service.body_max), key)
+
+    @router.get("/dead-letters")
+    async def dead_letters(
+        pending: bool = True, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=1_000)] = 100
+    ) -> dict[str, Any]:
+        """What was refused and why."""
+        return _shown(await queries.dead_letters(pending=pending, cursor=cursor, limit=limit))
+
+
+def _shown(page: Page) -> dict[str, Any]:
+    return {"items": page.items, "next": page.next}
