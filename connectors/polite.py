@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -56,7 +57,7 @@ class Http:
         if len(raw) > BODY_MAX:
             raise Malformed(f"{method} {path}: the answer is larger than {BODY_MAX} bytes")
         if status == 429 or (status == 503 and "Retry-After" in found):
-            raise SlowDown(_seconds(found.get("Retry-After")))
+            raise SlowDown(_seconds(found))
         if status >= 500:
             raise Unreachable(f"{method} {path}: HTTP {status}")
         return Reply(status, found, _json(raw, method, path))
@@ -77,9 +78,13 @@ def _json(raw: bytes, method: str, path: str) -> Any:
         raise Unreachable(f"{method} {path}: the answer is not JSON") from error
 
 
-def _seconds(value: str | None, fallback: float = 1.0) -> float:
-    """`Retry-After` in seconds: a number, or an HTTP date measured against the platform's own `Date` elsewhere."""
+def _seconds(found: Mapping[str, str], fallback: float = 1.0) -> float:
+    """`Retry-After` in seconds: a number, or an HTTP date, measured against the answer's own `Date`."""
+    value = found.get("Retry-After", "")
+    if value.replace(".", "", 1).isdigit():
+        return float(value)
     try:
-        return max(0.0, float(value)) if value is not None else fallback
-    except ValueError:
+        until, now = parsedate_to_datetime(value), parsedate_to_datetime(found["Date"])
+    except (ValueError, KeyError, TypeError):
         return fallback
+    return max(0.0, (until - now).total_seconds())

@@ -1,0 +1,52 @@
+"""Bodies of webhooks: JSON of a bounded depth, and signatures in constant time."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from connectors.contract import Malformed
+
+DEPTH_MAX = 32
+
+
+def json_object(raw: bytes | str) -> dict[str, Any]:
+    """The JSON object in a body. Raises `Malformed` for anything else, and for nesting that no platform sends."""
+    try:
+        found = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise Malformed("the body is not JSON") from None
+    if not isinstance(found, dict):
+        raise Malformed("the body is not a JSON object")
+    if _deeper_than(found, DEPTH_MAX):
+        raise Malformed(f"the body is nested deeper than {DEPTH_MAX}")
+    return found
+
+
+def _deeper_than(value: Any, left: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    if left == 0:
+        return True
+    return any(_deeper_than(part, left - 1) for part in (value.values() if isinstance(value, dict) else value))
+
+
+def signature(secret: str, body: bytes) -> bytes:
+    """HMAC-SHA256 of a body."""
+    return hmac.new(secret.encode(), body, hashlib.sha256).digest()
+
+
+def signed_by(offered: str, secrets: Iterable[str], body: bytes, *, hexadecimal: bool = False) -> bool:
+    """Whether a signature is one of the secrets' over the body, in base64 (or, if allowed, in hex); constant time."""
+    good = False
+    for secret in secrets:
+        digest = signature(secret, body)
+        good |= hmac.compare_digest(offered.encode(), base64.b64encode(digest))
+        if hexadecimal:
+            good |= hmac.compare_digest(offered.lower().encode(), digest.hex().encode())
+    return good
