@@ -20,12 +20,11 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from connectors.directory import Directory, Refused
+from connectors.directory import Directory
+from connectors.directory import Refused as Refused  # one import for a connector's refusals
 from schemas.availability import ChannelRules
 from schemas.claims import Claim, Observation
 from schemas.receipts import Outcome
-
-__all__ = ["Refused"]
 
 
 class ConnectorError(Exception):
@@ -57,8 +56,9 @@ class ChannelSettings(BaseModel):
 
     `locations` maps the platform's location references to ours, and `skus` its item references to our SKUs where they
     differ. `ships_from` is where demand is committed that the platform gives no location for (None: `@unrouted`).
-    `sandbox` names a CSV file (`sku,location,quantity[,tracked]`): the channel then runs against our own double of the
-    platform, with that stock. `quantity_max` is the most units one line may have before it is taken for a mistake.
+    `base_url` replaces the platform's address (a proxy). `sandbox` names a CSV file (`sku,location,quantity[,tracked]`): the channel then runs against our own double of the
+    platform, with that stock. `quantity_max` is the most units one line may have before it is taken for a mistake. `poll_every` is the
+    time between two polls in seconds: what a lost webhook costs at most; 0 never polls.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -70,6 +70,8 @@ class ChannelSettings(BaseModel):
     sandbox: str | None = None
     sandbox_port: int = 0
     quantity_max: int = 10_000
+    poll_every: float = 60.0
+    base_url: str | None = None
     rules: ChannelRules = Field(default_factory=ChannelRules)
 
 
@@ -163,7 +165,7 @@ class Connector:
     """One platform. `topics` lists what `read` understands, `secrets` what it needs.
 
     `receive` verifies a webhook over its raw bytes and returns its documents; `path` is what follows the channel's name
-    in the webhook's URL. `read` is pure: what one document claims, in the platform's references; it raises `Refused`.
+    in the webhook's URL. `reduce` is the allow-list. `read` is pure: what one document claims, in the platform's references; it raises `Refused`.
     `tells` says which number of a `Place` the platform is told. `repeatable` says that telling a number twice is the same
     as telling it once; where it is not, an `asked` receipt goes before every push, so that a crash is noticed.
     """
@@ -175,6 +177,7 @@ class Connector:
     tells: Literal["quantity", "level"]
     repeatable: bool = True
     receive: Callable[[ChannelSettings, Secrets, Mapping[str, str], bytes, str], Sequence[Payload]]
+    reduce: Callable[[str, Mapping[str, Any]], dict[str, Any]]
     read: Callable[[str, Payload], Claim | Observation]
     client: Callable[[ChannelSettings, Secrets], Client]
     sink: Callable[[Client], Sink]

@@ -50,17 +50,18 @@ class Http:
             async with self._session.request(
                 method, self._base + path, data=data, params=query, headers=headers, allow_redirects=False
             ) as answer:
-                raw = await answer.content.read(BODY_MAX + 1)
-                status, found = answer.status, answer.headers
+                status, found, raw = answer.status, answer.headers, bytearray()
+                async for part in answer.content.iter_any():
+                    raw += part
+                    if len(raw) > BODY_MAX:
+                        raise Malformed(f"{method} {path}: the answer is larger than {BODY_MAX} bytes")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(f"{method} {path}: {type(error).__name__}") from error
-        if len(raw) > BODY_MAX:
-            raise Malformed(f"{method} {path}: the answer is larger than {BODY_MAX} bytes")
         if status == 429 or (status == 503 and "Retry-After" in found):
             raise SlowDown(_seconds(found))
         if status >= 500:
             raise Unreachable(f"{method} {path}: HTTP {status}")
-        return Reply(status, found, _json(raw, method, path))
+        return Reply(status, found, _json(bytes(raw), method, path))
 
     async def close(self) -> None:
         """Closes the connections."""

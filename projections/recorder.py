@@ -50,8 +50,8 @@ class Recorder:
     async def record(self, batches: Sequence[Batch]) -> None:
         """Records all batches, or none. What was recorded before is trimmed. Raises `Hole`, `Undecodable`."""
         async with self._pool.connection() as connection, connection.transaction():
-            for topic in dict.fromkeys(batch.topic for batch in batches):
-                mine = [batch for batch in batches if batch.topic is topic]
+            for topic in {batch.topic.name: batch.topic for batch in batches}.values():
+                mine = [batch for batch in batches if batch.topic.name == topic.name]
                 fresh = await _advance(connection, topic, mine)
                 if fresh:
                     await WRITERS[topic.name](connection, fresh)

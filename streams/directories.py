@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -16,25 +16,36 @@ from streams.settings import Settings
 
 log = structlog.get_logger()
 
-STALE = 2.0
+STALE = 30.0
 """Seconds after which an unknown reference is worth another question to the platform."""
 
 
 @dataclass(slots=True)
 class Directories:
-    """The directory of every channel. `settings` is replaced when the file changes."""
+    """The directory of every channel."""
 
     settings: Settings
     clients: Mapping[str, Client]
     queries: Queries
     found: dict[str, Directory] = field(default_factory=dict)
     _asked: dict[str, float] = field(default_factory=dict)
+    _overlaid: dict[str, Directory] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def of(self, channel: str) -> Directory:
-        """What is known of a channel now, with the configuration laid over it."""
-        its = self.settings.channels[channel]
-        return overlay(self.found.get(channel, Directory()), its.locations, its.skus)
+        """What is known of a channel now, with the configuration laid over it; only our own locations count."""
+        known = self._overlaid.get(channel)
+        if known is None:
+            its = self.settings.channels[channel]
+            laid = overlay(self.found.get(channel, Directory()), its.locations, its.skus)
+            ours = {ref: name for ref, name in laid.locations.items() if name in self.settings.locations}
+            known = self._overlaid[channel] = replace(laid, locations=ours)
+        return known
+
+    def configure(self, settings: Settings) -> None:
+        """Takes a changed configuration over."""
+        self.settings = settings
+        self._overlaid.clear()
 
     async def load(self) -> None:
         """Takes what was known when we last ran."""
@@ -59,6 +70,7 @@ class Directories:
                 return False
             finally:
                 self._asked[channel] = time.monotonic()
+            self._overlaid.pop(channel, None)
             await self.queries.save_directory(
                 channel,
                 items={ref: (item.sku, item.tracked) for ref, item in found.items.items()},

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
 
 from connectors.contract import Connector, Forged, Malformed, Payload, Secrets
 from connectors.directory import Refused, resolve, resolve_observation
 from projections.problems import Problem
-from schemas.claims import Claim, DeadLetter, Observation
-from schemas.codec import encode, headers
+from schemas.claims import STRICT, Claim, DeadLetter, Document, Line, Observation
+from schemas.codec import adapter, describe, encode, headers
 from schemas.topics import CLAIMS, DEAD_LETTERS, OBSERVATIONS
 from streams.directories import Directories
 from streams.stages import Naming
 from streams.writer import NotWritten, Out, Writer
 
 REF_KEYS = ("admin_graphql_api_id", "id", "sale_id", "inventory_item_id", "product_id")
+
+
+CUSTOM = "api"
+"""The channel of claims that come through `POST /v1/movements`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Custom:
+    """The body of `POST /v1/movements`: the lines of one document, in our SKUs and locations."""
+
+    __pydantic_config__ = STRICT
+
+    lines: Annotated[tuple[Line, ...], Field(min_length=1, max_length=1_000)]
 
 
 @dataclass(slots=True)
@@ -53,6 +70,26 @@ class Intake:
             raise Problem(503, "Not ready", "the platform's catalogue is not known yet", retry_after=5)
         await self._write_in_time([await self.outcome(channel, payload) for payload in payloads])
 
+    async def movements(self, body: bytes, key: str) -> dict[str, Any]:
+        """Takes a claim of an application of the user's own in. The same key is the same document: again is no-op."""
+        try:
+            asked = adapter(Custom).validate_json(body)
+        except ValidationError as error:
+            raise Problem(400, "Malformed claim", describe(error)) from None
+        known = self.directories.settings.locations
+        if unknown := sorted({line.location for line in asked.lines if line.location} - known.keys()):
+            raise Problem(400, "Unknown location", f"{unknown[0]!r} is none of: {', '.join(sorted(known))}")
+        digest = hashlib.sha256(key.encode()).hexdigest()[:24]
+        claim = Claim(
+            transaction=f"custom/{digest}",
+            channel=CUSTOM,
+            topic="movements",
+            occurred_at=asked.lines[0].at,
+            documents=(Document(id=f"custom/{digest}", version=1, lines=asked.lines),),
+        )
+        await self._write_in_time([self._claim(claim)])
+        return {"accepted": True, "transaction": claim.transaction}
+
     async def documents(self, channel: str, payloads: Iterable[Payload]) -> None:
         """Takes documents in that we asked for. Raises `NotWritten`."""
         await self.writer.send([await self.outcome(channel, payload) for payload in payloads])
@@ -72,6 +109,16 @@ class Intake:
             return self._resolved(channel, payload)
         except Refused as error:
             return self._dead(channel, payload, str(error))
+
+    async def retry(self, channel: str, payload: Payload) -> str | None:
+        """Takes a refused document in again. Returns why it is refused still, or None when it is in the log."""
+        await self.directories.refresh(channel)
+        try:
+            out = self._resolved(channel, payload)
+        except Refused as error:
+            return str(error)
+        await self.writer.send([out])
+        return None
 
     def _resolved(self, channel: str, payload: Payload) -> Out:
         settings, directory = self.directories.settings.channels[channel], self.directories.of(channel)
@@ -102,7 +149,7 @@ class Intake:
             received_at=now,
             payload=dict(payload.body),
         )
-        ce = headers(DEAD_LETTERS, f"{payload.topic}/{ref}/{now.timestamp()}", channel, now)
+        ce = headers(DEAD_LETTERS, f"{payload.topic}/{ref}/{payload.body.get('updated_at', '')}", channel, now)
         return Out(self.naming(DEAD_LETTERS), channel.encode(), encode(letter), ce)
 
     async def _write_in_time(self, outs: list[Out]) -> None:

@@ -35,14 +35,13 @@ from streams.writer import NotWritten, Writer
 
 log = structlog.get_logger()
 
-POLL_EVERY = 5.0
-"""Seconds between two polls of a channel: what a lost webhook costs at most."""
-
 
 def clients_of(settings: Settings) -> dict[str, Client]:
     """A client for every channel."""
     return {
-        name: (connector := settings.connector(name)).client(channel, secrets_of(name, connector.secrets, channel))
+        name: (connector := settings.connector(name)).client(
+            settings.addressed(name), secrets_of(name, connector.secrets, channel)
+        )
         for name, channel in settings.channels.items()
     }
 
@@ -209,9 +208,18 @@ async def serve(
     )
     listener = socket.create_server((settings.serve.host, settings.serve.port), backlog=1024, reuse_port=False)
     address = f"http://{settings.serve.host}:{listener.getsockname()[1]}"
-    polls = [poll(name, clients[name], intake, queries) for name in settings.channels]
+    polls = [
+        poll(name, clients[name], intake, queries, channel.poll_every)
+        for name, channel in settings.channels.items()
+        if channel.poll_every
+    ]
+    hooks = [
+        subscribe(name, clients[name], f"{settings.serve.public_url or address}/webhooks/{name}")
+        for name, channel in settings.channels.items()
+        if settings.serve.public_url or channel.sandbox is not None
+    ]
     try:
-        async with background(patiently("server", writer.start), _when_up(server, on_ready, address), *polls):
+        async with background(patiently("server", writer.start), _when_up(server, on_ready, address), *polls, *hooks):
             await server.serve(sockets=[listener])
     finally:
         for client in clients.values():
@@ -241,19 +249,32 @@ def _reloader(path: Path, directories: Directories) -> Callable[[], None]:
                     log.error("the changed configuration cannot be used", reason=str(error))
                     return
                 if fresh.channels.keys() == directories.settings.channels.keys():
-                    directories.settings = fresh
+                    directories.configure(fresh)
 
     return reload
 
 
-async def poll(channel: str, client: Client, intake: Intake, queries: Queries, every: float = POLL_EVERY) -> None:
+async def subscribe(channel: str, client: Client, url: str) -> None:
+    """Makes the platform send its webhooks here, however often that must be asked for."""
+    while True:
+        try:
+            await client.subscribe(url)
+        except ConnectorError as error:
+            log.warning("not subscribed", channel=channel, reason=str(error))
+            await asyncio.sleep(2.0)
+        else:
+            log.info("subscribed", channel=channel)
+            return
+
+
+async def poll(channel: str, client: Client, intake: Intake, queries: Queries, every: float) -> None:
     """Takes in what changed since the last poll, for ever. This heals every lost webhook."""
     while True:
         try:
             await poll_once(channel, client, intake, queries)
         except SlowDown as wait:
             await asyncio.sleep(wait.retry_after)
-        except (ConnectorError, NotWritten, DatabaseError) as error:
+        except (ConnectorError, NotWritten, *DatabaseError) as error:
             log.warning("poll failed", channel=channel, reason=str(error))
         await asyncio.sleep(every)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -33,8 +33,6 @@ class Recording:
     recorder: Recorder
     dsn: str
     pause: float = 1.0
-    lag: int = -1
-    stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         """Records until cancelled, coming back after every failure of Kafka or PostgreSQL."""
@@ -42,7 +40,7 @@ class Recording:
             try:
                 async with leadership(self.dsn, f"{self.naming.prefix}recorder"):
                     await self._record()
-            except (KafkaError, DatabaseError, OSError) as error:
+            except (KafkaError, *DatabaseError, OSError) as error:
                 log.warning("recording pauses", reason=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(self.pause)
 
@@ -66,7 +64,6 @@ class Recording:
                 fetched = await consumer.getmany(timeout_ms=1_000, max_records=4_000)
                 if fetched:
                     await self.recorder.record([_batch(topics[tp.topic], tp, some) for tp, some in fetched.items()])
-                self.lag = sum((consumer.highwater(tp) or 0) - await consumer.position(tp) for tp in fetched)
         finally:
             await consumer.stop()
 

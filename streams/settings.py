@@ -51,13 +51,14 @@ class PostgresSettings(BaseModel):
 
 
 class ServeSettings(BaseModel):
-    """The HTTP server. `body_max` is the largest request body in bytes."""
+    """The HTTP server. `body_max` is the largest request body in bytes; `public_url` is where platforms reach it."""
 
     model_config = FROZEN
 
     host: str = "127.0.0.1"
     port: int = Field(8765, ge=0, le=65535)
     body_max: int = Field(1_048_576, ge=1_024)
+    public_url: str | None = None
 
 
 class Location(BaseModel):
@@ -87,7 +88,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        **_: Any,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the hook's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # as above
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return env_settings, init_settings
 
@@ -107,6 +109,8 @@ class Settings(BaseSettings):
                     f"channels.{name}: unknown location {unknown[0]!r}; add [locations.{unknown[0]}] or use one of: "
                     f"{', '.join(sorted(known)) or 'none yet'}"
                 )
+            if channel.sandbox is not None and not channel.sandbox_port:
+                raise ValueError(f"channels.{name}: a sandbox needs sandbox_port, a free port such as 8801")
         if unknown := sorted(set(self.authority) - set(self.channels)):
             raise ValueError(f"authority: unknown channel {unknown[0]!r}; channels are: {', '.join(self.channels)}")
         return self
@@ -117,6 +121,13 @@ class Settings(BaseSettings):
         channels = {name: channel.rules for name, channel in sorted(self.channels.items())}
         content = adapter(Rules).dump_json(Rules(version="", channels=channels))
         return Rules(version=hashlib.sha256(content).hexdigest()[:12], channels=channels)
+
+    def addressed(self, channel: str) -> ChannelSettings:
+        """A channel's settings, with the address of its sandbox where it has one."""
+        its = self.channels[channel]
+        if its.sandbox is None or its.base_url is not None:
+            return its
+        return its.model_copy(update={"base_url": f"http://127.0.0.1:{its.sandbox_port}"})
 
     def connector(self, channel: str) -> Connector:
         """The connector of a channel's platform."""

@@ -133,7 +133,7 @@ class Pushing:
             try:
                 async with leadership(self.dsn, f"{self.naming.prefix}sink {self.channel}"):
                     await self._push_all()
-            except (KafkaError, DatabaseError, NotWritten, OSError) as error:
+            except (KafkaError, *DatabaseError, NotWritten, OSError) as error:
                 log.warning("pushing pauses", channel=self.channel, reason=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(1.0)
 

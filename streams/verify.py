@@ -62,13 +62,20 @@ class Verifier:
     rules: Rules
     authority: tuple[str, ...]
     group: str
+    tells: Mapping[str, str]
 
     async def settled(self, within: float) -> str | None:
         """Waits until all stages have taken everything in. Returns what still lags after `within` seconds, else None."""
         deadline = time.monotonic() + within
-        while (late := await self._late()) and time.monotonic() < deadline:
+        while (late := await self._late() or await self._unpushed()) and time.monotonic() < deadline:
             await asyncio.sleep(0.2)
         return late
+
+    async def _unpushed(self) -> str | None:
+        """Whether a platform still has to be told something."""
+        report = Report()
+        await self._pushed(report)
+        return f"{report.found} numbers are not pushed yet" if report.found else None
 
     async def _late(self) -> str | None:
         partitions = range(self.partitions)
@@ -95,6 +102,7 @@ class Verifier:
         await self._table(report, folded)
         await self._postgres(report, folded)
         await self._channels(report, folded)
+        await self._pushed(report)
         return report
 
     async def _movements_of_claims(self, report: Report) -> dict[str, Movement]:
@@ -188,6 +196,25 @@ class Verifier:
                 report.checks["channel-quantities"] = report.checks.get("channel-quantities", 0) + 1
         for channel, sku in recorded:
             report.differs("channel-quantities", f"{channel}/{sku}", None, "recorded")
+
+    async def _pushed(self, report: Report) -> None:
+        """What every platform shows by our last word with it, moved on by its own documents since."""
+        told = {(row["channel"], row["sku"], row["place"]): row async for row in self.queries.all_told()}
+        compared = 0
+        async for number in self.queries.all_channel_quantities():
+            for name, place in number.places.items():
+                row = told.get((number.channel, number.sku, name))
+                if row is None and not place.opened:
+                    report.differs("pushed", f"{number.channel}/{number.sku}/{name}", place.quantity, None)
+                    continue
+                if row is not None and row["outcome"] == "refused":
+                    continue
+                wanted = place.quantity if self.tells.get(number.channel) == "quantity" else place.level
+                shown = place.own + (row["level"] - row["own"] if row is not None else 0)
+                compared += 1
+                if wanted != shown or (row is not None and not row["sure"]):
+                    report.differs("pushed", f"{number.channel}/{number.sku}/{name}", wanted, shown)
+        report.checks["pushed"] = compared
 
 
 def _balances(stock: Stock) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors.contract import Connector
 from connectors.lightspeed_x.client import LightspeedXClient
-from connectors.lightspeed_x.mapping import INVENTORY, SALE, read
+from connectors.lightspeed_x.mapping import INVENTORY, SALE, read, reduce
 from connectors.lightspeed_x.settings import LightspeedXSettings
 from connectors.lightspeed_x.sink import LightspeedXSink
 from connectors.lightspeed_x.webhooks import receive
@@ -19,6 +19,7 @@ connector = Connector(
     tells="level",
     repeatable=False,
     receive=receive,
+    reduce=reduce,
     read=read,
     client=LightspeedXClient,
     sink=LightspeedXSink,

@@ -12,14 +12,13 @@ from connectors.contract import ChannelSettings
 class LightspeedXSettings(ChannelSettings):
     """One X-Series retailer.
 
-    `domain_prefix` is the first part of its address. `base_url` replaces that address (a sandbox, a proxy). The two
+    `domain_prefix` is the first part of its address. The two
     custom adjustment reasons are created if they are missing; their names are at most 30 characters long (OpenAPI
     2026-07, CustomInventoryAdjustmentReason).
     """
 
     platform: Literal["lightspeed_x"]
     domain_prefix: str
-    base_url: str | None = None
     api_version: str = "2026-07"
     reason_up: str = Field("Onhand +", max_length=30)
     reason_down: str = Field("Onhand -", max_length=30)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors.contract import Connector
 from connectors.shopify.client import ShopifyClient
-from connectors.shopify.mapping import TOPICS, read
+from connectors.shopify.mapping import TOPICS, read, reduce
 from connectors.shopify.settings import ShopifySettings
 from connectors.shopify.sink import ShopifySink
 from connectors.shopify.webhooks import receive
@@ -18,6 +18,7 @@ connector = Connector(
     topics=TOPICS,
     tells="quantity",
     receive=receive,
+    reduce=reduce,
     read=read,
     client=ShopifyClient,
     sink=ShopifySink,

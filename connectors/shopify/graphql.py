@@ -16,7 +16,6 @@ from typing import Any
 import orjson
 from graphql import (
     DocumentNode,
-    ExecutionContext,
     GraphQLError,
     GraphQLResolveInfo,
     GraphQLSchema,
@@ -29,6 +28,7 @@ from graphql import (
 from connectors.shopify.shop import Shop
 
 PAGE = 250
+Info = GraphQLResolveInfo[Any]
 QUERY_COST = 12
 MUTATION_COST = 13
 """Recorded: a set with one quantity costs 13. That more rows cost no more is inferred."""
@@ -85,7 +85,6 @@ class Endpoint:
             document,
             context_value=self,
             variable_values=dict(request.get("variables") or {}),
-            execution_context_class=ExecutionContext,
         )
         body: dict[str, Any] = {"data": found.data, "extensions": self._cost(cost, cost)}
         if found.errors:
@@ -111,7 +110,7 @@ def _connection(rows: list[dict[str, Any]], first: int | None, after: str | None
     return {"nodes": rows[start:end], "pageInfo": {"hasNextPage": end < len(rows), "endCursor": str(end)}}
 
 
-def _items(_: Any, info: GraphQLResolveInfo, first: int | None = None, after: str | None = None, **__: Any) -> Any:
+def _items(_: Any, info: Info, first: int | None = None, after: str | None = None, **__: Any) -> Any:
     shop: Shop = info.context.shop
     start = int(after) if after else 0
     end = start + min(first or PAGE, PAGE)
@@ -125,18 +124,18 @@ def _item(shop: Shop, sku: str) -> dict[str, Any]:
     return {"__typename": "InventoryItem", "id": f"gid://shopify/InventoryItem/{ident}", "sku": sku, "tracked": tracked}
 
 
-def _locations(_: Any, info: GraphQLResolveInfo, first: int | None = None, after: str | None = None, **__: Any) -> Any:
+def _locations(_: Any, info: Info, first: int | None = None, after: str | None = None, **__: Any) -> Any:
     found = info.context.shop.locations
     return _connection([{"id": f"gid://shopify/Location/{n}", "name": name} for name, n in found.items()], first, after)
 
 
-def _nodes(_: Any, info: GraphQLResolveInfo, ids: list[str]) -> list[Any]:
+def _nodes(_: Any, info: Info, ids: list[str]) -> list[Any]:
     shop: Shop = info.context.shop
     skus = [shop.skus.get(int(gid.rsplit("/", 1)[-1])) if "/InventoryItem/" in gid else None for gid in ids]
     return [None if sku is None else _item(shop, sku) for sku in skus]
 
 
-def _level(item: Any, info: GraphQLResolveInfo, locationId: str, **_: Any) -> Any:  # noqa: N803  # Shopify's argument
+def _level(item: Any, info: Info, locationId: str, **_: Any) -> Any:  # noqa: N803  # Shopify's argument
     shop: Shop = info.context.shop
     location = _location(shop, locationId)
     if location is None or (item["sku"], location) not in shop.available:
@@ -144,7 +143,7 @@ def _level(item: Any, info: GraphQLResolveInfo, locationId: str, **_: Any) -> An
     return {"sku": item["sku"], "location": location}
 
 
-def _quantities(level: Any, info: GraphQLResolveInfo, names: list[str]) -> list[dict[str, Any]]:
+def _quantities(level: Any, info: Info, names: list[str]) -> list[dict[str, Any]]:
     shop: Shop = info.context.shop
     cell = level["sku"], level["location"]
     known = {"available": shop.available[cell], "committed": shop.committed[cell]}
@@ -160,7 +159,7 @@ def _refuse(code: str, message: str) -> GraphQLError:
     return GraphQLError(message, extensions={"code": code})
 
 
-def _set_quantities(_: Any, info: GraphQLResolveInfo, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002  # Shopify's
+def _set_quantities(_: Any, info: Info, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002  # Shopify's
     endpoint: Endpoint = info.context
     key = _idempotency_key(info)
     if key is None:
@@ -188,11 +187,11 @@ def _set_quantities(_: Any, info: GraphQLResolveInfo, input: dict[str, Any]) -> 
     return answer
 
 
-def _idempotency_key(info: GraphQLResolveInfo) -> str | None:
+def _idempotency_key(info: Info) -> str | None:
     for directive in info.field_nodes[0].directives or ():
         if directive.name.value == "idempotent":
-            value: Any = directive.arguments[0].value
-            return str(info.variable_values[value.name.value] if value.kind == "variable" else value.value)
+            value: Any = next(iter(directive.arguments or ())).value
+            return str(info.variable_values.coerced[value.name.value] if value.kind == "variable" else value.value)
     return None
 
 
@@ -221,18 +220,18 @@ def _number(gid: str) -> int:
     return int(gid.rsplit("/", 1)[-1])
 
 
-def _subscriptions(_: Any, info: GraphQLResolveInfo, first: int | None = None, after: str | None = None, **__: Any) -> Any:
+def _subscriptions(_: Any, info: Info, first: int | None = None, after: str | None = None, **__: Any) -> Any:
     return _connection(info.context.subscriptions, first, after)
 
 
-def _subscribe(_: Any, info: GraphQLResolveInfo, topic: str, webhookSubscription: dict[str, Any]) -> Any:  # noqa: N803
+def _subscribe(_: Any, info: Info, topic: str, webhookSubscription: dict[str, Any]) -> Any:  # noqa: N803
     made = {"id": f"gid://shopify/WebhookSubscription/{info.context.shop.new_id()}", "topic": topic}
     made["uri"] = webhookSubscription["uri"]
     info.context.subscriptions.append(made)
     return {"webhookSubscription": made, "userErrors": []}
 
 
-def _orders(_: Any, info: GraphQLResolveInfo, first: int | None = None, after: str | None = None, query: str = "", **__: Any) -> Any:
+def _orders(_: Any, info: Info, first: int | None = None, after: str | None = None, query: str = "", **__: Any) -> Any:
     since = query.partition("updated_at:>='")[2].rstrip("'")
     rows = sorted(info.context.shop.orders.values(), key=lambda order: order["updated_at"])
     return _connection([_order(order) for order in rows if order["updated_at"] >= since], first, after)

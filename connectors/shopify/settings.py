@@ -12,14 +12,12 @@ from connectors.contract import ChannelSettings
 class ShopifySettings(ChannelSettings):
     """One Shopify shop.
 
-    `shop` is its `.myshopify.com` name; `base_url` replaces that address (a sandbox, a proxy). `publish_location` is the
-    location, by gid, whose `available` is told the channel's number: the one the shop sells from. `sells_from` names
-    that location in a sandbox.
+    `shop` is its `.myshopify.com` name. `publish_location` is the
+    location, by gid, whose `available` is told the channel's number: the one the shop sells from.
     """
 
     platform: Literal["shopify"]
     shop: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*\.myshopify\.com$")
-    base_url: str | None = None
     api_version: str = "2026-10"
     publish_location: str = Field("gid://shopify/Location/1", pattern=r"^gid://shopify/Location/\d+$")
 

@@ -108,7 +108,7 @@ class ShopifySink:
         try:
             data = await self._client.ask(documents.SET, variables)
         except Answered as refusal:
-            data = {"inventorySetQuantities": {"userErrors": [{"code": refusal.code, "field": None, "message": ""}]}}
+            data = {"inventorySetQuantities": {"userErrors": [{"code": refusal.code, "field": None, "message": str(refusal)}]}}
         made: dict[str, Any] = data["inventorySetQuantities"]
         codes = {error["code"] for error in made["userErrors"]}
         if CONCURRENT in codes:
@@ -116,7 +116,7 @@ class ShopifySink:
         if codes & BURNT and attempt < 5:
             return await self._call(rows, location, attempt + 1)
         if any(error["field"] is None for error in made["userErrors"]):
-            raise Answered(str(made["userErrors"][0]["code"]), "the shop refused the whole call")
+            raise Answered(str(made["userErrors"][0]["code"]), str(made["userErrors"][0]["message"]))
         return made
 
 

@@ -1,0 +1,204 @@
+"""Runs the whole system on one machine: engines, sandboxes, a worker and the server, restarted when they die."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from connectors.sandboxes import Sandbox, rows_of, sandbox_of
+from deploy.engines import EngineError, Engines, Running, running
+from streams.settings import EMBEDDED, BadConfiguration, Settings, secrets_of
+
+log = structlog.get_logger()
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where Kafka and PostgreSQL are, and the versions of embedded ones."""
+
+    bootstrap: str
+    dsn: str
+    versions: Running | None = None
+
+
+def addresses(settings: Settings) -> Addresses:
+    """Where the engines are. Raises `BadConfiguration` when embedded ones are wanted and do not run."""
+    found = running(engine_data(settings))
+    bootstrap, dsn = settings.kafka.address, settings.postgres.address
+    if bootstrap == EMBEDDED:
+        if found is None or found.bootstrap is None:
+            raise BadConfiguration("Kafka is embedded and does not run: start `onhand up` first, or set [kafka] address")
+        bootstrap = found.bootstrap
+    if dsn == EMBEDDED:
+        if found is None or found.dsn is None:
+            raise BadConfiguration(
+                "PostgreSQL is embedded and does not run: start `onhand up` first, or set [postgres] address"
+            )
+        dsn = found.dsn
+    elif password := os.environ.get("ONHAND_POSTGRES_PASSWORD"):
+        os.environ["PGPASSWORD"] = password
+    return Addresses(bootstrap, dsn, found)
+
+
+def engine_data(settings: Settings) -> Path:
+    """Where embedded engines keep their files."""
+    return settings.data / "engines"
+
+
+def start_engines(settings: Settings, progress: Progress) -> Engines | None:
+    """Starts the engines that the configuration wants embedded; None when it names others."""
+    kafka, postgres = settings.kafka.address == EMBEDDED, settings.postgres.address == EMBEDDED
+    if not kafka and not postgres:
+        return None
+    engines = Engines(engine_data(settings), kafka=kafka, postgres=postgres, progress=progress)
+    engines.start()
+    return engines
+
+
+async def start_sandboxes(settings: Settings, base: Path) -> dict[str, Sandbox]:
+    """Starts the sandbox of every channel that asks for one. Paths are relative to `base`."""
+    started = {}
+    for name, channel in settings.channels.items():
+        if channel.sandbox is None:
+            continue
+        secrets = secrets_of(name, settings.connector(name).secrets, channel)
+        sandbox = sandbox_of(channel, secrets, rows_of(base / channel.sandbox))
+        await sandbox.start(channel.sandbox_port)
+        started[name] = sandbox
+    return started
+
+
+@dataclass(slots=True)
+class Child:
+    """A process of ours, `onhand <part>`: started, watched, restarted, and gone when we are."""
+
+    part: str
+    arguments: list[str]
+    log_file: Path
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    restarts: int = 0
+    ready_said: str = ""
+    process: asyncio.subprocess.Process | None = None
+    stopping: bool = False
+
+    async def run(self) -> None:
+        """Keeps the process running until `stop`. A restart waits a moment, longer each time in a row."""
+        in_a_row = 0
+        while not self.stopping:
+            began = time.monotonic()
+            await self._once()
+            if self.stopping:
+                return
+            in_a_row = 0 if time.monotonic() - began > 30 else in_a_row + 1
+            self.restarts += 1
+            log.warning("part ended, starting it again", part=self.part, restarts=self.restarts)
+            await asyncio.sleep(min(10.0, 0.1 * 2**in_a_row))
+
+    async def _once(self) -> None:
+        self.ready.clear()
+        self.log_file.parent.mkdir(parents=True, exist_ok=True)
+        with self.log_file.open("ab") as sink:
+            self.process = process = await asyncio.create_subprocess_exec(
+                *[sys.executable, "-m", "streams.cli", self.part, *self.arguments, "--until-parent-ends"],
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=sink,
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)},
+            )
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            if line.startswith(b"ready"):
+                self.ready_said = line.decode().strip()
+                self.ready.set()
+        await process.wait()
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would."""
+        if self.process is not None and self.process.returncode is None:
+            self.ready.clear()
+            self.process.send_signal(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """Asks it to end, and makes it after a while."""
+        self.stopping = True
+        if self.process is None or self.process.returncode is not None:
+            return
+        self.process.terminate()
+        try:
+            await asyncio.wait_for(self.process.wait(), 15)
+        except TimeoutError:
+            self.process.kill()
+
+
+class System:
+    """Everything of one installation. `base` is what paths in the configuration are relative to."""
+
+    def __init__(self, settings: Settings, config: Path, progress: Progress) -> None:
+        self.settings, self.config, self.progress = settings, config, progress
+        self.engines: Engines | None = None
+        self.sandboxes: dict[str, Sandbox] = {}
+        arguments = ["--config", str(config)]
+        logs = settings.data / "logs"
+        self.worker = Child("worker", arguments, logs / "worker.log")
+        self.server = Child("serve", arguments, logs / "serve.log")
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, sandboxes: dict[str, Sandbox] | None = None) -> None:
+        """Starts everything and returns when it is ready. Raises `EngineError`."""
+        self.engines = await asyncio.to_thread(start_engines, self.settings, self.progress)
+        self.sandboxes = await start_sandboxes(self.settings, self.config.parent) if sandboxes is None else sandboxes
+        for name, sandbox in self.sandboxes.items():
+            self.progress(f"the sandbox of {name} listens on {sandbox.url}")
+        self._tasks = [asyncio.create_task(child.run()) for child in (self.worker, self.server)]
+        for child in (self.worker, self.server):
+            await self._await_ready(child)
+
+    async def _await_ready(self, child: Child) -> None:
+        try:
+            await asyncio.wait_for(child.ready.wait(), 90)
+        except TimeoutError:
+            last = child.log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-3:]
+            raise EngineError(f"{child.part} did not become ready: {' | '.join(last)}") from None
+        self.progress(f"{child.part} is {child.ready_said}")
+
+    @property
+    def address(self) -> str:
+        """Where the server listens."""
+        return self.server.ready_said.removeprefix("ready ")
+
+    async def stop(self) -> None:
+        """Stops everything, in the order that loses nothing and waits for nothing."""
+        await asyncio.gather(self.server.stop(), self.worker.stop())
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for sandbox in self.sandboxes.values():
+            await sandbox.stop()
+        if self.engines is not None:
+            await asyncio.to_thread(self.engines.stop)
+
+
+def end_with_parent() -> None:
+    """Ends this process cleanly when its standard input closes: its parent is gone."""
+    def watch() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 4_096):
+                pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(20)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
