@@ -149,11 +149,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds of a stage. Times in seconds."""
+    """Bounds of a stage: times in seconds, `waiting` and `dead_run` in records."""
 
     commit_every: float = 1.0
     idle: float = 5.0
     rewinds: int = 50
+    waiting: int = 4_000
     dead_run: int = 1_000
 
 
@@ -190,6 +191,7 @@ class ChunkStage:
         self._open = False
         self._owned: set[int] = set()
         self._inflight: dict[int, asyncio.Task[None]] = {}
+        self._waiting: dict[int, list[Sequence[ConsumerRecord]]] = {}
         self._rewinds: dict[int, int] = {}
         self._dead_run = 0
         app.on_partitions_revoked.connect(self._revoked)
@@ -217,8 +219,9 @@ class ChunkStage:
     def _forget(self) -> None:
         self._epoch += 1
         self._owned = set()
-        self._inflight = {}
-        self.progress, self._rewinds = {}, {}
+        self._inflight, self._waiting = {}, {}
+        self.progress = {}
+        self._rewinds = {}
 
     # -- the way of a chunk
 
@@ -228,36 +231,57 @@ class ChunkStage:
             await self.feed(event.message.partition, event.value)
 
     async def feed(self, partition: int, records: Sequence[ConsumerRecord]) -> None:
-        """Takes a chunk if it continues where the durable state ends; drops, trims or rewinds otherwise."""
-        epoch = self._epoch
-        await self._settled(partition, epoch)
-        if partition not in self.progress and not await self._begin(partition):
+        """Hands a chunk to its partition's pump. Chunks that come while one is being written are folded together next,
+        so a slow broker makes chunks larger, not the queue longer; a long queue makes the fetcher wait."""
+        if not self._open:
             return
-        if not self._mine(partition, epoch):
-            return
+        waiting = self._waiting.setdefault(partition, [])
+        waiting.append(records)
+        if partition not in self._inflight:
+            self._inflight[partition] = asyncio.create_task(self._pump(partition, self._epoch))
+        elif sum(map(len, waiting)) > self.limits.waiting:
+            await asyncio.wait([self._inflight[partition]])
+
+    async def _pump(self, partition: int, epoch: int) -> None:
+        """Takes what waits for a partition until nothing does."""
+        try:
+            while (waiting := self._waiting.pop(partition, None)) and epoch == self._epoch and self._open:
+                if partition not in self.progress and not await self._begin(partition):
+                    return
+                fresh = await self._continuing(partition, waiting)
+                for start in range(0, len(fresh), SLICE):
+                    if not self._mine(partition, epoch):
+                        return
+                    some = fresh[start : start + SLICE]
+                    folded = self.fold(partition, self._look_up, some)
+                    self._count(folded)
+                    await self._settle(partition, epoch, some[-1].offset + 1, folded)
+        except Exception as error:  # noqa: BLE001  # a fold that fails would fail again: stop before it is passed over
+            self.fail(f"{self.source}[{partition}]: {type(error).__name__}: {error}")
+        finally:
+            if epoch == self._epoch:
+                self._inflight.pop(partition, None)
+
+    async def _continuing(self, partition: int, chunks: Sequence[Sequence[ConsumerRecord]]) -> list[ConsumerRecord]:
+        """The records of the chunks that continue where the durable state ends, one after another.
+
+        What was taken before is trimmed. At a hole the rest is dropped and fetched again from there.
+        """
         expected = self.progress[partition].next
-        if records[0].offset > expected and not await self._is_next(partition, expected, records[0].offset):
-            await self._rewind(partition, expected)
-            return
-        fresh = [record for record in records if record.offset >= expected]
-        for start in range(0, len(fresh), SLICE):
-            await self._settled(partition, epoch)
-            if not self._mine(partition, epoch):
-                return
-            some = fresh[start : start + SLICE]
-            folded = self.fold(partition, self._look_up, some)
-            self._count(folded)
+        fresh: list[ConsumerRecord] = []
+        for records in chunks:
+            first, last = records[0].offset, records[-1].offset
+            if first > expected and not await self._is_next(partition, expected, first):
+                await self._rewind(partition, expected)
+                break
+            fresh.extend(record for record in records if record.offset >= expected)
+            expected = max(expected, last + 1)
+        else:
             self._rewinds.pop(partition, None)
-            task = asyncio.create_task(self._settle(partition, epoch, some[-1].offset + 1, folded))
-            self._inflight[partition] = task
-            await asyncio.sleep(0)
+        return fresh
 
     def _mine(self, partition: int, epoch: int) -> bool:
         return epoch == self._epoch and self._open and partition in self.progress
-
-    async def _settled(self, partition: int, epoch: int) -> None:
-        while epoch == self._epoch and (task := self._inflight.get(partition)) is not None:
-            await asyncio.wait([task])
 
     def _look_up(self, key: bytes) -> Cell | None:
         found: Cell | None = self.table.data.data.get(key)
@@ -277,7 +301,6 @@ class ChunkStage:
         self.table.put(partition, {key: cell for key, (cell, _, _) in folded.cells.items()})
         progress = self.progress[partition]
         progress.next, progress.moved_at = then, time.monotonic()
-        self._inflight.pop(partition, None)
 
     async def _write_changelog(self, partition: int, epoch: int, folded: Folded) -> None:
         if not folded.cells:

@@ -382,7 +382,7 @@ class Demo:
 
     def _refused(self, event: Event) -> bool:
         """A sale of a product that no catalogue lists waits, whole, as a dead letter."""
-        return event.kind == "sale" and any(sku in self.day.unlisted for sku, _ in event.lines)
+        return event.kind == "sale" and any(sku in self.day.unlisted and units for sku, units in event.lines)
 
     # -- showing
 
