@@ -55,10 +55,11 @@ class ChannelSettings(BaseModel):
     """What `onhand.toml` says of one channel, whatever its platform. Each platform adds its own fields.
 
     `locations` maps the platform's location references to ours, and `skus` its item references to our SKUs where they
-    differ. `ships_from` is where demand is committed that the platform gives no location for (None: `@unrouted`).
-    `base_url` replaces the platform's address (a proxy). `sandbox` names a CSV file (`sku,location,quantity[,tracked]`): the channel then runs against our own double of the
-    platform, with that stock. `quantity_max` is the most units one line may have before it is taken for a mistake. `poll_every` is the
-    time between two polls in seconds: what a lost webhook costs at most; 0 never polls.
+    differ.
+    `base_url` replaces the platform's address (a proxy). `sandbox` names a CSV file (`sku,location,quantity[,tracked]`):
+    the channel then runs against our own double of the platform, with that stock. `quantity_max` is the most units one
+    line may have before it is taken for a mistake. `poll_every` is the time between two polls in seconds: what a lost
+    webhook costs at most; 0 never polls.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,7 +67,6 @@ class ChannelSettings(BaseModel):
     platform: str
     locations: dict[str, str] = {}
     skus: dict[str, str] = {}
-    ships_from: str | None = None
     sandbox: str | None = None
     sandbox_port: int = 0
     quantity_max: int = 10_000
@@ -165,7 +165,8 @@ class Connector:
     """One platform. `topics` lists what `read` understands, `secrets` what it needs.
 
     `receive` verifies a webhook over its raw bytes and returns its documents; `path` is what follows the channel's name
-    in the webhook's URL. `reduce` is the allow-list. `read` is pure: what one document claims, in the platform's references; it raises `Refused`.
+    in the webhook's URL. `reduce` is the allow-list. `read` is pure: what one document claims, in the platform's
+    references; it raises `Refused`.
     `tells` says which number of a `Place` the platform is told. `repeatable` says that telling a number twice is the same
     as telling it once; where it is not, an `asked` receipt goes before every push, so that a crash is noticed.
     """

@@ -34,7 +34,7 @@ class Directory:
     places: Mapping[str, str] = field(default_factory=dict)
 
 
-def resolve(claim: Claim, directory: Directory, ships_from: str | None, quantity_max: int) -> Claim:
+def resolve(claim: Claim, directory: Directory, ships_from: str, quantity_max: int) -> Claim:
     """The claim in our SKUs and locations; lines of untracked items become skipped lines.
 
     Raises `Refused` naming every item and location that the directory does not know, and every quantity above

@@ -50,7 +50,7 @@ def sandbox_of(settings: ChannelSettings, secrets: Secrets, rows: Iterable[Row])
             access_token=plain["access_token"],
             webhook_secret=plain["webhook_secret"],
             locations=places,
-            sells_from=places[0],
+            sells_from=settings.publish_location,
         )
     elif isinstance(settings, LightspeedXSettings):
         sandbox = LightspeedXSandbox(

@@ -16,7 +16,7 @@ class ChannelRules:
     """How one channel's numbers are made. Quantities are units.
 
     `publish` is `network` (one number for all its locations: available to ship) or `locations` (one number for each:
-    available in store). `locations` lists the eligible ones, None means every tracked one. `safety_stock` is held back
+    available in store). `ships_from` is where demand is committed that the platform gives no location for. `locations` lists the eligible ones, None means every tracked one. `safety_stock` is held back
     at each location, unless `safety_stock_by_location` or `safety_stock_by_sku` (which wins) says otherwise. Then
     `threshold` is taken off the sum, `share_percent` of the rest is offered, and never more than `cap`.
     """
@@ -24,6 +24,7 @@ class ChannelRules:
     __pydantic_config__ = STRICT
 
     publish: Literal["network", "locations"] = "network"
+    ships_from: str = UNROUTED
     locations: tuple[str, ...] | None = None
     safety_stock: int = 0
     safety_stock_by_location: dict[str, int] = field(default_factory=dict)
@@ -54,7 +55,9 @@ class Place:
     """One number at one place of a channel.
 
     `quantity` is what may be sold there, `level` the plain available behind it (may be negative), and `own` the part of
-    `level` that the channel's own documents caused: its platform has counted those by itself. `opened` says that `own`
+    `level` that the channel's own documents caused at this place: its platform has counted those by itself. The number of
+    the network stands where the channel's demand goes (`ChannelRules.ships_from`): what its documents say of other
+    locations changes the platform's number there, not this one. `opened` says that `own`
     includes the opening stock, so that a platform that was never told anything shows exactly `own`.
     """
 
@@ -144,7 +147,7 @@ def quantity(stock: Stock, channel: str, rules: ChannelRules, version: str) -> C
         return None
     if rules.publish == NETWORK:
         sold = sum(step.amount for step in steps(stock, rules))
-        own = sum(told.get(channel, 0) for told in stock.told_by.values())
+        own = stock.told_by.get(rules.ships_from, NOTHING).get(channel, 0)
         level = sum(stock.balance(location) for location in where) + stock.balance(UNROUTED)
         places: dict[str, Place] = {NETWORK: Place(quantity=sold, level=level, own=own)}
     else:

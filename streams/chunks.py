@@ -203,7 +203,7 @@ class ChunkStage:
         """The barrier that keeps the next owner's restore complete: nothing of ours is under way after it."""
         self._open = False
         if self._inflight:
-            _, late = await asyncio.wait(
+            _done, late = await asyncio.wait(
                 list(self._inflight.values()), timeout=self.app.conf.broker_rebalance_timeout
             )
             if late:

@@ -36,7 +36,7 @@ from streams.trading import Day, Event, plan, read
 from streams.verify import Verifier
 from streams.writer import Writer
 
-WEB = "WEB"
+WEB = "Location 1"
 """The shop's own location: what it sells from, told the network's number."""
 
 
@@ -157,7 +157,7 @@ class Demo:
             shop="demo.myshopify.com",
             access_token="sandbox",  # noqa: S106  # a sandbox has no secrets
             webhook_secret="sandbox",  # noqa: S106  # as above
-            sells_from=WEB,
+            sells_from="gid://shopify/Location/1",
             locations=day.stores,
             restore_rate=1_000,
             on_level=lambda sku, _location, level, at: self.latencies.show(sku, level, at),
@@ -189,7 +189,7 @@ class Demo:
             f'sandbox_port = {ports["tills"]}\npoll_every = 0\n\n'
             f'[channels.tills.rules]\npublish = "locations"\n\n'
             f'[channels.web]\nplatform = "shopify"\nshop = "demo.myshopify.com"\nsandbox = "played by the demo"\n'
-            f'sandbox_port = {ports["web"]}\npoll_every = 0\n\n'
+            f'sandbox_port = {ports["web"]}\npoll_every = 0\n\n[channels.web.locations]\n"location:1" = "@unrouted"\n\n'
             f'[channels.web.rules]\npublish = "network"\n\n{stores}\n',
             encoding="utf-8",
         )

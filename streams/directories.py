@@ -12,6 +12,7 @@ import structlog
 from connectors.contract import Client, ConnectorError
 from connectors.directory import Directory, Item, overlay
 from projections.queries import Queries
+from schemas.accounts import UNROUTED
 from streams.settings import Settings
 
 log = structlog.get_logger()
@@ -38,7 +39,8 @@ class Directories:
         if known is None:
             its = self.settings.channels[channel]
             laid = overlay(self.found.get(channel, Directory()), its.locations, its.skus)
-            ours = {ref: name for ref, name in laid.locations.items() if name in self.settings.locations}
+            allowed = {*self.settings.locations, UNROUTED}
+            ours = {ref: name for ref, name in laid.locations.items() if name in allowed}
             known = self._overlaid[channel] = replace(laid, locations=ours)
         return known
 

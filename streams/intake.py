@@ -125,7 +125,7 @@ class Intake:
         said = self.connectors[channel].read(channel, payload)
         if isinstance(said, Observation):
             return self._observation(resolve_observation(said, directory))
-        return self._claim(resolve(said, directory, settings.ships_from, settings.quantity_max))
+        return self._claim(resolve(said, directory, settings.rules.ships_from, settings.quantity_max))
 
     def _claim(self, claim: Claim) -> Out:
         versions = ",".join(f"{document.id}@{document.version}" for document in claim.documents)

@@ -102,7 +102,7 @@ class Settings(BaseSettings):
                 *channel.locations.values(),
                 *(channel.rules.locations or ()),
                 *channel.rules.safety_stock_by_location,
-                *([channel.ships_from] if channel.ships_from else []),
+                channel.rules.ships_from,
             }
             if unknown := sorted(named - known - {UNROUTED}):
                 raise ValueError(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from connectors.contract import Connector
+from connectors.lightspeed_x.allowlist import INVENTORY, SALE, cut
 from connectors.lightspeed_x.client import LightspeedXClient
-from connectors.lightspeed_x.mapping import INVENTORY, SALE, read, reduce
+from connectors.lightspeed_x.mapping import read
 from connectors.lightspeed_x.settings import LightspeedXSettings
 from connectors.lightspeed_x.sink import LightspeedXSink
 from connectors.lightspeed_x.webhooks import receive
@@ -19,7 +20,7 @@ connector = Connector(
     tells="level",
     repeatable=False,
     receive=receive,
-    reduce=reduce,
+    reduce=cut,
     read=read,
     client=LightspeedXClient,
     sink=LightspeedXSink,

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
-from connectors.contract import ChannelSettings, Level, Payload, Secrets, Unreachable
+from connectors.contract import ChannelSettings, Level, Payload, Refused, Secrets, Unreachable
 from connectors.directory import Directory, Item
-from connectors.lightspeed_x.mapping import INVENTORY, SALE, instant, reduce, units
+from connectors.lightspeed_x.allowlist import INVENTORY, SALE, cut
+from connectors.lightspeed_x.fields import whole_units
 from connectors.lightspeed_x.settings import LightspeedXSettings
 from connectors.polite import Http, Reply
 
-OVERLAP = 50
-"""Versions that a poll reads again: a version may become visible after a higher one."""
+PAGE = 1_000
+"""Rows asked for at once; a smaller page that comes back changes nothing."""
 
-EPOCH = "1970-01-01T00:00:00+00:00"
+LEVELS_PAGE = 5_000
+"""The most rows of `POST /inventory` (OpenAPI 2026-07, InventoryRequest.size)."""
 
 
 class LightspeedXClient:
@@ -25,63 +30,93 @@ class LightspeedXClient:
         self.settings = settings
         token = secrets["access_token"].get_secret_value()
         self.http = Http(settings.api, {"Authorization": f"Bearer {token}"})
+        self._taken: set[tuple[str, int]] = set()
 
     async def directory(self) -> Directory:
-        """Products, outlets and registers."""
-        items: dict[str, Item] = {}
-        handles: dict[str, str] = {}
-        async for products in self.pages("/products"):
-            for product in products:
-                items[f"product:{product['id']}"] = Item(product["sku"], bool(product.get("has_inventory", True)))
-                handles[product["sku"]] = product["id"]
-        places, locations = dict[str, str](), dict[str, str]()
-        async for outlets in self.pages("/outlets"):
-            for outlet in outlets:
-                places[outlet["name"]] = outlet["id"]
-                locations[f"outlet:{outlet['id']}"] = outlet["name"]
-        async for registers in self.pages("/registers"):
-            for register in registers:
-                if name := locations.get(f"outlet:{register['outlet_id']}"):
-                    locations[f"register:{register['id']}"] = name
-        return Directory(items=items, locations=locations, handles=handles, places=places)
+        """Products by SKU, outlets by name, registers by their outlet.
+
+        A product without a SKU, or with one that another product has too, is left out: its documents are refused rather
+        than guessed.
+        """
+        products = [row async for rows in self.pages("/products") for row in rows if row.get("sku")]
+        uses = Counter(row["sku"] for row in products)
+        products = [row for row in products if uses[row["sku"]] == 1]
+        outlets = {row["id"]: row["name"] async for rows in self.pages("/outlets") for row in rows}
+        registers = [row async for rows in self.pages("/registers") for row in rows]
+        return Directory(
+            items={
+                f"product:{row['id']}": Item(row["sku"], bool(row.get("has_inventory", True)))
+                for row in products
+            },
+            locations={
+                **{f"outlet:{ident}": name for ident, name in outlets.items()},
+                **{
+                    f"register:{row['id']}": outlets[row["outlet_id"]]
+                    for row in registers
+                    if row["outlet_id"] in outlets
+                },
+            },
+            handles={row["sku"]: row["id"] for row in products},
+            places={name: ident for ident, name in outlets.items()},
+        )
 
     async def levels(self) -> AsyncIterator[Sequence[Level]]:
-        """All levels, oldest change first. The order must be asked for: the default skips rows behind the cursor."""
+        """All levels, oldest change first. The order must be asked for: the default skips rows behind the cursor.
+
+        X-Series dates no level, so each is as old as the answer it came in.
+        """
         after = 0
         while True:
-            body = {"after": after, "sort_direction": "asc", "size": 5_000}
-            rows = checked(await self.http.call("POST", "/inventory", body=body))
+            body = {"after": after, "sort_direction": "asc", "size": LEVELS_PAGE}
+            reply = await self.http.call("POST", "/inventory", body=body)
+            rows = listed(checked(reply))
             if not rows:
                 return
+            at = _answered_at(reply)
             yield [
                 Level(
                     item=f"product:{row['product_id']}",
                     location=f"outlet:{row['outlet_id']}",
-                    level=units(row["current_inventory_level"], row["product_id"]),
+                    level=units_in(row["current_inventory_level"]),
                     version=row["version"],
-                    observed_at=instant(row.get("updated_at") or EPOCH),
+                    observed_at=at,
                 )
                 for row in rows
                 if not row.get("deleted_at")
             ]
-            after = max(row["version"] for row in rows)
+            after = _further(after, max(row["version"] for row in rows))
 
     async def poll(self, cursor: str | None) -> AsyncIterator[tuple[Sequence[Payload], str]]:
-        """Sales by version."""
-        after = max(0, int(cursor or 0) - OVERLAP)
-        async for sales in self.pages("/sales", after):
-            newest = max(sale["_metadata"]["version"] for sale in sales)
-            yield [Payload(SALE, reduce(SALE, sale)) for sale in sales], str(max(newest, int(cursor or 0)))
+        """Sales by version, the newest version being the cursor.
+
+        It starts `poll_overlap` versions early. What the caller has taken before (it came back for the next page) is not
+        handed out again.
+        """
+        asked = reached = int(cursor or 0)
+        start = max(0, asked - self.settings.poll_overlap)
+        self._taken = {sale for sale in self._taken if sale[1] > start}
+        async for sales in self.pages("/sales", start):
+            versions = [(sale["id"], sale["_metadata"]["version"]) for sale in sales]
+            reached = max(reached, *(version for _, version in versions))
+            fresh = [
+                Payload(SALE, cut(SALE, sale))
+                for sale, (ident, version) in zip(sales, versions, strict=True)
+                if version > asked or (ident, version) not in self._taken
+            ]
+            if fresh:
+                yield fresh, str(reached)
+            self._taken.update(versions)
 
     async def pages(self, path: str, after: int = 0) -> AsyncIterator[list[dict[str, Any]]]:
-        """A list by its version cursor. Only an empty page ends it, whatever `version` says."""
+        """A list by its version cursor. Only an empty page ends it, whatever `version` says (docs: Pagination)."""
         while True:
-            reply = await self.http.call("GET", path, query={"after": str(after), "page_size": "1000"})
-            answer = checked(reply)
-            if not answer["data"]:
+            query = {"after": str(after), "page_size": str(PAGE)}
+            answer = checked(await self.http.call("GET", path, query=query))
+            rows = listed(enveloped(answer))
+            if not rows:
                 return
-            yield answer["data"]
-            after = answer["version"]["max"]
+            yield rows
+            after = _further(after, answer["version"]["max"])
 
     async def subscribe(self, url: str) -> None:
         """One webhook for each type, each at its own URL. 409: it is there already."""
@@ -98,6 +133,43 @@ class LightspeedXClient:
 
 def checked(reply: Reply) -> Any:
     """The body of a good answer. Raises `Unreachable` for any other."""
-    if reply.status >= 300:
+    if not 200 <= reply.status < 300:
         raise Unreachable(f"X-Series answered {reply.status}")
     return reply.body
+
+
+def enveloped(body: Any) -> Any:
+    """What is in the envelope `{data, version}`. Raises `Unreachable` for an answer without one."""
+    if not isinstance(body, Mapping) or "data" not in body:
+        raise Unreachable("X-Series answered without data")
+    return body["data"]
+
+
+def listed(rows: Any) -> list[dict[str, Any]]:
+    """The rows of a list. Raises `Unreachable` for an answer that is none: it came from something else."""
+    if not isinstance(rows, list):
+        raise Unreachable("X-Series answered no list")
+    return rows
+
+
+def units_in(level: Any) -> int:
+    """A level in whole units. Raises `Unreachable` for one that is no number: it came from something else."""
+    try:
+        return whole_units(level, "a level")
+    except Refused as error:
+        raise Unreachable(str(error)) from error
+
+
+def _further(after: int, reached: int) -> int:
+    """The next cursor. Raises `Unreachable` where it stands still, which would ask for the same page for ever."""
+    if reached <= after:
+        raise Unreachable("X-Series' version cursor does not move")
+    return reached
+
+
+def _answered_at(reply: Reply) -> datetime:
+    """The instant of an answer by the platform's own clock."""
+    try:
+        return parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC)
+    except (KeyError, ValueError, TypeError):
+        return datetime.now(UTC)

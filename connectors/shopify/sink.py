@@ -1,135 +1,198 @@
-"""Tells a shop its numbers: `available` at one location, compare-and-set, recognisable when repeated.
+"""Tells Shopify numbers: `available` by compare-and-set, so that an order not seen yet is never sold twice.
 
-The number is already net of every order of the shop that we know. An order that we do not know yet shows as a stale
-comparison: then the shop's number is read again, lowered at once if ours is lower, and never raised over that order.
+`inventorySetQuantities` (schema 2026-10): at most 250 rows; `changeFromQuantity` must be given and is compared; the
+directive `@idempotent` is required, and a repeat with one key is answered as the first time. An error in any row leaves the
+whole call undone (recorded for single rows, inferred for mixed ones; were a row done all the same, its compare would fail
+next and its level turn out to be the wanted one).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
-from connectors.contract import Answer, Client, SlowDown, Target
+import orjson
+
+from connectors.contract import Answer, Client, SlowDown, Target, Unreachable
 from connectors.directory import Directory
 from connectors.shopify import documents
-from connectors.shopify.client import Answered, ShopifyClient
-from schemas.accounts import NETWORK
+from connectors.shopify.client import ShopifyClient
 from schemas.receipts import Outcome
 
-STALE = frozenset({"CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"})
-CONCURRENT = "IDEMPOTENCY_CONCURRENT_REQUEST"
+STALE = "CHANGE_FROM_QUANTITY_STALE"
+IN_FLIGHT = "IDEMPOTENCY_CONCURRENT_REQUEST"
 BURNT = frozenset({"IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", "IDEMPOTENCY_KEY_PARAMETER_MISMATCH"})
+KEYS_MAX = 4
+"""How many keys are tried for one call whose earlier keys are burnt."""
 
-Row = tuple[Target, str, int]
-"""A target, its inventory item's gid, and the number the shop should show now."""
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One target on its way: Shopify's references, and the number it must have for the write to happen.
+
+    `base` is None where the item has no level at the place: nothing can be sold there, so nothing is compared.
+    """
+
+    target: Target
+    item: str
+    location: str
+    base: int | None
+    again: bool = False
+
+    @property
+    def cell(self) -> tuple[str, str]:
+        """The inventory item and the location."""
+        return self.item, self.location
 
 
 class ShopifySink:
-    """Sets quantities. A call may have 250 (Admin API 2026-10, InventorySetQuantitiesInput)."""
+    """Pushes `available` to one shop."""
 
     batch_max = 250
+    """Input arrays have at most 250 entries (shopify.dev limits)."""
 
     def __init__(self, client: Client) -> None:
-        assert isinstance(client, ShopifyClient)
-        self._client = client
+        if not isinstance(client, ShopifyClient):
+            raise TypeError("a Shopify sink needs a Shopify client")
+        self._admin = client.admin
 
     async def push(self, targets: Sequence[Target], directory: Directory) -> Sequence[Answer]:
-        """Sets every number that the shop does not show. Raises `SlowDown`, `Unreachable`."""
-        location = directory.places[NETWORK]
-        known = [(target, gid) for target in targets if (gid := directory.handles.get(target.sku)) is not None]
-        answers = [
-            _answer(target, Outcome.REFUSED, 0, "the shop has no item with this SKU")
-            for target in targets
-            if target.sku not in directory.handles
-        ]
-        shown = await self._shown([gid for target, gid in known if target.expected is None], location)
+        """Tells all targets, and answers for each. Raises `SlowDown` (nothing was done) or `Unreachable`."""
         rows: list[Row] = []
-        for target, gid in known:
-            base = shown.get(gid) if target.expected is None else target.expected
-            if base is None:
-                answers.append(_answer(target, Outcome.REFUSED, 0, "the shop keeps no stock of this item there"))
+        answers: list[Answer] = []
+        for target in targets:
+            item, location = directory.handles.get(target.sku), directory.places.get(target.place)
+            if item is None or location is None:
+                why = f"no single inventory item has the SKU {target.sku}"
+                answers.append(_refused(target, why if item is None else f"no location is {target.place}"))
             else:
-                rows.append((target, gid, base))
-        return [*answers, *await self._set(rows, location, retry=True)]
+                rows.append(Row(target, item, location, target.expected))
+        levels = await self._levels(row for row in rows if row.base is None)
+        rows = [replace(row, base=levels[row.cell]) if row.base is None else row for row in rows]
+        shown = [row for row in rows if levels.get(row.cell) == row.target.wanted]
+        answers.extend(_unchanged(row.target) for row in shown)
+        rows = [row for row in rows if row not in shown]
+        while rows:
+            group, errors = await self._set(rows)
+            if not errors:
+                answers.extend(_answer(row.target, Outcome.PUSHED, row.target.wanted, group) for row in rows)
+                break
+            rows, done = await self._after(rows, errors)
+            answers.extend(done)
+        return answers
 
-    async def _shown(self, gids: Sequence[str], location: str) -> dict[str, int]:
-        """What the shop shows now, by item; items it does not keep at the location are left out."""
-        if not gids:
-            return {}
-        data = await self._client.ask(documents.LEVELS, {"ids": list(gids), "location": location})
-        found = (node for node in data["nodes"] if node and node.get("inventoryLevel"))
-        return {node["id"]: node["inventoryLevel"]["quantities"][0]["quantity"] for node in found}
-
-    async def _set(self, rows: Sequence[Row], location: str, *, retry: bool) -> list[Answer]:
-        same = [_answer(target, Outcome.UNCHANGED, base) for target, _, base in rows if base == target.wanted]
-        due = [row for row in rows if row[2] != row[0].wanted]
-        if not due:
-            return same
-        made = await self._call(due, location)
-        errors = _by_row(made["userErrors"])
-        if not errors:
-            ref = (made["inventoryAdjustmentGroup"] or {}).get("id")  # no group: nothing changed, which is success
-            return same + [_answer(target, Outcome.PUSHED, target.wanted, ref=ref) for target, _, _ in due]
-        answers, stale = same, list[Row]()
-        for index, (code, message) in errors.items():
-            if code in STALE:
-                stale.append(due[index])
+    async def _after(
+        self, rows: Sequence[Row], errors: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[Row], list[Answer]]:
+        """What to send again after errors, and what is decided. An error that names no row is every row's."""
+        faults: dict[int, str] = {}
+        stale: set[int] = set()
+        for error in errors:
+            index = _row_of(error)
+            for at in range(len(rows)) if index is None else (index,):
+                if error["code"] == STALE:
+                    stale.add(at)
+                else:
+                    faults[at] = f"{error['code']}: {error['message']}"
+        stale -= faults.keys()
+        levels = await self._levels(rows[at] for at in sorted(stale))
+        left: list[Row] = []
+        done: list[Answer] = []
+        for at, row in enumerate(rows):
+            if at in faults:
+                done.append(_refused(row.target, faults[at]))
+            elif at not in stale:
+                left.append(row)
+            elif (decided := _stale(row, levels[row.cell])) is None:
+                left.append(replace(row, base=levels[row.cell], again=True))
             else:
-                answers.append(_answer(due[index][0], Outcome.REFUSED, 0, f"{code}: {message}"))
-        good = [row for index, row in enumerate(due) if index not in errors]  # an error leaves the whole call undone
-        return answers + await self._set(good, location, retry=retry) + await self._stale(stale, location, retry=retry)
+                done.append(decided)
+        return left, done
 
-    async def _stale(self, rows: Sequence[Row], location: str, *, retry: bool) -> list[Answer]:
-        """The shop shows something else than we thought: lower it at once, but never raise it over an unseen order."""
-        if not rows:
-            return []
-        shown = await self._shown([gid for _, gid, _ in rows], location)
-        fresh = [(target, gid, shown.get(gid, base)) for target, gid, base in rows]
-        lower = [row for row in fresh if retry and row[2] >= row[0].wanted]
-        held = [_answer(row[0], Outcome.HELD, row[2]) for row in fresh if row not in lower]
-        return held + await self._set(lower, location, retry=False)
+    async def _levels(self, rows: Iterable[Row]) -> Mapping[tuple[str, str], int | None]:
+        """What Shopify shows now for each row's item and place; None where it keeps no level."""
+        wanted: dict[str, set[str]] = defaultdict(set)
+        for row in rows:
+            wanted[row.location].add(row.item)
+        found: dict[tuple[str, str], int | None] = {}
+        for location, items in wanted.items():
+            ids = sorted(items)
+            data = await self._admin.call(documents.AVAILABLE, {"ids": ids, "location": location})
+            for item, node in zip(ids, data["nodes"], strict=True):
+                level = (node or {}).get("inventoryLevel")
+                found[item, location] = level["quantities"][0]["quantity"] if level else None
+        return found
 
-    async def _call(self, rows: Sequence[Row], location: str, attempt: int = 0) -> dict[str, Any]:
-        key = _key(rows, location, attempt)
+    async def _set(self, rows: Sequence[Row]) -> tuple[str | None, Sequence[Mapping[str, Any]]]:
+        """One write of all rows: the adjustment group's gid (None where no number changed), or the errors."""
         quantities = [
-            {"inventoryItemId": gid, "locationId": location, "quantity": target.wanted, "changeFromQuantity": base}
-            for target, gid, base in rows
+            {
+                "inventoryItemId": row.item,
+                "locationId": row.location,
+                "quantity": row.target.wanted,
+                "changeFromQuantity": row.base,
+            }
+            for row in rows
         ]
-        variables = {
-            "key": key,
-            "input": {
+        for attempt in range(KEYS_MAX):
+            key = key_of(rows, attempt)
+            intent = {
                 "name": "available",
                 "reason": "correction",
                 "referenceDocumentUri": f"gid://onhand/ChannelPush/{key}",
                 "quantities": quantities,
-            },
-        }
-        try:
-            data = await self._client.ask(documents.SET, variables)
-        except Answered as refusal:
-            data = {"inventorySetQuantities": {"userErrors": [{"code": refusal.code, "field": None, "message": str(refusal)}]}}
-        made: dict[str, Any] = data["inventorySetQuantities"]
-        codes = {error["code"] for error in made["userErrors"]}
-        if CONCURRENT in codes:
-            raise SlowDown(1.0)
-        if codes & BURNT and attempt < 5:
-            return await self._call(rows, location, attempt + 1)
-        if any(error["field"] is None for error in made["userErrors"]):
-            raise Answered(str(made["userErrors"][0]["code"]), str(made["userErrors"][0]["message"]))
-        return made
+            }
+            data = await self._admin.call(documents.SET_AVAILABLE, {"input": intent, "key": key})
+            answer = data["inventorySetQuantities"]
+            codes = {error["code"] for error in answer["userErrors"]}
+            if IN_FLIGHT in codes:
+                raise SlowDown(1.0)
+            if not codes & BURNT:
+                return (answer["inventoryAdjustmentGroup"] or {}).get("id"), answer["userErrors"]
+        raise Unreachable("Shopify refuses every idempotency key of this push")
 
 
-def _by_row(errors: Sequence[Mapping[str, Any]]) -> dict[int, tuple[str, str]]:
-    """Errors by the index of their row: `["input", "quantities", "0", "inventoryItemId"]`."""
-    return {int(error["field"][2]): (error["code"], error["message"]) for error in errors}
+def key_of(rows: Iterable[Row], attempt: int = 0) -> str:
+    """The idempotency key of a write: the same rows of the same stock have the same key, whoever sends them when."""
+    content = sorted((*row.cell, row.target.wanted, str(row.base), row.target.offset) for row in rows)
+    return str(UUID(bytes=hashlib.sha256(orjson.dumps([content, attempt])).digest()[:16]))
 
 
-def _key(rows: Sequence[Row], location: str, attempt: int) -> str:
-    """The same for the same call, so that Shopify recognises a repeat after an answer that got lost."""
-    content = repr((location, attempt, [(gid, t.wanted, base, t.offset) for t, gid, base in rows]))
-    return hashlib.sha256(content.encode()).hexdigest()[:40]
+def _row_of(error: Mapping[str, Any]) -> int | None:
+    """The row an error names: `field` is like `["input", "quantities", "0", "locationId"]`."""
+    return next((int(part) for part in error["field"] or () if part.isdecimal()), None)
 
 
-def _answer(target: Target, outcome: Outcome, level: int, detail: str | None = None, ref: str | None = None) -> Answer:
+def _stale(row: Row, actual: int | None) -> Answer | None:
+    """What a failed compare means, by the level read after it. None: write once more, from that level.
+
+    Lower than wanted is a sale we have not seen yet: raising it would sell those units twice.
+    """
+    wanted = row.target.wanted
+    if actual == wanted:
+        return _unchanged(row.target)
+    if actual is not None and actual < wanted:
+        detail = f"Shopify shows {actual}, below {wanted}: a sale we have not seen yet"
+        return _answer(row.target, Outcome.HELD, actual, detail=detail)
+    if row.again:
+        level = row.target.expected or 0 if actual is None else actual
+        return _answer(row.target, Outcome.HELD, level, detail="the level changes while it is written")
+    return None
+
+
+def _answer(
+    target: Target, outcome: Outcome, level: int, ref: str | None = None, detail: str | None = None
+) -> Answer:
     return Answer(target=target, outcome=outcome, level=level, ref=ref, detail=detail)
+
+
+def _unchanged(target: Target) -> Answer:
+    return _answer(target, Outcome.UNCHANGED, target.wanted)
+
+
+def _refused(target: Target, why: str) -> Answer:
+    return _answer(target, Outcome.REFUSED, target.expected or 0, detail=why)

@@ -1,7 +1,8 @@
 """Takes Shopify's webhooks in.
 
-https://shopify.dev/docs/apps/build/webhooks/verify-deliveries: base64 of HMAC-SHA256 over the raw body. After a rotation
-the old secret may sign for an hour, so two are accepted. The new Events drop the `X-` of the headers' names.
+https://shopify.dev/docs/apps/build/webhooks/verify-deliveries: `X-Shopify-Hmac-SHA256` is the base64 of the HMAC-SHA256 of
+the raw body. After a rotation the old secret may sign for up to an hour. Next-generation events spell the headers without
+the `X-`.
 """
 
 from __future__ import annotations
@@ -10,18 +11,28 @@ from collections.abc import Mapping, Sequence
 
 from connectors.bodies import json_object, signed_by
 from connectors.contract import ChannelSettings, Forged, Malformed, Payload, Secrets
-from connectors.shopify.mapping import reduce
+from connectors.shopify.allowlist import cut
+from connectors.shopify.settings import ShopifySettings
+
+SIGNING = ("webhook_secret", "webhook_secret_previous")
 
 
 def receive(
-    _settings: ChannelSettings, secrets: Secrets, headers: Mapping[str, str], body: bytes, _path: str
+    settings: ChannelSettings, secrets: Secrets, headers: Mapping[str, str], body: bytes, _path: str
 ) -> Sequence[Payload]:
-    """The document of a webhook. Raises `Forged`, `Malformed`."""
+    """The document of a webhook, cut down to the allow-list. Raises `Forged`, `Malformed`.
+
+    One app's secret signs for all its shops, so a webhook that names another shop is not this channel's.
+    """
     found = {name.lower().removeprefix("x-"): value for name, value in headers.items()}
-    known = [secrets[name].get_secret_value() for name in ("webhook_secret", "webhook_secret_previous") if name in secrets]
-    if not signed_by(found.get("shopify-hmac-sha256", ""), known, body):
-        raise Forged("the X-Shopify-Hmac-SHA256 header is missing or not this channel's")
+    offered = found.get("shopify-hmac-sha256", "")
+    keys = [secrets[name].get_secret_value() for name in SIGNING if name in secrets]
+    if not offered.isascii() or not signed_by(offered, [key for key in keys if key], body):
+        raise Forged("the Shopify-Hmac-Sha256 header is missing or not this channel's")
+    shop = found.get("shopify-shop-domain")
+    if shop is not None and isinstance(settings, ShopifySettings) and shop.lower() != settings.shop:
+        raise Forged("the webhook is another shop's")
     topic = found.get("shopify-topic")
     if not topic:
-        raise Malformed("the X-Shopify-Topic header is missing")
-    return [Payload(topic, reduce(topic, json_object(body)))]
+        raise Malformed("the Shopify-Topic header is missing")
+    return [Payload(topic, cut(topic, json_object(body)))]

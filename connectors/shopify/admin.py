@@ -1,0 +1,130 @@
+"""Shopify's Admin GraphQL API: one call, its failures named by what to do next, and pages to the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from connectors.contract import ConnectorError, Malformed, SlowDown, Unreachable
+from connectors.polite import Http, Reply
+
+Node = Mapping[str, Any]
+
+WAITS_MAX = 20
+"""How often one page waits for the platform's cost bucket before giving up."""
+
+TRANSIENT = frozenset({"INTERNAL_SERVER_ERROR", "TIMEOUT", "SERVICE_UNAVAILABLE"})
+"""Top-level error codes after which it is unknown whether anything was done."""
+
+
+class TooCostly(ConnectorError):
+    """One query may cost 1,000 points at most (shopify.dev rate limits): ask for a smaller page."""
+
+
+class Admin:
+    """One shop's GraphQL API. `seen_at` is the platform's own clock at its last answer."""
+
+    def __init__(self, http: Http, path: str) -> None:
+        self._http = http
+        self._path = path
+        self.seen_at = datetime.now(UTC)
+
+    async def call(self, document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The data of one document. Raises `SlowDown`, `Unreachable`, `TooCostly`, or `ConnectorError` for good."""
+        reply = await self._http.call(
+            "POST", self._path, body={"query": document, "variables": dict(variables)}
+        )
+        if reply.status in {401, 403}:
+            raise ConnectorError(f"Shopify does not accept the access token (HTTP {reply.status})")
+        if reply.status != 200:
+            raise ConnectorError(
+                f"Shopify answers HTTP {reply.status}: check the shop's name and the API version"
+            )
+        self.seen_at = _date(reply)
+        if not isinstance(reply.body, dict):
+            raise Malformed("the answer is not a JSON object")
+        _raise_errors(reply.body)
+        data = reply.body.get("data")
+        if not isinstance(data, dict):
+            raise Malformed("the answer has neither data nor errors")
+        return data
+
+    async def pages(
+        self, document: str, root: str, first: int, variables: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[Sequence[Node]]:
+        """Every page of the connection `root`, at most `first` nodes each; smaller ones where they cost too much.
+
+        Waits by itself when the cost bucket is empty: a long read would never end if each wait began it again.
+        """
+        after: str | None = None
+        waits = 0
+        while True:
+            try:
+                data = await self.call(document, {**(variables or {}), "first": first, "after": after})
+            except TooCostly:
+                if first == 1:
+                    raise
+                first //= 2
+                continue
+            except SlowDown as wait:
+                waits += 1
+                if waits > WAITS_MAX:
+                    raise
+                await asyncio.sleep(wait.retry_after)
+                continue
+            waits = 0
+            page = data[root]
+            yield page["nodes"]
+            if not page["pageInfo"]["hasNextPage"]:
+                return
+            after = page["pageInfo"]["endCursor"]
+
+    async def whole(self, owner: Node, field: str, more: str) -> Sequence[Node]:
+        """All nodes of a connection inside a node; `more` reads the pages after the first as `part`."""
+        page = owner[field]
+        nodes = list(page["nodes"])
+        while page["pageInfo"]["hasNextPage"]:
+            data = await self.call(more, {"id": owner["id"], "after": page["pageInfo"]["endCursor"]})
+            page = data["node"]["part"]
+            nodes.extend(page["nodes"])
+        return nodes
+
+    async def close(self) -> None:
+        """Gives the connections back."""
+        await self._http.close()
+
+
+def _raise_errors(body: Mapping[str, Any]) -> None:
+    """Top-level errors. THROTTLED comes with HTTP 200 (shopify.dev rate limits) and says what the call would cost."""
+    errors = body.get("errors")
+    if not errors:
+        return
+    found = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    codes = {(error.get("extensions") or {}).get("code") for error in found}
+    if "THROTTLED" in codes:
+        raise SlowDown(_wait((body.get("extensions") or {}).get("cost") or {}))
+    if "MAX_COST_EXCEEDED" in codes:
+        raise TooCostly("the query costs more than Shopify allows one query")
+    if codes & TRANSIENT:
+        raise Unreachable(f"Shopify failed: {', '.join(sorted(map(str, codes)))}")
+    raise ConnectorError("; ".join(str(error.get("message")) for error in found) or str(errors))
+
+
+def _wait(cost: Mapping[str, Any], fallback: float = 1.0) -> float:
+    """Seconds until the bucket holds what the call costs."""
+    status = cost.get("throttleStatus") or {}
+    try:
+        missing = float(cost["requestedQueryCost"]) - float(status["currentlyAvailable"])
+        return max(0.05, missing / float(status["restoreRate"]))
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return fallback
+
+
+def _date(reply: Reply) -> datetime:
+    try:
+        return parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC)
+    except (KeyError, ValueError, TypeError):
+        return datetime.now(UTC)

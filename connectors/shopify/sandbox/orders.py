@@ -1,0 +1,109 @@
+"""What happens to a shop's orders, and to its stock by that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from connectors.shopify.sandbox.shop import ORDERS_FROM, Order, OrderLine, Parcel, Refund, Refunded, Shop
+
+Restock = Literal["return", "cancel", "no_restock"]
+Lines = Sequence[tuple[str, int]]
+
+
+def place(shop: Shop, lines: Lines, at: datetime) -> Order:
+    """A web order, one line for each SKU: its units are committed at the location the shop sells from.
+
+    Raises `ValueError` for an order of nothing, or of a SKU the shop does not have.
+    """
+    wanted: Counter[str] = Counter()
+    for sku, quantity in lines:
+        wanted[sku] += quantity
+    unknown = wanted.keys() - shop.items.keys()
+    if unknown or not wanted or min(wanted.values()) < 1:
+        raise ValueError(f"cannot order {dict(wanted)}; unknown: {sorted(unknown)}")
+    number = ORDERS_FROM + len(shop.orders)
+    held = [OrderLine(shop.part(), shop.items[sku], quantity) for sku, quantity in wanted.items()]
+    order = Order(number, held, at, at)
+    shop.orders[number] = order
+    for line in held:
+        shop.move(line.item, shop.sells_from, at, available=-line.quantity, committed=line.quantity)
+    return order
+
+
+def fulfil(
+    shop: Shop, order: Order, location: str, lines: Lines | None, at: datetime, *, move: bool
+) -> Parcel:
+    """Sends units (None: all that are left). Raises `ValueError` for more than are left.
+
+    With `move`, the fulfilment order is first moved to `location`, as Shopify does when another place ships: available
+    goes up where the order was committed, and down where it ships (reported by users, not recorded).
+    """
+    place = shop.locations[location]
+    left = [(line, line.fulfillable) for line in order.lines if line.fulfillable]
+    taken = left if lines is None else order.take(lines)
+    if not taken or any(not 0 < quantity <= line.fulfillable for line, quantity in taken):
+        raise ValueError(f"order {order.id} does not have these units left to send")
+    for line, quantity in taken:
+        line.sent += quantity
+        if move and place is not shop.sells_from:
+            shop.move(line.item, shop.sells_from, at, available=quantity, committed=-quantity)
+            shop.move(line.item, place, at, available=-quantity)
+        else:
+            shop.move(line.item, shop.sells_from, at, committed=-quantity)
+    parcel = Parcel(shop.part(), order, place, taken, at, at)
+    order.parcels.append(parcel)
+    order.updated_at = max(order.updated_at, at)
+    return parcel
+
+
+def unfulfil(shop: Shop, parcel: Parcel, at: datetime) -> None:
+    """Cancels a parcel: its units are committed again where the shop sells from."""
+    parcel.status = "cancelled"
+    parcel.updated_at = max(parcel.updated_at, at)
+    parcel.order.updated_at = max(parcel.order.updated_at, at)
+    for line, quantity in parcel.lines:
+        line.sent -= quantity
+        shop.move(line.item, shop.sells_from, at, committed=quantity)
+
+
+def refund(
+    shop: Shop, order: Order, lines: Lines, *, restock: Restock, location: str | None, at: datetime
+) -> Refund:
+    """Refunds units: sent ones that come back, unsent ones that are withdrawn, or money only.
+
+    `no_restock` takes sent units first; unsent ones leave committed and on hand (inferred). Raises `ValueError`.
+    """
+    place = None if restock == "no_restock" else shop.locations[location or shop.sells_from.key]
+    rows: list[Refunded] = []
+    for line, quantity in order.take(lines):
+        sent = line.sent - line.credited
+        most = {"return": sent, "cancel": line.fulfillable, "no_restock": sent + line.fulfillable}[restock]
+        if not 0 < quantity <= most:
+            raise ValueError(f"order {order.id} does not have {quantity} of {line.item.sku} to refund")
+        if restock == "cancel":
+            line.removed += quantity
+            shop.move(line.item, shop.sells_from, at, available=quantity, committed=-quantity)
+        else:
+            credited = min(quantity, sent)
+            line.credited += credited
+            line.removed += quantity - credited
+            shop.move(line.item, shop.sells_from, at, committed=credited - quantity)
+            if place is not None:
+                shop.move(line.item, place, at, available=quantity)
+        rows.append(Refunded(shop.part(), line, quantity, restock, place))
+    made = Refund(shop.part(), order, rows, at)
+    order.refunds.append(made)
+    order.updated_at = max(order.updated_at, at)
+    return made
+
+
+def cancel(shop: Shop, order: Order, at: datetime) -> None:
+    """Cancels an order: what was not sent is restocked, which leaves a refund with lines `cancel`."""
+    left = [(line.item.sku, line.fulfillable) for line in order.lines if line.fulfillable]
+    if left:
+        refund(shop, order, left, restock="cancel", location=None, at=at)
+    order.cancelled_at = at
+    order.updated_at = max(order.updated_at, at)

@@ -1,0 +1,143 @@
+"""The shop's things as the GraphQL schema sees them. What costs something is computed only when it is asked for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors.shopify.sandbox.shop import GID, Item, Level, Location, Order, OrderLine, Parcel, Refund, Shop
+
+
+def stamp(moment: datetime | None) -> str | None:
+    """An instant as the API writes it: UTC, whole seconds."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+
+
+def listed(nodes: list[dict[str, Any]]) -> dict[str, Any]:
+    """A connection that fits into its first page."""
+    return {"nodes": nodes, "pageInfo": {"hasNextPage": False, "hasPreviousPage": False, "endCursor": None}}
+
+
+def item(shop: Shop, found: Item) -> dict[str, Any]:
+    """An InventoryItem."""
+    variant = {"__typename": "ProductVariant", "id": f"{GID}ProductVariant/{found.variant}"}
+
+    def levels(_info: object, **_window: Any) -> dict[str, Any]:
+        here = (shop.levels.get((found.id, place.id)) for place in shop.locations.values())
+        return listed([level(one) for one in here if one is not None])
+
+    def level_at(_info: object, locationId: str, **_options: Any) -> dict[str, Any] | None:  # noqa: N803  # Shopify's name
+        place = shop.location_by_gid.get(locationId)
+        here = None if place is None else shop.levels.get((found.id, place.id))
+        return None if here is None else level(here)
+
+    return {
+        "__typename": "InventoryItem",
+        "id": found.gid,
+        "legacyResourceId": str(found.id),
+        "sku": found.sku,
+        "tracked": found.tracked,
+        "variants": lambda _info, **_window: listed([{**variant, "legacyResourceId": str(found.variant)}]),
+        "inventoryLevels": levels,
+        "inventoryLevel": level_at,
+    }
+
+
+def level(found: Level) -> dict[str, Any]:
+    """An InventoryLevel."""
+    known = {"available": found.available, "committed": found.committed, "on_hand": found.on_hand}
+    return {
+        "__typename": "InventoryLevel",
+        "id": f"{GID}InventoryLevel/{found.location.id}?inventory_item_id={found.item.id}",
+        "isActive": True,
+        "updatedAt": stamp(found.updated_at),
+        "location": location(found.location),
+        "quantities": lambda _info, names: [
+            {"name": name, "quantity": known.get(name, 0), "updatedAt": None} for name in names
+        ],
+    }
+
+
+def location(found: Location) -> dict[str, Any]:
+    """A Location."""
+    return {
+        "__typename": "Location",
+        "id": found.gid,
+        "legacyResourceId": str(found.id),
+        "name": found.name,
+        "isActive": True,
+    }
+
+
+def order(found: Order) -> dict[str, Any]:
+    """An Order."""
+    return {
+        "__typename": "Order",
+        "id": f"{GID}Order/{found.id}",
+        "legacyResourceId": str(found.id),
+        "createdAt": stamp(found.created_at),
+        "processedAt": stamp(found.created_at),
+        "updatedAt": stamp(found.updated_at),
+        "cancelledAt": stamp(found.cancelled_at),
+        "test": False,
+        "sourceName": "web",
+        "retailLocation": None,
+        "purchasingEntity": {"__typename": "Customer"},
+        "lineItems": lambda _info, **_window: listed([line(one) for one in found.lines]),
+        "fulfillments": lambda _info, **_window: [fulfillment(parcel) for parcel in found.parcels],
+        "refunds": lambda _info, **_window: [refund(made) for made in found.refunds],
+    }
+
+
+def line(found: OrderLine) -> dict[str, Any]:
+    """A LineItem."""
+    return {
+        "__typename": "LineItem",
+        "id": f"{GID}LineItem/{found.id}",
+        "quantity": found.quantity,
+        "currentQuantity": found.current,
+        "unfulfilledQuantity": found.fulfillable,
+        "sku": found.item.sku,
+        "isGiftCard": False,
+        "variant": {"__typename": "ProductVariant", "legacyResourceId": str(found.item.variant)},
+    }
+
+
+def fulfillment(found: Parcel) -> dict[str, Any]:
+    """A Fulfillment."""
+    return {
+        "__typename": "Fulfillment",
+        "id": f"{GID}Fulfillment/{found.id}",
+        "legacyResourceId": str(found.id),
+        "status": found.status.upper(),
+        "createdAt": stamp(found.created_at),
+        "updatedAt": stamp(found.updated_at),
+        "location": location(found.location),
+        "fulfillmentLineItems": lambda _info, **_window: listed(
+            [{"quantity": quantity, "lineItem": line(one)} for one, quantity in found.lines]
+        ),
+    }
+
+
+def refund(found: Refund) -> dict[str, Any]:
+    """A Refund."""
+    return {
+        "__typename": "Refund",
+        "id": f"{GID}Refund/{found.id}",
+        "legacyResourceId": str(found.id),
+        "createdAt": stamp(found.created_at),
+        "updatedAt": stamp(found.created_at),
+        "refundLineItems": lambda _info, **_window: listed(
+            [
+                {
+                    "quantity": row.quantity,
+                    "restockType": row.restock_type.upper(),
+                    "location": None if row.location is None else location(row.location),
+                    "lineItem": line(row.line),
+                }
+                for row in found.lines
+            ]
+        ),
+    }
