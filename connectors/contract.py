@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -102,10 +102,11 @@ class Level:
 class Target:
     """A number to tell a platform, in our SKUs and places.
 
-    `wanted` is what the platform must show. `expected` is what it should show now: what it was last told, moved on by
-    its own documents since; None when that is not known (never told, or a write whose outcome is unknown). `own` is the
-    part its own documents caused; where `opened` is true they include its opening stock, so that the platform shows
-    `own` plus everything it was ever told by us. `offset` is the `stock` offset behind the number.
+    `wanted` is what the platform must show, as far as we have seen its documents. `expected` is what it should show now by
+    the same knowledge: what it was last told, moved on by its own documents since; None where it keeps no number yet, or
+    where that is not known (never told, or a write whose outcome is unknown) and has to be looked for. `own` is the part
+    its own documents caused; where `opened` is true they include its opening stock, so that the platform shows `own` plus
+    everything it was ever told by us. `offset` is the `stock` offset behind the number.
     """
 
     sku: str
@@ -117,9 +118,19 @@ class Target:
     opened: bool = False
 
 
+class Seen(NamedTuple):
+    """What a platform shows of a target now; None: it keeps no number there.
+
+    It may have counted documents that we have not seen, unless it is `certain` that `level` has none of them.
+    """
+
+    level: int | None
+    certain: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came of a target. `level` is the platform's number afterwards, as it said or as follows from its answer."""
+    """What came of a target. `level` is what the platform should show afterwards by the documents that we have seen."""
 
     target: Target
     outcome: Outcome
@@ -148,16 +159,20 @@ class Client(Protocol):
 
 
 class Sink(Protocol):
-    """Tells a platform numbers."""
+    """Tells a platform numbers.
+
+    A write moves the platform's number by `wanted - expected` and never undoes what the platform has counted meanwhile: an
+    order that we have not seen yet stays taken off, and is not taken off again when we see it.
+    """
 
     batch_max: int
     """How many targets one call may have."""
 
-    async def push(self, targets: Sequence[Target], directory: Directory) -> Sequence[Answer]:
-        """Tells all targets, and answers for each. Safe to repeat after a timeout or a crash.
+    async def look(self, targets: Sequence[Target], directory: Directory) -> Sequence[Seen]:
+        """What the platform shows of each target now. Raises `SlowDown`, `Unreachable`."""
 
-        Raises `SlowDown` (nothing was done) or `Unreachable` (unknown: call again with `expected=None`).
-        """
+    async def push(self, targets: Sequence[Target], directory: Directory) -> Sequence[Answer]:
+        """Tells all targets, and answers for each. Raises `SlowDown` (nothing was done) or `Unreachable` (unknown)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,8 +182,7 @@ class Connector:
     `receive` verifies a webhook over its raw bytes and returns its documents; `path` is what follows the channel's name
     in the webhook's URL. `reduce` is the allow-list. `read` is pure: what one document claims, in the platform's
     references; it raises `Refused`.
-    `tells` says which number of a `Place` the platform is told. `repeatable` says that telling a number twice is the same
-    as telling it once; where it is not, an `asked` receipt goes before every push, so that a crash is noticed.
+    `tells` says which number of a `Place` the platform is told.
     """
 
     platform: str
@@ -176,7 +190,6 @@ class Connector:
     secrets: tuple[str, ...]
     topics: tuple[str, ...]
     tells: Literal["quantity", "level"]
-    repeatable: bool = True
     receive: Callable[[ChannelSettings, Secrets, Mapping[str, str], bytes, str], Sequence[Payload]]
     reduce: Callable[[str, Mapping[str, Any]], dict[str, Any]]
     read: Callable[[str, Payload], Claim | Observation]

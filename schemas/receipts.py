@@ -12,19 +12,20 @@ from schemas.claims import STRICT
 class Outcome(StrEnum):
     """What came of telling a platform a number."""
 
-    ASKED = "asked"  # about to be told, on a platform where telling twice is not the same as telling once
+    ASKED = "asked"  # about to be told: whoever finds this as the last word does not know what the platform shows
     PUSHED = "pushed"  # the platform took the number
     UNCHANGED = "unchanged"  # it already had it
     REFUSED = "refused"  # it refused this SKU for good, `detail` says why
-    HELD = "held"  # its own number is lower than ours: a sale we have not seen yet; tried again later
+    HELD = "held"  # not settled yet, `detail` says why; tried again later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """One number told to one place of one channel.
 
-    `level` is the platform's own number afterwards and `own` is `Place.own` at that moment: together they say what the
-    platform must show now, as its own documents move on. `quantity` is what was asked for. `offset` is the `stock`
+    `level` is what the platform shows afterwards, by the documents of its own that we had seen, and `own` is `Place.own`
+    at that moment: together they say what the platform must show now, as its documents move on. `quantity` is what was
+    asked for. `offset` is the `stock`
     offset the number came from. `ref` is the platform's own reference for the write, for its history and ours.
     """
 

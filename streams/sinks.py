@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from connectors.contract import Answer, Connector, ConnectorError, Sink, SlowDown, Target, Unreachable
+from connectors.contract import Answer, Connector, ConnectorError, Seen, Sink, SlowDown, Target, Unreachable
 from projections.pool import DatabaseError, leadership
 from projections.queries import Queries
 from schemas.availability import ChannelQuantity
@@ -37,17 +38,29 @@ class Shown:
     own: int
 
 
+class Look(NamedTuple):
+    """What a look at an unsure cell found: the platform's level then, and our number and its own part in it."""
+
+    level: int
+    wanted: int
+    own: int
+
+
 @dataclass(slots=True)
 class Board:
     """What one channel should show, and what it shows: the pure part of a sink.
 
-    `wants` holds the newest number of each SKU, `shows` what the platform was last told, `due` the SKUs to look at.
+    `wants` holds the newest number of each SKU, `shows` what the platform was last told, `due` the SKUs whose numbers may
+    have to be told. Cells that are `unsure` (never told, or a write whose outcome is unknown) are looked at first: the
+    platform may have counted documents that we have not seen, so its level is believed when two looks in a row found the
+    same, with nothing new from us between them. Until then it is lowered at once, and never raised.
     """
 
     connector: Connector
     wants: dict[str, ChannelQuantity] = field(default_factory=dict)
     shows: dict[Cell, Shown] = field(default_factory=dict)
     unsure: set[Cell] = field(default_factory=set)
+    looks: dict[Cell, Look] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
     refused: set[Cell] = field(default_factory=set)
 
@@ -56,6 +69,8 @@ class Board:
         held = self.wants.get(number.sku)
         if held is None or number.offset >= held.offset:
             self.wants[number.sku] = number
+            for place in number.places:
+                self.looks.pop((number.sku, place), None)
             self.due[number.sku] = number.quantity
 
     def saw(self, receipt: Receipt) -> None:
@@ -66,6 +81,28 @@ class Board:
         elif receipt.outcome in (Outcome.PUSHED, Outcome.UNCHANGED):
             self.shows[cell] = Shown(receipt.level, receipt.own)
             self.unsure.discard(cell)
+
+    def looked(self, target: Target, seen: Seen) -> Target | None:
+        """The target with what is to be expected of the platform after a look; None: look again later."""
+        cell = target.sku, target.place
+        if seen.level is None:
+            self.unsure.discard(cell)
+            return target
+        look = Look(seen.level, target.wanted, target.own)
+        if seen.certain or self.looks.get(cell) == look:
+            self.looks.pop(cell, None)
+            self.unsure.discard(cell)
+            self.shows[cell] = Shown(seen.level, target.own)
+            return replace(target, expected=seen.level)
+        self.unsure.add(cell)
+        self.looks[cell] = look._replace(level=min(look.level, look.wanted))
+        return replace(target, expected=seen.level) if look.level > look.wanted else None
+
+    def told(self, answer: Answer) -> Answer:
+        """The answer as it may be believed: a number that was lowered on an unsure cell is not settled by that."""
+        if (answer.target.sku, answer.target.place) in self.unsure and answer.outcome is Outcome.PUSHED:
+            return replace(answer, outcome=Outcome.HELD, detail="lowered at once, looked at again later")
+        return answer
 
     def next(self, most: int) -> list[Target]:
         """Up to `most` numbers that the platform does not show yet, what is nearly gone first."""
@@ -106,6 +143,7 @@ class Board:
             self.due[target.sku] = target.wanted
             if unsure:
                 self.unsure.add((target.sku, target.place))
+                self.looks.pop((target.sku, target.place), None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -201,11 +239,8 @@ class Pushing:
         targets = board.next(self.sink.batch_max)
         if not targets:
             return 0
-        if not self.connector.repeatable:
-            asked = [Answer(target=target, outcome=Outcome.ASKED, level=target.expected or 0) for target in targets]
-            await self.writer.write(self._out(self._receipt(answer)) for answer in asked)
         try:
-            answers = await self.sink.push(targets, self.directories.of(self.channel))
+            answers = await self._tell(board, targets)
         except SlowDown as wait:
             board.again(targets, unsure=False)
             await asyncio.sleep(wait.retry_after)
@@ -221,7 +256,26 @@ class Pushing:
             await asyncio.sleep(5.0)
             return 0
         await self._answered(board, answers)
-        return len(answers)
+        return len(targets)
+
+    async def _tell(self, board: Board, targets: Sequence[Target]) -> Sequence[Answer]:
+        """Looks where we are not sure, then tells what can be told. An `asked` receipt makes a crash show afterwards."""
+        directory = self.directories.of(self.channel)
+        ready = [target for target in targets if target.expected is not None]
+        if unsure := [target for target in targets if target.expected is None]:
+            seen = await self.sink.look(unsure, directory)
+            looked = [board.looked(target, found) for target, found in zip(unsure, seen, strict=True)]
+            ready.extend(target for target in looked if target is not None)
+            self._later(board, [target for target, found in zip(unsure, looked, strict=True) if found is None])
+        if not ready:
+            return ()
+        asked = [Answer(target=target, outcome=Outcome.ASKED, level=target.expected or 0) for target in ready]
+        await self.writer.write(self._out(self._receipt(answer)) for answer in asked)
+        return [board.told(answer) for answer in await self.sink.push(ready, directory)]
+
+    def _later(self, board: Board, targets: Sequence[Target]) -> None:
+        if targets:
+            asyncio.get_running_loop().call_later(self.held_for, lambda: board.again(targets, unsure=False))
 
     async def _answered(self, board: Board, answers: Sequence[Answer]) -> None:
         receipts = [self._receipt(answer) for answer in answers]
@@ -231,8 +285,7 @@ class Pushing:
         for answer in answers:
             if answer.outcome is Outcome.REFUSED:
                 board.refused.add((answer.target.sku, answer.target.place))
-        if held := [answer.target for answer in answers if answer.outcome is Outcome.HELD]:
-            asyncio.get_running_loop().call_later(self.held_for, lambda: board.again(held, unsure=True))
+        self._later(board, [answer.target for answer in answers if answer.outcome is Outcome.HELD])
 
     def _receipt(self, answer: Answer) -> Receipt:
         target = answer.target

@@ -18,7 +18,6 @@ connector = Connector(
     secrets=("access_token", "client_secret"),
     topics=(SALE, INVENTORY),
     tells="level",
-    repeatable=False,
     receive=receive,
     reduce=cut,
     read=read,

@@ -1,12 +1,12 @@
 """Tells X-Series levels by signed stock adjustments: it has no absolute write that keeps concurrent sales.
 
-There is no idempotency key (OpenAPI 2026-07, `POST /stock_adjustments`). So where the outcome of a write is unknown the
-next call comes with `expected=None`, and what X-Series itself says decides what is still lacking:
+There is no idempotency key (OpenAPI 2026-07, `POST /stock_adjustments`). So where the outcome of a write is unknown we
+look, and what X-Series itself says decides what is still lacking:
 
 - where our documents include its opening stock (`opened`), it shows `own` plus all adjustments under our two reasons,
   which are read from `GET /stock_adjustments`. The level itself would not do: it also holds sales that we have not seen
   yet, and adjusting by it would add them back;
-- otherwise the level is all there is, and a sale on its way at that moment becomes drift for `reconcile` to show.
+- otherwise the level is all there is, and only a level that stands still is believed.
 
 One gap stays open: a write that is carried out only after it was looked for. X-Series offers nothing against it.
 """
@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from connectors.contract import Answer, Client, SlowDown, Target, Unreachable
+from connectors.contract import Answer, Client, Seen, SlowDown, Target, Unreachable
 from connectors.directory import Directory
 from connectors.lightspeed_x.client import LightspeedXClient, checked, enveloped, listed, units_in
 from connectors.polite import Reply
@@ -61,20 +61,24 @@ class LightspeedXSink:
         self._told: Counter[Cell] = Counter()
         self._read_to = 0
 
+    async def look(self, targets: Sequence[Target], directory: Directory) -> Sequence[Seen]:
+        """What X-Series shows; certain where its own list of our adjustments says it. Raises `SlowDown`, `Unreachable`."""
+        cells = [_cell(target, directory) for target in targets]
+        shown = await self._shown([(t, cell) for t, cell in zip(targets, cells, strict=True) if cell])
+        return [
+            Seen(shown[cell], certain=target.opened) if cell else Seen(None)
+            for target, cell in zip(targets, cells, strict=True)
+        ]
+
     async def push(self, targets: Sequence[Target], directory: Directory) -> Sequence[Answer]:
         """Adjusts every cell by what it lacks. Raises `SlowDown` if nothing was done, and `Unreachable`."""
         answers: list[Answer] = []
-        known: list[tuple[Target, Cell]] = []
-        for target in targets:
-            if cell := _cell(target, directory):
-                known.append((target, cell))
-            else:
-                answers.append(_refused(target, "X-Series has no such product or outlet"))
-        shown = await self._shown([pair for pair in known if pair[0].expected is None])
         due: list[Due] = []
-        for target, cell in known:
-            base = shown[cell] if target.expected is None else target.expected
-            if target.wanted == base:
+        for target in targets:
+            cell, base = _cell(target, directory), target.expected or 0
+            if cell is None:
+                answers.append(_refused(target, "X-Series has no such product or outlet"))
+            elif target.wanted == base:
                 answers.append(Answer(target=target, outcome=Outcome.UNCHANGED, level=base))
             else:
                 due.append(Due(target, cell, target.wanted - base))
@@ -83,7 +87,7 @@ class LightspeedXSink:
         return answers
 
     async def _shown(self, unsure: Sequence[tuple[Target, Cell]]) -> dict[Cell, int]:
-        """What X-Series shows where we are not sure of it."""
+        """What X-Series shows of these cells."""
         shown: dict[Cell, int] = {}
         opened = [(target, cell) for target, cell in unsure if target.opened]
         if opened:

@@ -1,7 +1,8 @@
 """Tells Shopify numbers: `available` by compare-and-set, so that an order not seen yet is never sold twice.
 
 `inventorySetQuantities` (schema 2026-10): at most 250 rows; `changeFromQuantity` must be given and is compared; the
-directive `@idempotent` is required, and a repeat with one key is answered as the first time. An error in any row leaves the
+directive `@idempotent` is required, and a repeat with one key is answered as the first time. A failed compare means that
+Shopify has counted something we have not seen yet: the number is moved on from there by the same difference. An error in any row leaves the
 whole call undone (recorded for single rows, inferred for mixed ones; were a row done all the same, its compare would fail
 next and its level turn out to be the wanted one).
 """
@@ -17,7 +18,7 @@ from uuid import UUID
 
 import orjson
 
-from connectors.contract import Answer, Client, SlowDown, Target, Unreachable
+from connectors.contract import Answer, Client, Seen, SlowDown, Target, Unreachable
 from connectors.directory import Directory
 from connectors.shopify import documents
 from connectors.shopify.client import ShopifyClient
@@ -26,13 +27,15 @@ from schemas.receipts import Outcome
 STALE = "CHANGE_FROM_QUANTITY_STALE"
 IN_FLIGHT = "IDEMPOTENCY_CONCURRENT_REQUEST"
 BURNT = frozenset({"IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", "IDEMPOTENCY_KEY_PARAMETER_MISMATCH"})
+ROUNDS_MAX = 4
+"""How often one push is written anew because the levels moved."""
 KEYS_MAX = 4
 """How many keys are tried for one call whose earlier keys are burnt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One target on its way: Shopify's references, and the number it must have for the write to happen.
+    """One target on its way: Shopify's references, the number to write, and the one it must have for that to happen.
 
     `base` is None where the item has no level at the place: nothing can be sold there, so nothing is compared.
     """
@@ -41,7 +44,7 @@ class Row:
     item: str
     location: str
     base: int | None
-    again: bool = False
+    number: int
 
     @property
     def cell(self) -> tuple[str, str]:
@@ -60,29 +63,34 @@ class ShopifySink:
             raise TypeError("a Shopify sink needs a Shopify client")
         self._admin = client.admin
 
+    async def look(self, targets: Sequence[Target], directory: Directory) -> Sequence[Seen]:
+        """What Shopify shows now; None where it keeps no level, and where it has no such item or place."""
+        rows = [_row(target, directory) for target in targets]
+        levels = await self._levels(row for row in rows if isinstance(row, Row))
+        return [Seen(levels[row.cell] if isinstance(row, Row) else None) for row in rows]
+
     async def push(self, targets: Sequence[Target], directory: Directory) -> Sequence[Answer]:
         """Tells all targets, and answers for each. Raises `SlowDown` (nothing was done) or `Unreachable`."""
-        rows: list[Row] = []
         answers: list[Answer] = []
+        rows: list[Row] = []
         for target in targets:
-            item, location = directory.handles.get(target.sku), directory.places.get(target.place)
-            if item is None or location is None:
-                why = f"no single inventory item has the SKU {target.sku}"
-                answers.append(_refused(target, why if item is None else f"no location is {target.place}"))
+            row = _row(target, directory)
+            if isinstance(row, str):
+                answers.append(_refused(target, row))
+            elif row.base == row.number:
+                answers.append(_answer(target, Outcome.UNCHANGED, row.number))
             else:
-                rows.append(Row(target, item, location, target.expected))
-        levels = await self._levels(row for row in rows if row.base is None)
-        rows = [replace(row, base=levels[row.cell]) if row.base is None else row for row in rows]
-        shown = [row for row in rows if levels.get(row.cell) == row.target.wanted]
-        answers.extend(_unchanged(row.target) for row in shown)
-        rows = [row for row in rows if row not in shown]
-        while rows:
+                rows.append(row)
+        for _ in range(ROUNDS_MAX):
+            if not rows:
+                break
             group, errors = await self._set(rows)
             if not errors:
                 answers.extend(_answer(row.target, Outcome.PUSHED, row.target.wanted, group) for row in rows)
-                break
+                return answers
             rows, done = await self._after(rows, errors)
             answers.extend(done)
+        answers.extend(_held(row.target, "the level changes while it is written") for row in rows)
         return answers
 
     async def _after(
@@ -105,12 +113,12 @@ class ShopifySink:
         for at, row in enumerate(rows):
             if at in faults:
                 done.append(_refused(row.target, faults[at]))
-            elif at not in stale:
-                left.append(row)
-            elif (decided := _stale(row, levels[row.cell])) is None:
-                left.append(replace(row, base=levels[row.cell], again=True))
+                continue
+            again = _rebased(row, levels[row.cell]) if at in stale else row
+            if again.number < 0:
+                done.append(_held(row.target, "orders that we have not seen leave less than nothing"))
             else:
-                done.append(decided)
+                left.append(again)
         return left, done
 
     async def _levels(self, rows: Iterable[Row]) -> Mapping[tuple[str, str], int | None]:
@@ -133,7 +141,7 @@ class ShopifySink:
             {
                 "inventoryItemId": row.item,
                 "locationId": row.location,
-                "quantity": row.target.wanted,
+                "quantity": row.number,
                 "changeFromQuantity": row.base,
             }
             for row in rows
@@ -158,7 +166,7 @@ class ShopifySink:
 
 def key_of(rows: Iterable[Row], attempt: int = 0) -> str:
     """The idempotency key of a write: the same rows of the same stock have the same key, whoever sends them when."""
-    content = sorted((*row.cell, row.target.wanted, str(row.base), row.target.offset) for row in rows)
+    content = sorted((*row.cell, row.number, str(row.base), row.target.offset) for row in rows)
     return str(UUID(bytes=hashlib.sha256(orjson.dumps([content, attempt])).digest()[:16]))
 
 
@@ -167,21 +175,20 @@ def _row_of(error: Mapping[str, Any]) -> int | None:
     return next((int(part) for part in error["field"] or () if part.isdecimal()), None)
 
 
-def _stale(row: Row, actual: int | None) -> Answer | None:
-    """What a failed compare means, by the level read after it. None: write once more, from that level.
+def _row(target: Target, directory: Directory) -> Row | str:
+    """The target in Shopify's references, or why it has none."""
+    item, location = directory.handles.get(target.sku), directory.places.get(target.place)
+    if item is None:
+        return f"no single inventory item has the SKU {target.sku}"
+    if location is None:
+        return f"no location is {target.place}"
+    return Row(target, item, location, target.expected, target.wanted)
 
-    Lower than wanted is a sale we have not seen yet: raising it would sell those units twice.
-    """
-    wanted = row.target.wanted
-    if actual == wanted:
-        return _unchanged(row.target)
-    if actual is not None and actual < wanted:
-        detail = f"Shopify shows {actual}, below {wanted}: a sale we have not seen yet"
-        return _answer(row.target, Outcome.HELD, actual, detail=detail)
-    if row.again:
-        level = row.target.expected or 0 if actual is None else actual
-        return _answer(row.target, Outcome.HELD, level, detail="the level changes while it is written")
-    return None
+
+def _rebased(row: Row, actual: int | None) -> Row:
+    """The row after a failed compare: what Shopify has counted and we have not seen stays counted."""
+    unseen = (actual or 0) - (row.target.expected or 0)
+    return replace(row, base=actual, number=row.target.wanted + unseen)
 
 
 def _answer(
@@ -190,8 +197,8 @@ def _answer(
     return Answer(target=target, outcome=outcome, level=level, ref=ref, detail=detail)
 
 
-def _unchanged(target: Target) -> Answer:
-    return _answer(target, Outcome.UNCHANGED, target.wanted)
+def _held(target: Target, why: str) -> Answer:
+    return _answer(target, Outcome.HELD, target.expected or 0, detail=why)
 
 
 def _refused(target: Target, why: str) -> Answer:
