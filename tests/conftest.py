@@ -1,0 +1,114 @@
+"""Real Kafka and real PostgreSQL for every test that asks, in Docker where an engine answers, else started natively."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from deploy.engines import Engines
+from deploy.kafka import version
+from projections.pool import Pool, migrate, open_pool
+
+ENGINE_FIXTURES = {"addresses", "kafka", "dsn", "pool", "engines_apart"}
+"""A test that uses one of these has used a real engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the test engines are."""
+
+    bootstrap: str
+    dsn: str
+
+
+def docker_answers() -> bool:
+    docker = shutil.which("docker")
+    asked = docker and subprocess.run([docker, "info"], capture_output=True, check=False, timeout=20)
+    return bool(asked) and asked.returncode == 0
+
+
+@pytest.fixture(scope="session")
+def addresses() -> Iterator[Addresses]:
+    """The engines of the whole run."""
+    if docker_answers():
+        from testcontainers.community.kafka import KafkaContainer
+        from testcontainers.community.postgres import PostgresContainer
+
+        kafka = KafkaContainer(f"apache/kafka:{version()}")
+        with kafka, PostgresContainer("postgres:15", driver=None) as postgres:
+            yield Addresses(kafka.get_bootstrap_server(), postgres.get_connection_url())
+        return
+    data = Path(tempfile.mkdtemp(prefix="onhand-test-"))
+    os.chmod(data, 0o755)
+    try:
+        with Engines(data / "engines") as engines:
+            yield Addresses(engines.bootstrap, engines.dsn)
+    finally:
+        from deploy.engines import remove
+
+        remove(data / "engines")
+        shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.fixture
+def kafka(addresses: Addresses) -> str:
+    """Kafka's bootstrap address. Tests keep apart by `prefix`."""
+    return addresses.bootstrap
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A topic prefix that no other test has."""
+    return f"t{uuid.uuid4().hex[:8]}."
+
+
+@pytest.fixture
+def dsn(addresses: Addresses) -> Iterator[str]:
+    """A PostgreSQL database of the test's own, empty."""
+    name = f"t{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(addresses.dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    head, _, tail = addresses.dsn.rpartition("/")
+    yield f"{head}/{name}{'?' + tail.partition('?')[2] if '?' in tail else ''}"
+    with psycopg.connect(addresses.dsn, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+async def pool(dsn: str) -> AsyncIterator[Pool]:
+    """A pool on the test's own database, migrated."""
+    await migrate(dsn)
+    opened = await open_pool(dsn)
+    await asyncio.wait_for(opened.wait(), 10)
+    yield opened
+    await opened.close()
+
+
+# -- what really ran
+
+_RAN = {"engines": 0}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if ENGINE_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.engines)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" and report.passed and "engines" in report.keywords:
+        _RAN["engines"] += 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(f"{_RAN['engines']} tests passed on the real engines (Kafka and PostgreSQL)")
