@@ -44,6 +44,8 @@ class Server:
         if self.alive():
             os.kill(self.pid, signal.SIGKILL)
         self.guardian.wait()
+        if self.guardian.stdin is not None:
+            self.guardian.stdin.close()
 
 
 def start(name: str, command: Sequence[str], log: Path, *, stop_with: str, user: str | None = None) -> Server:
@@ -59,7 +61,8 @@ def start(name: str, command: Sequence[str], log: Path, *, stop_with: str, user:
             cwd="/",
         )
     assert guardian.stdout is not None
-    line = guardian.stdout.readline().strip()
+    with guardian.stdout as said:
+        line = said.readline().strip()
     if not line:
         raise EngineError(f"{name} could not be started: {tail(log)}")
     return Server(name, guardian, int(line), log)
