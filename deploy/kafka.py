@@ -10,12 +10,13 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from deploy.processes import EngineError, Server, await_ready, free_port, start
+from deploy.processes import EngineError, Server, await_ready, free_port, last_line, start
 
 POM = Path(__file__).with_name("pom.xml")
 
@@ -61,7 +62,9 @@ def java() -> str:
     answer = subprocess.run([command, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
     found = re.search(r'version "(\d+)', answer.stderr)
     if found is None or int(found[1]) < 17:
-        raise EngineError(f"Kafka needs Java 17 or newer, {command} is older: apt-get install openjdk-17-jre-headless")
+        raise EngineError(
+            f"Kafka needs Java 17 or newer, {command} is older: apt-get install openjdk-17-jre-headless"
+        )
     return command
 
 
@@ -94,9 +97,9 @@ def jars(progress: Callable[[str], None] = lambda _: None) -> Path:
     )
     if done.returncode or not list(work.glob("kafka_2.13-*.jar")):
         shutil.rmtree(work, ignore_errors=True)
-        reason = next((line for line in done.stdout.splitlines() if "ERROR" in line), "no jars arrived")
-        reason = re.sub(r"https?://\S+", "the repository", reason)
-        raise EngineError(f"Maven could not resolve Kafka's jars: {reason.strip()}; check that `mvn` has a network")
+        raise EngineError(
+            f"Maven could not resolve Kafka's jars: {_reason(done.stdout)}; check that `mvn` has a network"
+        )
     try:
         work.rename(target)
     except OSError:  # another process was faster
@@ -104,7 +107,15 @@ def jars(progress: Callable[[str], None] = lambda _: None) -> Path:
     return target
 
 
-def run(data: Path, progress: Callable[[str], None], port: int | None, heap_mb: int = 512) -> tuple[Server, int]:
+def _reason(said: str) -> str:
+    """Maven's first error, up to where it names a repository: a private mirror's address is nobody's business."""
+    line = next((line for line in said.splitlines() if "ERROR" in line), "no jars arrived")
+    return re.split(r" (?:from/to|from|in) \S+ \(|\w+://", line.replace("[ERROR]", ""))[0].strip()
+
+
+def run(
+    data: Path, progress: Callable[[str], None], port: int | None, heap_mb: int = 512
+) -> tuple[Server, int]:
     """Starts Kafka on `data`, on `port` if it is free. Returns when it answers."""
     command, libs = java(), jars(progress)
     data.mkdir(parents=True, exist_ok=True)
@@ -133,12 +144,23 @@ def _format(command: str, libs: Path, data: Path, properties: Path) -> None:
     if (data / "log" / "meta.properties").exists():
         return
     ident = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode().replace("-", "A")
-    tool = [command, "-Xmx96m", "-XX:TieredStopAtLevel=1", "-cp", f"{libs}/*", "kafka.tools.StorageTool", "format"]
+    tool = [
+        command,
+        "-Xmx96m",
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+        f"{libs}/*",
+        "kafka.tools.StorageTool",
+        "format",
+    ]
     done = subprocess.run(  # noqa: S603  # our own arguments
-        [*tool, "-t", ident, "-c", str(properties), "--ignore-formatted"], capture_output=True, text=True, check=False
+        [*tool, "-t", ident, "-c", str(properties), "--ignore-formatted"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
-        raise EngineError(f"Kafka's storage could not be formatted: {done.stderr.strip().splitlines()[-1:]}")
+        raise EngineError(f"Kafka's storage could not be formatted: {last_line(done.stderr)}")
 
 
 def answers(port: int) -> bool:
@@ -162,3 +184,10 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
             raise EOFError
         data += some
     return data
+
+
+if __name__ == "__main__":
+    try:
+        jars(lambda text: print(f"-- {text}"))  # noqa: T201  # what `make` shows
+    except EngineError as error:
+        sys.exit(str(error))

@@ -25,6 +25,11 @@ class Topology:
     settle: ChunkStage
     ledger: ChunkStage
 
+    async def begin(self) -> None:
+        """Begins what is restored."""
+        await self.settle.begin()
+        await self.ledger.begin()
+
     @property
     def ready(self) -> bool:
         """Assigned, restored, and taking chunks."""
@@ -80,7 +85,12 @@ def create_app(
 
     def chunked(topic: Topic) -> Any:
         return app.topic(
-            naming(topic), schema=ChunkSchema(), partitions=partitions, acks=False, maxsize=4, allow_empty=True
+            naming(topic),
+            schema=ChunkSchema(),
+            partitions=partitions,
+            acks=False,
+            maxsize=4,
+            allow_empty=True,
         )
 
     def stage(source: Topic, changelog: Topic, **how: Any) -> ChunkStage:
@@ -97,7 +107,14 @@ def create_app(
             )
         )
         made = ChunkStage(
-            app, source=naming(source), table=table, changelog=naming(changelog), writer=writer, reader=reader, fail=fail, **how
+            app,
+            source=naming(source),
+            table=table,
+            changelog=naming(changelog),
+            writer=writer,
+            reader=reader,
+            fail=fail,
+            **how,
         )
         app.agent(chunked(source), name=f"{source.name}-to-{changelog.name}")(agent_of(made))
         app.timer(made.limits.commit_every)(made.tick)

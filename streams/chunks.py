@@ -81,7 +81,17 @@ def chunk_scheduler(sources: frozenset[str], changelogs: frozenset[str]) -> type
             offset = next(sequence) if tp.topic in sources else last.offset
             return [
                 ConsumerRecord(
-                    tp.topic, tp.partition, offset, last.timestamp, last.timestamp_type, None, found, None, 0, 0, ()
+                    tp.topic,
+                    tp.partition,
+                    offset,
+                    last.timestamp,
+                    last.timestamp_type,
+                    None,
+                    found,
+                    None,
+                    0,
+                    0,
+                    (),
                 )
             ]
 
@@ -262,7 +272,9 @@ class ChunkStage:
             if epoch == self._epoch:
                 self._inflight.pop(partition, None)
 
-    async def _continuing(self, partition: int, chunks: Sequence[Sequence[ConsumerRecord]]) -> list[ConsumerRecord]:
+    async def _continuing(
+        self, partition: int, chunks: Sequence[Sequence[ConsumerRecord]]
+    ) -> list[ConsumerRecord]:
         """The records of the chunks that continue where the durable state ends, one after another.
 
         What was taken before is trimmed. At a hole the rest is dropped and fetched again from there.
@@ -314,16 +326,26 @@ class ChunkStage:
         if progress is None or epoch != self._epoch:
             return
         if first != progress.changelog_end:
-            log.warning("a stranger wrote to the changelog", topic=self.changelog, partition=partition, at=first)
+            log.warning(
+                "a stranger wrote to the changelog", topic=self.changelog, partition=partition, at=first
+            )
             await self._restore_over_stranger(partition, progress.changelog_end, first)
         progress.changelog_end = first + count
 
     # -- starting, holes, strangers
 
+    async def begin(self) -> None:
+        """Begins the owned partitions that are restored, without waiting for their first chunk."""
+        for partition in sorted(self._owned - set(self.progress)):
+            if partition not in self._inflight:
+                await self._begin(partition)
+
     async def _begin(self, partition: int) -> bool:
         """Finds where the durable state of a partition ends. False: not ready, drop the chunk."""
         epoch = self._epoch
-        committed = (await self.reader.committed(self.app.conf.id)).get(TopicPartition(self.source, partition))
+        committed = (await self.reader.committed(self.app.conf.id)).get(
+            TopicPartition(self.source, partition)
+        )
         end = (await self.reader.ends(self.changelog, [partition]))[partition]
         earliest = (await self.reader.begins(self.source, [partition]))[partition]
         recovery = self.app.tables.recovery
@@ -403,15 +425,16 @@ class ChunkStage:
         if not self._open:
             return
         await self.commit()
-        for partition in sorted(self._owned - set(self.progress)):
-            await self._begin(partition)
+        await self.begin()
         for partition, progress in list(self.progress.items()):
             if partition in self._inflight or time.monotonic() - progress.moved_at < self.limits.idle:
                 continue
             end = (await self.reader.ends(self.source, [partition]))[partition]
             progress.moved_at = time.monotonic()
             if progress.next < end:
-                log.info("fetching again", topic=self.source, partition=partition, start=progress.next, end=end)
+                log.info(
+                    "fetching again", topic=self.source, partition=partition, start=progress.next, end=end
+                )
                 await self.app.consumer.seek_wait({TP(self.source, partition): progress.next})
 
     @property
@@ -430,7 +453,9 @@ class ChunkStage:
 
 def _end_process(reason: str) -> None:
     """Rule 4. At once: any further step could commit what is not durable."""
-    log.critical("the worker stops: nothing after its last commit counts, a restart repeats it", reason=reason)
+    log.critical(
+        "the worker stops: nothing after its last commit counts, a restart repeats it", reason=reason
+    )
     os._exit(70)
 
 

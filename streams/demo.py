@@ -18,7 +18,7 @@ from rich.table import Table
 from connectors.lightspeed_x.sandbox import LightspeedXSandbox
 from connectors.sandboxes import Sandbox
 from connectors.shopify.sandbox import ShopifySandbox
-from deploy.engines import remove
+from deploy.engines import Engines, remove
 from deploy.processes import free_port
 from projections.pool import DatabaseError, open_pool
 from projections.queries import Queries
@@ -81,7 +81,9 @@ class Latencies:
 
     def percentiles(self) -> dict[str, float]:
         """`p50` and `p99` in milliseconds, and how many documents were measured."""
-        times = sorted(max(0.0, at - self.accepted[d]) * 1000 for d, at in self.shown.items() if d in self.accepted)
+        times = sorted(
+            max(0.0, at - self.accepted[d]) * 1000 for d, at in self.shown.items() if d in self.accepted
+        )
         if not times:
             return {"p50": 0.0, "p99": 0.0, "measured": 0}
         at_99 = times[min(len(times) - 1, int(len(times) * 0.99))]
@@ -113,13 +115,17 @@ class Demo:
         stopping = on_signal(asyncio.get_running_loop())
         self._say("reading the sales")
         remove(self.data / "engines")
-        reading = asyncio.create_task(asyncio.to_thread(self._read))
-        await reading
-        sandboxes = self._sandboxes()
-        settings, config = await self._configure(sandboxes)
-        system = System(settings, config, self._say)
+        engines = Engines(self.data / "engines", progress=self._say)
+        system: System | None = None
         try:
-            await system.start(sandboxes=sandboxes)
+            preparing = asyncio.to_thread(self._read), asyncio.to_thread(engines.start)
+            for failed in await asyncio.gather(*preparing, return_exceptions=True):
+                if failed is not None:
+                    raise failed
+            sandboxes = self._sandboxes()
+            settings, config = await self._configure(sandboxes)
+            system = System(settings, config, self._say, engines=engines, sandboxes=sandboxes)
+            await system.start()
             opening = await self._open(settings, sandboxes)
             ready = time.monotonic() - began
             self._say(f"ready to play after {ready:.1f} s: {opening.opened} cells opened")
@@ -130,7 +136,9 @@ class Demo:
                 await stopping.wait()
             return report
         finally:
-            await system.stop()
+            if system is not None:
+                await system.stop()
+            await asyncio.to_thread(engines.stop)
 
     def _say(self, text: str) -> None:
         self.console.print(f"  {text}", highlight=False)
@@ -151,7 +159,10 @@ class Demo:
     def _sandboxes(self) -> dict[str, Sandbox]:
         day = self.day
         tills = LightspeedXSandbox(
-            domain_prefix="demo", access_token="sandbox", client_secret="sandbox", outlets=day.stores  # noqa: S106
+            domain_prefix="demo",
+            access_token="sandbox",
+            client_secret="sandbox",
+            outlets=day.stores,  # noqa: S106
         )
         shop = ShopifySandbox(
             shop="demo.myshopify.com",
@@ -186,7 +197,7 @@ class Demo:
         config.write_text(
             f'data = "."\n\n[serve]\nport = {ports["serve"]}\n\n'
             f'[channels.tills]\nplatform = "lightspeed_x"\ndomain_prefix = "demo"\nsandbox = "played by the demo"\n'
-            f'sandbox_port = {ports["tills"]}\npoll_every = 0\n\n'
+            f"sandbox_port = {ports['tills']}\npoll_every = 0\n\n"
             f'[channels.tills.rules]\npublish = "locations"\n\n'
             f'[channels.web]\nplatform = "shopify"\nshop = "demo.myshopify.com"\nsandbox = "played by the demo"\n'
             f'sandbox_port = {ports["web"]}\npoll_every = 0\n\n[channels.web.locations]\n"location:1" = "@unrouted"\n\n'
@@ -284,7 +295,9 @@ class Demo:
             "latency_ms": self.latencies.percentiles(),
             "worker_kills": self.killed,
             "worker_restarts": system.worker.restarts,
-            "verify": {k: v for k, v in verdict.as_json().items() if k in {"ok", "keys", "differences", "checks"}},
+            "verify": {
+                k: v for k, v in verdict.as_json().items() if k in {"ok", "keys", "differences", "checks"}
+            },
             "engines": {
                 "kafka": versions.kafka_version if versions else "external",
                 "postgres": versions.postgres_version if versions else "external",
@@ -358,7 +371,9 @@ class Demo:
         elif event.kind == "cancel":
             shop.cancel(orders[event.basket], at=at, tag=tag)
         elif event.kind == "return":
-            shop.refund(orders[event.basket], event.lines, restock="return", location=event.store, at=at, tag=tag)
+            shop.refund(
+                orders[event.basket], event.lines, restock="return", location=event.store, at=at, tag=tag
+            )
         else:
             tills.report_level(event.lines[0][0], event.store, at=at, tag=tag)
 
@@ -424,7 +439,9 @@ class _Shown:
             self.live.update(table)
         elif time.monotonic() - self.printed_at > 4:
             self.printed_at = time.monotonic()
-            demo.console.print("  " + ", ".join(f"{k} {v}" for k, v in row.items()), highlight=False, soft_wrap=True)
+            demo.console.print(
+                "  " + ", ".join(f"{k} {v}" for k, v in row.items()), highlight=False, soft_wrap=True
+            )
 
 
 class _Display:
@@ -440,4 +457,3 @@ class _Display:
     def __exit__(self, *error: Any) -> None:
         if self._live is not None:
             self._live.__exit__(*error)
-

@@ -149,11 +149,15 @@ class Intake:
             received_at=now,
             payload=dict(payload.body),
         )
-        ce = headers(DEAD_LETTERS, f"{payload.topic}/{ref}/{payload.body.get('updated_at', '')}", channel, now)
+        ce = headers(
+            DEAD_LETTERS, f"{payload.topic}/{ref}/{payload.body.get('updated_at', '')}", channel, now
+        )
         return Out(self.naming(DEAD_LETTERS), channel.encode(), encode(letter), ce)
 
     async def _write_in_time(self, outs: list[Out]) -> None:
         try:
             await asyncio.wait_for(self.writer.send(outs), self.patience)
         except (NotWritten, TimeoutError):
-            raise Problem(503, "The log is not reachable", "nothing was acknowledged", retry_after=5) from None
+            raise Problem(
+                503, "The log is not reachable", "nothing was acknowledged", retry_after=5
+            ) from None

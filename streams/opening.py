@@ -57,7 +57,11 @@ async def import_levels(
 
 
 def _take(
-    level: Level, directory: Directory, tracked: set[tuple[str, str]], lines: dict[str, list[Line]], done: Imported
+    level: Level,
+    directory: Directory,
+    tracked: set[tuple[str, str]],
+    lines: dict[str, list[Line]],
+    done: Imported,
 ) -> None:
     item, location = directory.items.get(level.item), directory.locations.get(level.location)
     if item is None or location is None:

@@ -78,7 +78,9 @@ async def background(*bodies: Coroutine[Any, Any, None]) -> AsyncIterator[list[a
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def worker(settings: Settings, bootstrap: str, dsn: str, instance: str, on_ready: Callable[[], None]) -> None:
+async def worker(
+    settings: Settings, bootstrap: str, dsn: str, instance: str, on_ready: Callable[[], None]
+) -> None:
     """Runs the agents, the recorder and the sinks until a signal, or until one of them fails for good."""
     stopping = on_signal(asyncio.get_running_loop())
     naming, partitions = Naming(settings.kafka.prefix), settings.kafka.partitions
@@ -156,6 +158,7 @@ async def _agents(topology: Topology) -> AsyncIterator[None]:
 async def _until_ready(topology: Topology, stopping: asyncio.Event) -> None:
     while not topology.ready and not stopping.is_set():
         await asyncio.sleep(0.05)
+        await topology.begin()
 
 
 async def _until(stopping: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
@@ -206,7 +209,9 @@ async def serve(
     server = uvicorn.Server(
         uvicorn.Config(api, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=30)
     )
-    listener = socket.create_server((settings.serve.host, settings.serve.port), backlog=1024, reuse_port=False)
+    listener = socket.create_server(
+        (settings.serve.host, settings.serve.port), backlog=1024, reuse_port=False
+    )
     address = f"http://{settings.serve.host}:{listener.getsockname()[1]}"
     polls = [
         poll(name, clients[name], intake, queries, channel.poll_every)
@@ -219,7 +224,9 @@ async def serve(
         if settings.serve.public_url or channel.sandbox is not None
     ]
     try:
-        async with background(patiently("server", writer.start), _when_up(server, on_ready, address), *polls, *hooks):
+        async with background(
+            patiently("server", writer.start), _when_up(server, on_ready, address), *polls, *hooks
+        ):
             await server.serve(sockets=[listener])
     finally:
         for client in clients.values():

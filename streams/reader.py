@@ -21,7 +21,9 @@ class Reader:
     async def start(self) -> None:
         """Connects. Raises `KafkaError` when no broker answers."""
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=4 * 1024 * 1024
+            bootstrap_servers=self._bootstrap,
+            enable_auto_commit=False,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
         )
         self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
         try:
@@ -57,7 +59,9 @@ class Reader:
         found: dict[TopicPartition, OffsetAndMetadata] = await self._admin.list_consumer_group_offsets(group)
         return found
 
-    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[list[ConsumerRecord]]:
+    async def read(
+        self, topic: str, partition: int, start: int, end: int
+    ) -> AsyncIterator[list[ConsumerRecord]]:
         """The records from `start` up to, not including, `end`; fewer where offsets were compacted away."""
         consumer, tp = self._live(), TopicPartition(topic, partition)
         while start < end:

@@ -63,7 +63,9 @@ class Recording:
             while True:
                 fetched = await consumer.getmany(timeout_ms=1_000, max_records=4_000)
                 if fetched:
-                    await self.recorder.record([_batch(topics[tp.topic], tp, some) for tp, some in fetched.items()])
+                    await self.recorder.record(
+                        [_batch(topics[tp.topic], tp, some) for tp, some in fetched.items()]
+                    )
         finally:
             await consumer.stop()
 

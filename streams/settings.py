@@ -72,7 +72,9 @@ class Location(BaseModel):
 class Settings(BaseSettings):
     """The whole configuration. `data` is where embedded engines and this installation keep their files."""
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix="ONHAND_", env_nested_delimiter="__")
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="ONHAND_", env_nested_delimiter="__"
+    )
 
     data: Path = Path(".onhand")
     kafka: KafkaSettings = KafkaSettings()
@@ -112,7 +114,9 @@ class Settings(BaseSettings):
             if channel.sandbox is not None and not channel.sandbox_port:
                 raise ValueError(f"channels.{name}: a sandbox needs sandbox_port, a free port such as 8801")
         if unknown := sorted(set(self.authority) - set(self.channels)):
-            raise ValueError(f"authority: unknown channel {unknown[0]!r}; channels are: {', '.join(self.channels)}")
+            raise ValueError(
+                f"authority: unknown channel {unknown[0]!r}; channels are: {', '.join(self.channels)}"
+            )
         return self
 
     @property
@@ -139,7 +143,9 @@ def load(path: Path) -> Settings:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise BadConfiguration(f"{path}: cannot be read ({error.strerror}); name another with --config") from None
+        raise BadConfiguration(
+            f"{path}: cannot be read ({error.strerror}); name another with --config"
+        ) from None
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -159,7 +165,9 @@ def _faults(path: Path, text: str, error: ValidationError) -> list[str]:
         message = fault["msg"].removeprefix("Value error, ")
         if not where and (found := re.match(r"channels\.([a-z0-9_-]+): ", message)):
             where, message = ["channels", found[1]], message[found.end() :]
-        lines.append(f"{path}:{_line(text, where)}: {'.'.join(where) or 'file'}: {message}{_hint(fault['type'])}")
+        lines.append(
+            f"{path}:{_line(text, where)}: {'.'.join(where) or 'file'}: {message}{_hint(fault['type'])}"
+        )
     return lines
 
 
@@ -207,7 +215,9 @@ def secrets_of(
         if value is not None:
             found[name] = SecretStr(value)
         elif required:
-            raise BadConfiguration(f"channels.{channel}: set {variable}, or {variable}_FILE to a file that holds it")
+            raise BadConfiguration(
+                f"channels.{channel}: set {variable}, or {variable}_FILE to a file that holds it"
+            )
     return found
 
 

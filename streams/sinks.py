@@ -148,7 +148,8 @@ class Board:
 
 @dataclass(slots=True, kw_only=True)
 class Pushing:
-    """The sink of one channel, at one worker at a time. `pace` is the least time between two calls in seconds."""
+    """The sink of one channel, at one worker at a time. `pace` is the time in seconds in which changes gather for one
+    call; a full call is followed by the next at once."""
 
     channel: str
     connector: Connector
@@ -178,7 +179,10 @@ class Pushing:
     async def _push_all(self) -> None:
         board = self.board = Board(self.connector)
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.bootstrap, enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=100
+            bootstrap_servers=self.bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            fetch_max_wait_ms=100,
         )
         await consumer.start()
         try:
@@ -189,9 +193,8 @@ class Pushing:
                     if following.done():
                         following.result()
                     began = time.monotonic()
-                    if not await self._push_some(board):
-                        await asyncio.sleep(0.02)
-                    await asyncio.sleep(max(0.0, self.pace - (time.monotonic() - began)))
+                    if await self._push_some(board) < self.sink.batch_max:
+                        await asyncio.sleep(max(0.02, self.pace - (time.monotonic() - began)))
             finally:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
@@ -266,7 +269,9 @@ class Pushing:
             seen = await self.sink.look(unsure, directory)
             looked = [board.looked(target, found) for target, found in zip(unsure, seen, strict=True)]
             ready.extend(target for target in looked if target is not None)
-            self._later(board, [target for target, found in zip(unsure, looked, strict=True) if found is None])
+            self._later(
+                board, [target for target, found in zip(unsure, looked, strict=True) if found is None]
+            )
         if not ready:
             return ()
         asked = [Answer(target=target, outcome=Outcome.ASKED, level=target.expected or 0) for target in ready]

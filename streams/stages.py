@@ -52,14 +52,19 @@ def settle_stage(naming: Naming, authority: Sequence[str]) -> Callable[..., Fold
             before = states.get(key) or _state(look_up(key), Transaction) or Transaction()
             recorded_at = instant(record)
             cause = Cause(partition, record.offset, 0)
-            if record.offset <= before.offset:  # a repeat after a crash: its movements went out before the state did
+            if (
+                record.offset <= before.offset
+            ):  # a repeat after a crash: its movements went out before the state did
                 states[key] = before
                 unused += 1
                 continue
             states[key], posted = apply(before, claim, recorded_at, cause, authority)
             outputs.extend(_movement(naming, movement, recorded_at) for movement in posted)
             used, unused = (used + 1, unused) if posted else (used, unused + 1)
-        cells = {key: _cell(TRANSACTIONS, key, state, state.offset, instant(records[-1])) for key, state in states.items()}
+        cells = {
+            key: _cell(TRANSACTIONS, key, state, state.offset, instant(records[-1]))
+            for key, state in states.items()
+        }
         return Folded(outputs, cells, used, unused, dead)
 
     return fold_claims
@@ -110,7 +115,9 @@ def ledger_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
     return fold_movements
 
 
-def _quantities(naming: Naming, rules: Rules, before: Stock | None, after: Stock, now: datetime) -> Iterable[Out]:
+def _quantities(
+    naming: Naming, rules: Rules, before: Stock | None, after: Stock, now: datetime
+) -> Iterable[Out]:
     for channel, its_rules in rules.channels.items():
         new = quantity(after, channel, its_rules, rules.version)
         old = quantity(before, channel, its_rules, rules.version) if before is not None else None

@@ -39,7 +39,9 @@ def addresses(settings: Settings) -> Addresses:
     bootstrap, dsn = settings.kafka.address, settings.postgres.address
     if bootstrap == EMBEDDED:
         if found is None or found.bootstrap is None:
-            raise BadConfiguration("Kafka is embedded and does not run: start `onhand up` first, or set [kafka] address")
+            raise BadConfiguration(
+                "Kafka is embedded and does not run: start `onhand up` first, or set [kafka] address"
+            )
         bootstrap = found.bootstrap
     if dsn == EMBEDDED:
         if found is None or found.dsn is None:
@@ -144,22 +146,32 @@ class Child:
 
 
 class System:
-    """Everything of one installation. `base` is what paths in the configuration are relative to."""
+    """Everything of one installation. `engines` and `sandboxes` may be given; else they are those of the settings."""
 
-    def __init__(self, settings: Settings, config: Path, progress: Progress) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        config: Path,
+        progress: Progress,
+        *,
+        engines: Engines | None = None,
+        sandboxes: dict[str, Sandbox] | None = None,
+    ) -> None:
         self.settings, self.config, self.progress = settings, config, progress
-        self.engines: Engines | None = None
-        self.sandboxes: dict[str, Sandbox] = {}
+        self.engines = engines
+        self.sandboxes = {} if sandboxes is None else sandboxes
         arguments = ["--config", str(config)]
         logs = settings.data / "logs"
         self.worker = Child("worker", arguments, logs / "worker.log")
         self.server = Child("serve", arguments, logs / "serve.log")
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self, sandboxes: dict[str, Sandbox] | None = None) -> None:
+    async def start(self) -> None:
         """Starts everything and returns when it is ready. Raises `EngineError`."""
-        self.engines = await asyncio.to_thread(start_engines, self.settings, self.progress)
-        self.sandboxes = await start_sandboxes(self.settings, self.config.parent) if sandboxes is None else sandboxes
+        if self.engines is None:
+            self.engines = await asyncio.to_thread(start_engines, self.settings, self.progress)
+        if not self.sandboxes:
+            self.sandboxes = await start_sandboxes(self.settings, self.config.parent)
         for name, sandbox in self.sandboxes.items():
             self.progress(f"the sandbox of {name} listens on {sandbox.url}")
         self._tasks = [asyncio.create_task(child.run()) for child in (self.worker, self.server)]
@@ -193,6 +205,7 @@ class System:
 
 def end_with_parent() -> None:
     """Ends this process cleanly when its standard input closes: its parent is gone."""
+
     def watch() -> None:
         with contextlib.suppress(OSError):
             while os.read(0, 4_096):

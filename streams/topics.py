@@ -25,7 +25,8 @@ async def create_topics(bootstrap: str, naming: Naming, partitions: int, replica
     await admin.start()
     try:
         wanted = [
-            NewTopic(naming(topic), partitions, replication, topic_configs=dict(topic.config)) for topic in TOPICS
+            NewTopic(naming(topic), partitions, replication, topic_configs=dict(topic.config))
+            for topic in TOPICS
         ]
         answer = await admin.create_topics(wanted)
         for name, code, *_ in answer.topic_errors:
@@ -36,7 +37,9 @@ async def create_topics(bootstrap: str, naming: Naming, partitions: int, replica
         await admin.close()
 
 
-async def _await_leaders(admin: AIOKafkaAdminClient, names: set[str], partitions: int, within: float = 20.0) -> None:
+async def _await_leaders(
+    admin: AIOKafkaAdminClient, names: set[str], partitions: int, within: float = 20.0
+) -> None:
     deadline = time.monotonic() + within
     while True:
         found = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics(sorted(names))}

@@ -178,7 +178,9 @@ class Verifier:
                 report.differs("journal", "/".join(cell), balances.get(cell, 0), journal.get(cell, 0))
         report.checks["journal"] = len(journal)
 
-    def _compare(self, report: Report, check: str, folded: Mapping[str, Stock], held: Mapping[str, Stock]) -> None:
+    def _compare(
+        self, report: Report, check: str, folded: Mapping[str, Stock], held: Mapping[str, Stock]
+    ) -> None:
         for sku in folded.keys() | held.keys():
             ours, theirs = folded.get(sku), held.get(sku)
             if ours is None or theirs is None or _balances(ours) != _balances(theirs):
@@ -190,7 +192,10 @@ class Verifier:
         recorded = {(q.channel, q.sku): q async for q in self.queries.all_channel_quantities()}
         for channel, rules in self.rules.channels.items():
             for sku, stock in folded.items():
-                due, held = quantity(stock, channel, rules, self.rules.version), recorded.pop((channel, sku), None)
+                due, held = (
+                    quantity(stock, channel, rules, self.rules.version),
+                    recorded.pop((channel, sku), None),
+                )
                 if not same_numbers(due, held):
                     report.differs("channel-quantities", f"{channel}/{sku}", _plain(due), _plain(held))
                 report.checks["channel-quantities"] = report.checks.get("channel-quantities", 0) + 1

@@ -39,7 +39,9 @@ class Writer:
     `partitions` is the partition count of every topic of ours. `timeout` bounds one write in seconds.
     """
 
-    def __init__(self, bootstrap: str, partitions: int, timeout: float = 30.0, client: str = "onhand") -> None:
+    def __init__(
+        self, bootstrap: str, partitions: int, timeout: float = 30.0, client: str = "onhand"
+    ) -> None:
         self.partitions = partitions
         self._timeout = timeout
         self._options: dict[str, Any] = {
@@ -107,7 +109,9 @@ class Writer:
                     key=out.key,
                     value=out.value,
                     headers=list(out.headers),
-                    partition=partition_of(out.key, self.partitions) if out.partition is None else out.partition,
+                    partition=partition_of(out.key, self.partitions)
+                    if out.partition is None
+                    else out.partition,
                 )
                 for out in outs
             ]
@@ -127,7 +131,9 @@ class Writer:
                 acks.append(await producer.send_batch(batch, topic, partition=partition))
                 batch = producer.create_batch()
                 if batch.append(**record) is None:
-                    raise NotWritten(f"a record of {len(row.value)} bytes does not fit into a batch of {topic}")
+                    raise NotWritten(
+                        f"a record of {len(row.value)} bytes does not fit into a batch of {topic}"
+                    )
         acks.append(await producer.send_batch(batch, topic, partition=partition))
         written = await asyncio.gather(*acks)
         return written[0].offset, written[-1].offset - written[0].offset + batch.record_count()

@@ -99,6 +99,19 @@ async def pool(dsn: str) -> AsyncIterator[Pool]:
 _RAN = {"engines": 0}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--engines-at-least", type=int, default=0, help="fail when fewer tests used the real engines"
+    )
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.exitstatus == pytest.ExitCode.OK and _RAN["engines"] < session.config.getoption(
+        "--engines-at-least"
+    ):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if ENGINE_FIXTURES & set(getattr(item, "fixturenames", ())):

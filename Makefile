@@ -1,0 +1,44 @@
+# Every target sets up what it needs by itself and may be run again at any time.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench-smoke lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?=
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
+
+demo: $(READY) ## the main job on this machine: real Kafka, real PostgreSQL, real sales (ARGS="--events 20000 --json")
+	@$(BIN)/onhand demo $(ARGS)
+
+test: $(READY) ## all tests, on real engines (ARGS="tests/schemas")
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--engines-at-least 60)
+
+check: $(READY) ## format, lint, types, import contracts
+	@echo "-- format" && $(BIN)/ruff format --check --quiet .
+	@echo "-- lint" && $(BIN)/ruff check --quiet .
+	@echo "-- types" && $(BIN)/mypy
+	@echo "-- contracts" && $(BIN)/lint-imports --no-timing --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+bench-smoke: $(READY) ## a short benchmark: the ledger worker beside a plain loop, on real Kafka
+	@$(BIN)/python -m pytest -q -s tests/bench --engines-at-least 1 -p no:cacheprovider $(ARGS)
+
+lock: $(READY) ## resolves the dependencies again and writes requirements.lock
+	@$(BIN)/python -m piptools compile --quiet --all-extras --generate-hashes --strip-extras --allow-unsafe \
+	  --no-emit-index-url --no-emit-trusted-host --no-header --no-annotate --output-file requirements.lock pyproject.toml
+
+clean: ## forgets the virtual environment and what demo and tests left here
+	rm -rf $(VENV) .onhand .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(READY): pyproject.toml requirements.lock
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: apt-get install python3.11"; exit 2; }
+	@echo "-- virtual environment in $(VENV)"
+	@python3 -m venv $(VENV) || { echo "python3 -m venv does not work: apt-get install python3-venv"; exit 2; }
+	@echo "-- dependencies, by their hashes (once)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m deploy.kafka
+	@touch $@
