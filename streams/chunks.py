@@ -242,7 +242,8 @@ class ChunkStage:
 
     async def feed(self, partition: int, records: Sequence[ConsumerRecord]) -> None:
         """Hands a chunk to its partition's pump. Chunks that come while one is being written are folded together next,
-        so a slow broker makes chunks larger, not the queue longer; a long queue makes the fetcher wait."""
+        so a slow broker makes chunks larger, not the queue longer; a long queue makes the fetcher wait.
+        """
         if not self._open:
             return
         waiting = self._waiting.setdefault(partition, [])
@@ -367,7 +368,8 @@ class ChunkStage:
 
     async def _is_next(self, partition: int, expected: int, offered: int) -> bool:
         """Whether the log itself goes on at `offered` after `expected`: offsets that compaction or a transaction of
-        somebody else's took are no hole."""
+        somebody else's took are no hole.
+        """
         async for records in self.reader.read(self.source, partition, expected, offered + 1):
             return bool(records[0].offset == offered)
         return False

@@ -1,5 +1,6 @@
 """`onhand`: what a user types. Reports go to standard output (with `--json` for machines), everything else to standard
-error. Exit code 0: good, 1: found a problem, 2: bad usage or configuration."""
+error. Exit code 0: good, 1: found a problem, 2: bad usage or configuration.
+"""
 
 from __future__ import annotations
 

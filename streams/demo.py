@@ -162,7 +162,7 @@ class Demo:
             domain_prefix="demo",
             access_token="sandbox",
             client_secret="sandbox",
-            outlets=day.stores,  # noqa: S106
+            outlets=day.stores,
         )
         shop = ShopifySandbox(
             shop="demo.myshopify.com",
@@ -454,6 +454,6 @@ class _Display:
             self._live.__enter__()
         return _Shown(self._demo, self._live)
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._live is not None:
             self._live.__exit__(*error)

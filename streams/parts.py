@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from projections.pool import DatabaseError, migrate, open_pool
 from projections.queries import Queries
 from projections.recorder import Recorder
 from projections.server import create_api
+from schemas.availability import Rules
+from schemas.codec import encode, headers
+from schemas.topics import RULES
 from streams.app import Topology, create_app
 from streams.directories import Directories
 from streams.intake import Intake
@@ -31,7 +35,7 @@ from streams.settings import BadConfiguration, Settings, load, secrets_of
 from streams.sinks import Pushing
 from streams.stages import Naming
 from streams.topics import create_topics
-from streams.writer import NotWritten, Writer
+from streams.writer import NotWritten, Out, Writer
 
 log = structlog.get_logger()
 
@@ -121,6 +125,7 @@ async def worker(
         for name in settings.channels
     ]
     try:
+        await announce(settings.rules, writer, reader, naming)
         await directories.load()
         async with background(recording.run(), *(_sink(sink, directories) for sink in sinks)) as tasks:
             async with _agents(topology):
@@ -133,6 +138,17 @@ async def worker(
         await pool.close()
         for part in (pushes, writer, reader):
             await part.stop()
+
+
+async def announce(rules: Rules, writer: Writer, reader: Reader, naming: Naming) -> None:
+    """Writes the rules to their topic, unless they are the newest there: which rules made a number stays answerable."""
+    newest: tuple[int, str] = (-1, "")
+    async for records in reader.whole(naming(RULES), writer.partitions):
+        newest = max(newest, *((record.timestamp, record.key.decode()) for record in records))
+    if newest[1] != rules.version:
+        now = datetime.now(UTC)
+        ce = headers(RULES, f"{rules.version}/{now.timestamp()}", "settings", now)
+        await writer.write([Out(naming(RULES), rules.version.encode(), encode(rules), ce)])
 
 
 async def _sink(pushing: Pushing, directories: Directories) -> None:

@@ -149,7 +149,8 @@ class Board:
 @dataclass(slots=True, kw_only=True)
 class Pushing:
     """The sink of one channel, at one worker at a time. `pace` is the time in seconds in which changes gather for one
-    call; a full call is followed by the next at once."""
+    call; a full call is followed by the next at once.
+    """
 
     channel: str
     connector: Connector

@@ -1,0 +1,354 @@
+"""A shop and two stores for a day, as a user sees them: `onhand up` with the example's files, curl, and the commands."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from deploy.engines import remove, running
+from deploy.kafka import jars, java
+from deploy.processes import free_port
+from schemas.topics import TOPICS
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "deploy" / "example"
+SECRET = "sandbox"
+
+
+class Up:
+    """`onhand up` on a copy of the example, with ports of its own."""
+
+    def __init__(self, data: Path) -> None:
+        self.config = data / "onhand.toml"
+        self.ports = {8765: free_port(), 8801: free_port(), 8802: free_port()}
+        shutil.copytree(EXAMPLE, data, dirs_exist_ok=True)
+        self.edit(
+            lambda text: re.sub(r"\b(8765|8801|8802)\b", lambda port: str(self.ports[int(port[0])]), text)
+        )
+        self.url = f"http://127.0.0.1:{self.ports[8765]}"
+        self.tills = f"http://127.0.0.1:{self.ports[8801]}"
+        with (data / "up.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "streams.cli", "up", "--config", str(self.config)],
+                cwd=ROOT,
+                stderr=log,
+            )
+        self.until(lambda: b"ready in" in (data / "up.log").read_bytes(), 60)
+        self.key = (data / ".onhand" / "api-key").read_text().strip()
+
+    def edit(self, change) -> None:
+        self.config.write_text(change(self.config.read_text()))
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(40)
+
+    def run(self, *arguments: str, code: int = 0):
+        done = subprocess.run(
+            [sys.executable, "-m", "streams.cli", *arguments, "--json"],
+            cwd=ROOT,
+            env={**os.environ, "ONHAND_CONFIG": str(self.config)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=90,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def ask(self, method: str, url: str, body: bytes | None = None, **headers: str):
+        """Status, headers and decoded body of a request."""
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(url, body, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=40) as answer:
+                return answer.status, answer.headers, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers, json.loads(error.read())
+
+    def get(self, path: str):
+        return self.ask("GET", self.url + path, Authorization=f"Bearer {self.key}")[2]
+
+    def webhook(self, document, *, topic="orders/updated", secret=SECRET, body: bytes | None = None):
+        """Posts a document as the web shop does; returns the status."""
+        return self.ask(*self.signed(document, topic=topic, secret=secret, body=body)[:3], **self.headers)[0]
+
+    def signed(self, document, *, topic, secret, body):
+        raw = json.dumps(document).encode() if body is None else body
+        digest = base64.b64encode(hmac.new(secret.encode(), raw, hashlib.sha256).digest()).decode()
+        self.headers = {"X_Shopify_Topic": topic, "X_Shopify_Hmac_Sha256": digest}
+        return "POST", f"{self.url}/webhooks/web", raw
+
+    def till_level(self, sku: str, store: str) -> float:
+        """What the till's own software shows."""
+        token = {"Authorization": f"Bearer {SECRET}", "Content_Type": "application/json"}
+        product = self._named(self.ask("GET", f"{self.tills}/api/2026-07/products", **token), "sku", sku)
+        outlet = self._named(self.ask("GET", f"{self.tills}/api/2026-07/outlets", **token), "name", store)
+        rows = self.ask("POST", f"{self.tills}/api/2026-07/inventory", b'{"after": 0}', **token)[2]
+        return next(
+            row["current_inventory_level"]
+            for row in rows
+            if (row["product_id"], row["outlet_id"]) == (product, outlet)
+        )
+
+    def _named(self, answer, field: str, name: str) -> str:
+        return next(row["id"] for row in answer[2]["data"] if row[field] == name)
+
+    def available(self, sku: str, store: str) -> int:
+        found = self.get(f"/v1/stock/{sku}")
+        return found.get("locations", {}).get(store, {}).get("available", 0)
+
+    def until(self, what, within: float = 10.0):
+        deadline = time.monotonic() + within
+        while not (found := what()):
+            assert time.monotonic() < deadline, (self.config.parent / "up.log").read_text()[-2_000:]
+            time.sleep(0.05)
+        return found
+
+
+@pytest.fixture(scope="module")
+def engines_apart():
+    """One running system for the whole story."""
+    data = Path(tempfile.mkdtemp(prefix="onhand-story-"))
+    data.chmod(0o755)
+    up = None
+    try:
+        up = Up(data)
+        up.run("import", "tills")
+        up.until(lambda: up.available("TEE-BLACK-M", "SOHO") == 12)
+        yield up
+    finally:
+        if up is not None:
+            up.stop()
+        remove(data / ".onhand" / "engines")
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def order(number: int, sku: str, quantity: int, *, at: str = "2026-11-20T10:00:00-05:00", version: int = 0):
+    """An order as Shopify sends it, invented. A later version has `version` units cancelled."""
+    document = json.loads((EXAMPLE / "order.json").read_text())
+    left = quantity - version
+    document |= {"id": number, "name": f"#{number}", "created_at": at, "processed_at": at}
+    document["updated_at"] = f"2026-11-20T1{version}:00:00-05:00"
+    document["line_items"][0] |= {"id": number * 10, "sku": sku, "quantity": quantity}
+    document["line_items"][0] |= {"current_quantity": left, "fulfillable_quantity": left}
+    return document
+
+
+def test_given_a_web_order_then_the_store_s_till_shows_one_less_within_two_seconds(engines_apart):
+    up = engines_apart
+    before = up.till_level("TEE-BLACK-M", "SOHO")
+    began = time.monotonic()
+    assert up.webhook(order(1001, "TEE-BLACK-M", 2)) == 200
+    up.until(lambda: up.till_level("TEE-BLACK-M", "SOHO") == before - 2)
+    assert time.monotonic() - began < 2
+    assert up.available("TEE-BLACK-M", "SOHO") == before - 2
+    explained = up.run("explain", "TEE-BLACK-M", "--channel", "web")
+    assert sum(line["amount"] for line in explained["lines"]) == explained["quantity"]
+    assert (
+        explained["quantity"]
+        == up.get("/v1/availability?channel=web&sku=TEE-BLACK-M")["items"][0]["quantity"]
+    )
+    assert any("order/web/1001" in line["ref"] for line in explained["lines"])
+    assert up.run("stock", "TEE-BLACK-M") == up.get("/v1/stock/TEE-BLACK-M")
+    verdict = up.run("verify")
+    assert verdict["ok"]
+    assert verdict["differences"] == []
+
+
+def test_given_the_same_webhook_ten_times_then_it_counts_once(engines_apart):
+    up = engines_apart
+    before = up.available("MUG-WHITE", "SOHO")
+    assert {up.webhook(order(1002, "MUG-WHITE", 3)) for _ in range(10)} == {200}
+    up.until(lambda: up.available("MUG-WHITE", "SOHO") == before - 3)
+    assert up.run("verify")["ok"]
+    assert up.available("MUG-WHITE", "SOHO") == before - 3
+
+
+def test_given_a_day_of_webhooks_in_any_order_then_the_stock_is_the_same(engines_apart):
+    up = engines_apart
+    day = [order(2000 + n, "MUG-WHITE", 2, version=version) for n in range(6) for version in (0, 1)]
+    before = up.available("MUG-WHITE", "SOHO")
+    for document in day:
+        assert up.webhook(document) == 200
+    up.until(lambda: up.available("MUG-WHITE", "SOHO") == before - 6)
+    again = [document | {"id": document["id"] + 1_000} for document in day] * 2
+    random.Random(5).shuffle(again)
+    for document in again:
+        assert up.webhook(document) == 200
+    up.until(lambda: up.available("MUG-WHITE", "SOHO") == before - 12)
+    assert up.run("verify")["ok"]
+
+
+def test_given_bad_input_then_the_answer_is_clear_and_nothing_is_kept(engines_apart):
+    up = engines_apart
+    known = up.get("/v1/dead-letters")["items"]
+    assert up.webhook(order(1, "MUG-WHITE", 1), secret="forged") == 401
+    assert up.webhook(None, body=b'{"id": 1, "line_items": [') == 400
+    assert up.webhook(None, body=b" " * 1_100_000) == 413
+    status, headers, problem = up.ask("GET", f"{up.url}/v1/stock/NOTHING", Authorization=f"Bearer {up.key}")
+    assert (status, headers["content-type"], problem["status"]) == (404, "application/problem+json", 404)
+    assert up.ask("GET", f"{up.url}/v1/stock/MUG-WHITE")[0] == 401
+    assert up.get("/v1/dead-letters")["items"] == known
+
+
+def test_given_what_nobody_knows_then_it_waits_as_a_dead_letter_and_counts_after_the_mapping(engines_apart):
+    up = engines_apart
+    assert up.webhook(order(5001, "MUG-WEISS", 4, at="2026-11-19T08:00:00Z")) == 200
+    elsewhere = order(5002, "MUG-WHITE", 1) | {"location_id": 77, "source_name": "pos"}
+    assert up.webhook(elsewhere) == 200
+    assert up.webhook({"id": 9}, topic="carts/update") == 200
+    letters = up.until(lambda: len(found := up.run("dead-letters", "list")["items"]) == 3 and found)
+    reasons = {letter["topic"]: letter["reason"] for letter in letters if letter["topic"] != "orders/updated"}
+    assert "unknown topic" in reasons["carts/update"]
+    waiting = {letter["reason"]: letter["id"] for letter in letters}
+    assert {"unknown SKU MUG-WEISS", "unknown location location:77"} <= waiting.keys()
+    before = up.available("MUG-WHITE", "SOHO")
+    up.edit(
+        lambda text: text.replace(
+            '"location:1" = "SOHO"', '"location:1" = "SOHO"\n"location:77" = "SOHO"'
+        ).replace(
+            "[channels.web.rules]", '[channels.web.skus]\n"MUG-WEISS" = "MUG-WHITE"\n\n[channels.web.rules]'
+        )
+    )
+    report = up.run("dead-letters", "retry", code=1)
+    assert report["applied"] == 2
+    assert [row["id"] for row in report["still_refused"]] == [waiting[reasons["carts/update"]]]
+    up.until(lambda: up.available("MUG-WHITE", "SOHO") == before - 5)
+    journal = up.get("/v1/movements?sku=MUG-WHITE&since=2026-11-19T07:00:00Z&until=2026-11-19T09:00:00Z")[
+        "items"
+    ]
+    assert [(row["transaction"], row["quantity"]) for row in journal] == [("order/web/5001", 4)]
+    assert len(up.run("dead-letters", "list")["items"]) == 1
+
+
+def test_given_the_custom_api_then_a_claim_with_one_key_counts_once(engines_apart):
+    up = engines_apart
+    before = up.available("MUG-WHITE", "SOHO")
+    line = {
+        "fact": "sold",
+        "sku": "MUG-WHITE",
+        "quantity": 1,
+        "location": "SOHO",
+        "at": "2026-11-20T12:00:00Z",
+    }
+    body = json.dumps({"lines": [line]}).encode()
+    headers = {
+        "Authorization": f"Bearer {up.key}",
+        "Content_Type": "application/json",
+        "Idempotency_Key": "a-1",
+    }
+    answers = {up.ask("POST", f"{up.url}/v1/movements", body, **headers)[0] for _ in range(3)}
+    assert answers == {202}
+    up.until(lambda: up.available("MUG-WHITE", "SOHO") == before - 1)
+    status, _, problem = up.ask("POST", f"{up.url}/v1/movements", b'{"lines": [{"sku": 5}]}', **headers)
+    assert (status, problem["status"]) == (400, 400)
+
+
+def test_given_kafka_s_own_consumer_then_it_reads_every_topic_as_json_with_cloudevents_headers(engines_apart):
+    up = engines_apart
+    engines = running(up.config.parent / ".onhand" / "engines")
+    assert engines is not None
+    level = {
+        "inventory_item_id": 40000000000001,
+        "location_id": 1,
+        "available": 9,
+        "updated_at": "2026-11-20T12:00:00Z",
+    }
+    assert up.webhook(level, topic="inventory_levels/update") == 200
+    up.until(lambda: up.run("dead-letters", "list")["items"])
+    names = {"ce_id", "ce_type", "ce_source", "ce_time", "ce_specversion"}
+    seen = set()
+    for line in console(engines.bootstrap, [topic.name for topic in TOPICS]):
+        headers, _, value = line.partition("\t")
+        found = dict(header.split(":", 1) for header in headers.split(","))
+        assert names <= found.keys(), headers
+        assert isinstance(json.loads(value), dict)
+        seen.add(found["ce_type"])
+    assert seen == {topic.event for topic in TOPICS}
+
+
+def console(bootstrap: str, topics: list[str]) -> list[str]:
+    """What Kafka's own console consumer prints of these topics, headers first."""
+    command = [java(), "-cp", f"{jars()}/*", "org.apache.kafka.tools.consumer.ConsoleConsumer"]
+    options = ["--bootstrap-server", bootstrap, "--include", "|".join(topics), "--from-beginning"]
+    shown = ["--timeout-ms", "5000", "--formatter-property", "print.headers=true"]
+    done = subprocess.run(
+        [*command, *options, *shown], capture_output=True, text=True, check=False, timeout=90
+    )
+    return done.stdout.splitlines()
+
+
+def test_given_somebody_tampers_then_verify_says_what(engines_apart):
+    import psycopg
+
+    up = engines_apart
+    engines = running(up.config.parent / ".onhand" / "engines")
+    assert engines is not None
+    change = "UPDATE stock SET stock = jsonb_set(stock, '{locations,SOHO,available}', %s) WHERE sku = 'TEE-BLACK-M'"
+    with psycopg.connect(engines.dsn, autocommit=True) as connection:
+        kept = connection.execute(
+            "SELECT stock #> '{locations,SOHO,available}' FROM stock WHERE sku = 'TEE-BLACK-M'"
+        ).fetchone()
+        connection.execute(change, ["999"])
+        found = up.run("verify", "--wait", "1", code=1)
+        connection.execute(change, [str(kept[0])])
+    assert ("postgres", "TEE-BLACK-M") in {(row["check"], row["key"]) for row in found["differences"]}
+    assert up.run("verify")["ok"]
+
+
+def test_given_a_wrong_configuration_then_the_line_the_field_and_the_remedy_are_named(
+    engines_apart, tmp_path
+):
+    wrong = tmp_path / "onhand.toml"
+    wrong.write_text(
+        engines_apart.config.read_text().replace('platform = "shopify"', 'platform = "shopify"\nshp = "x"')
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "streams.cli", "check", "--config", str(wrong)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    line = 1 + wrong.read_text()[: wrong.read_text().index("shp")].count("\n")
+    assert done.returncode == 2
+    assert done.stderr.strip() == f"{wrong}:{line}: channels.web.shp: Extra inputs are not permitted" + (
+        ": there is no such setting; check the spelling"
+    )
+
+
+def test_given_kafka_is_down_then_webhooks_are_not_acknowledged_and_count_once_when_it_is_back(engines_apart):
+    up = engines_apart
+    engines = running(up.config.parent / ".onhand" / "engines")
+    assert engines is not None
+    before = up.available("MUG-WHITE", "SOHO")
+    os.kill(engines.pids["kafka"], signal.SIGSTOP)
+    try:
+        status, headers, _ = up.ask(
+            *up.signed(order(4001, "MUG-WHITE", 1), topic="orders/updated", secret=SECRET, body=None),
+            **up.headers,
+        )
+        assert (status, int(headers["Retry-After"]) > 0) == (503, True)
+    finally:
+        os.kill(engines.pids["kafka"], signal.SIGCONT)
+    up.until(lambda: up.webhook(order(4001, "MUG-WHITE", 1)) == 200, 30)
+    up.until(lambda: up.available("MUG-WHITE", "SOHO") == before - 1, 40)
+    assert up.run("verify", "--wait", "60")["ok"]
