@@ -6,6 +6,8 @@ import asyncio
 import json
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,8 @@ from streams.system import System, addresses
 from streams.trading import Day, Event, plan, read
 from streams.verify import Verifier
 from streams.writer import Writer
+
+SECRET = "sandbox"  # noqa: S105  # what the settings take where a sandbox has no secret
 
 WEB = "Location 1"
 """The shop's own location: what it sells from, told the network's number."""
@@ -160,14 +164,14 @@ class Demo:
         day = self.day
         tills = LightspeedXSandbox(
             domain_prefix="demo",
-            access_token="sandbox",
-            client_secret="sandbox",
+            access_token=SECRET,
+            client_secret=SECRET,
             outlets=day.stores,
         )
         shop = ShopifySandbox(
             shop="demo.myshopify.com",
-            access_token="sandbox",  # noqa: S106  # a sandbox has no secrets
-            webhook_secret="sandbox",  # noqa: S106  # as above
+            access_token=SECRET,
+            webhook_secret=SECRET,
             sells_from="gid://shopify/Location/1",
             locations=day.stores,
             restore_rate=1_000,
@@ -332,7 +336,7 @@ class Demo:
     async def _play(self, system: System, queries: Queries, stopping: asyncio.Event) -> None:
         kills = [len(self.day.events) * (n + 1) // (self.kills + 1) for n in range(self.kills)]
         orders: dict[int, int] = {}
-        with _Display(self) as refresh:
+        with _display(self) as refresh:
             began = time.monotonic()
             for number, event in enumerate(self.day.events):
                 if stopping.is_set():
@@ -444,16 +448,8 @@ class _Shown:
             )
 
 
-class _Display:
-    def __init__(self, demo: Demo) -> None:
-        self._demo = demo
-        self._live = Live(console=demo.console, refresh_per_second=4) if demo.console.is_terminal else None
-
-    def __enter__(self) -> _Shown:
-        if self._live is not None:
-            self._live.__enter__()
-        return _Shown(self._demo, self._live)
-
-    def __exit__(self, *error: object) -> None:
-        if self._live is not None:
-            self._live.__exit__(*error)
+@contextmanager
+def _display(demo: Demo) -> Iterator[_Shown]:
+    with ExitStack() as stack:
+        live = Live(console=demo.console, refresh_per_second=4) if demo.console.is_terminal else None
+        yield _Shown(demo, stack.enter_context(live) if live is not None else None)

@@ -21,7 +21,7 @@ class Keys:
     def accept(self, offered: str) -> bool:
         """Whether a bearer token is one of the keys."""
         digest = _digest(offered)
-        return any([hmac.compare_digest(digest, known) for known in self._digests])
+        return any([hmac.compare_digest(digest, known) for known in self._digests])  # noqa: C419  # all, in constant time
 
 
 def _digest(key: str) -> bytes:

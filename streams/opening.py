@@ -44,8 +44,10 @@ async def import_levels(
             _take(level, directory, tracked, lines, done)
     pending: list[Claim] = []
     for sku, its_lines in sorted(lines.items()):
-        for start in range(0, len(its_lines), CLAIM_LINES_MAX):
-            pending.append(_claim(channel, sku, tuple(its_lines[start : start + CLAIM_LINES_MAX])))
+        pending.extend(
+            _claim(channel, sku, tuple(its_lines[start : start + CLAIM_LINES_MAX]))
+            for start in range(0, len(its_lines), CLAIM_LINES_MAX)
+        )
         if len(pending) >= 500:
             await intake.claims(pending)
             done.claims += len(pending)

@@ -127,11 +127,11 @@ async def worker(
     try:
         await announce(settings.rules, writer, reader, naming)
         await directories.load()
-        async with background(recording.run(), *(_sink(sink, directories) for sink in sinks)) as tasks:
-            async with _agents(topology):
-                await _until_ready(topology, stopping)
-                on_ready()
-                await _until(stopping, tasks)
+        pushing = (_sink(sink, directories) for sink in sinks)
+        async with background(recording.run(), *pushing) as tasks, _agents(topology):
+            await _until_ready(topology, stopping)
+            on_ready()
+            await _until(stopping, tasks)
     finally:
         for client in clients.values():
             await client.close()

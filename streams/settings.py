@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(  # noqa: D102  # pydantic-settings' hook; the environment wins over the file
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # as above
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the hook's signature

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import subprocess
 import tempfile
@@ -14,8 +13,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from testcontainers.community.kafka import KafkaContainer
+from testcontainers.community.postgres import PostgresContainer
 
-from deploy.engines import Engines
+from deploy.engines import Engines, remove
 from deploy.kafka import version
 from projections.pool import Pool, migrate, open_pool
 
@@ -41,21 +42,16 @@ def docker_answers() -> bool:
 def addresses() -> Iterator[Addresses]:
     """The engines of the whole run."""
     if docker_answers():
-        from testcontainers.community.kafka import KafkaContainer
-        from testcontainers.community.postgres import PostgresContainer
-
         kafka = KafkaContainer(f"apache/kafka:{version()}")
         with kafka, PostgresContainer("postgres:15", driver=None) as postgres:
             yield Addresses(kafka.get_bootstrap_server(), postgres.get_connection_url())
         return
     data = Path(tempfile.mkdtemp(prefix="onhand-test-"))
-    os.chmod(data, 0o755)
+    data.chmod(0o755)
     try:
         with Engines(data / "engines") as engines:
             yield Addresses(engines.bootstrap, engines.dsn)
     finally:
-        from deploy.engines import remove
-
         remove(data / "engines")
         shutil.rmtree(data, ignore_errors=True)
 

@@ -19,6 +19,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from deploy.engines import remove, running
@@ -297,8 +298,6 @@ def console(bootstrap: str, topics: list[str]) -> list[str]:
 
 
 def test_given_somebody_tampers_then_verify_says_what(engines_apart):
-    import psycopg
-
     up = engines_apart
     engines = running(up.config.parent / ".onhand" / "engines")
     assert engines is not None
@@ -330,9 +329,8 @@ def test_given_a_wrong_configuration_then_the_line_the_field_and_the_remedy_are_
     )
     line = 1 + wrong.read_text()[: wrong.read_text().index("shp")].count("\n")
     assert done.returncode == 2
-    assert done.stderr.strip() == f"{wrong}:{line}: channels.web.shp: Extra inputs are not permitted" + (
-        ": there is no such setting; check the spelling"
-    )
+    fault = "channels.web.shp: Extra inputs are not permitted: there is no such setting; check the spelling"
+    assert done.stderr.strip() == f"{wrong}:{line}: {fault}"
 
 
 def test_given_kafka_is_down_then_webhooks_are_not_acknowledged_and_count_once_when_it_is_back(engines_apart):
