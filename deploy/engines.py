@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, Self, TextIO
 
 from deploy import kafka, postgres
+from deploy.guardian import GRACE
 from deploy.processes import EngineError, Server
 
 __all__ = ["EngineError", "Engines", "Running", "remove", "running"]
 
 Engine = Literal["kafka", "postgres"]
+
+GOING_DOWN = GRACE + 5.0
+"""How long the servers of an owner that was killed may still run, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,7 @@ class Engines:
         self._servers: dict[str, Server] = {}
         self._ports: dict[str, int] = {}
         self._dsn: str | None = None
+        self._lock: TextIO | None = None
 
     @property
     def bootstrap(self) -> str:
@@ -74,12 +82,12 @@ class Engines:
 
     def start(self) -> None:
         """Starts what is wanted, side by side. Raises `EngineError`; then nothing is left running."""
-        other = running(self.data)
-        if other is not None:
-            raise EngineError(f"the engines of {self.data} are running already (pids {sorted(other.pids.values())})")
         self.data.mkdir(parents=True, exist_ok=True)
+        self._own()
         ports = self.data / "ports.json"
-        if ports.exists():
+        with contextlib.suppress(
+            OSError, ValueError
+        ):  # the first start, or one that was cut off while it wrote them
             self._ports = json.loads(ports.read_text(encoding="utf-8"))
         with ThreadPoolExecutor() as pool:
             started = [pool.submit(self._start_one, engine) for engine in self._wanted]
@@ -89,6 +97,22 @@ class Engines:
             raise failed[0]
         ports.write_text(json.dumps(self._ports), encoding="utf-8")
         self._tell()
+
+    def _own(self) -> None:
+        """Takes the data directory. The kernel frees it when its owner ends, however that ends."""
+        lock = (self.data / "engines.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise EngineError(
+                f"the engines of {self.data} are running already, or are being started"
+            ) from None
+        self._lock = lock
+        # the servers of an owner that was killed are still on their way down; a pid may also be somebody else's by now
+        deadline = time.monotonic() + GOING_DOWN
+        while running(self.data) is not None and time.monotonic() < deadline:
+            time.sleep(0.1)
 
     def _start_one(self, engine: Engine) -> None:
         if engine == "kafka":
@@ -105,10 +129,14 @@ class Engines:
 
     def stop(self) -> None:
         """Stops what runs, cleanly."""
+        if self._lock is None:
+            return
         (self.data / "engines.json").unlink(missing_ok=True)
         with ThreadPoolExecutor() as pool:
             list(pool.map(Server.stop, self._servers.values()))
         self._servers.clear()
+        self._lock.close()
+        self._lock = None
 
     def kill(self, engine: Engine) -> None:
         """Kills an engine with SIGKILL, as a power cut would."""

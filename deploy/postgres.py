@@ -11,9 +11,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from deploy.processes import EngineError, Server, await_ready, free_port, start
+from deploy.processes import EngineError, Server, await_ready, free_port, last_line, start
 
 NAME = "onhand"
+PACKAGED = Path("/usr/lib/postgresql")
+"""Where Debian's packages put PostgreSQL, one folder for each major version."""
+
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -26,7 +29,7 @@ SETTINGS = {
 
 def binaries() -> Path:
     """The folder with PostgreSQL's programs. Raises `EngineError` where there are none."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    found = sorted(PACKAGED.glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
     if found:
         return found[-1].parent
     if command := shutil.which("postgres"):
@@ -36,7 +39,9 @@ def binaries() -> Path:
         shipped = Path(wheel.origin).parent / "pginstall" / "bin"
         if (shipped / "postgres").exists():
             return shipped
-    raise EngineError("PostgreSQL is missing: apt-get install postgresql-15, or pip install 'onhand[embedded]'")
+    raise EngineError(
+        "PostgreSQL is missing: apt-get install postgresql-15, or pip install 'onhand[embedded]'"
+    )
 
 
 def version() -> str:
@@ -82,7 +87,9 @@ def _user() -> str | None:
         except KeyError:
             continue
         return name
-    raise EngineError("PostgreSQL does not run as root and there is no user postgres: useradd --system postgres")
+    raise EngineError(
+        "PostgreSQL does not run as root and there is no user postgres: useradd --system postgres"
+    )
 
 
 def _home(data: Path, user: str | None) -> Path:
@@ -98,22 +105,24 @@ def _home(data: Path, user: str | None) -> Path:
 
 def _password(data: Path) -> str:
     file = data / "postgres.password"
-    if not file.exists():
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+    if not file.exists() or not file.stat().st_size:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
             out.write(secrets.token_urlsafe(24))
     return file.read_text(encoding="utf-8").strip()
 
 
 def _initialise(programs: Path, home: Path, user: str | None, password: str) -> None:
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    secret = home.with_suffix(".pw")
+    # made beside its place and then moved there: a start that is cut off leaves no half of a database
+    work, secret = home.with_suffix(".new"), home.with_suffix(".pw")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(mode=0o700, parents=True)
     with os.fdopen(os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
         out.write(password)
     if user is not None:
         account = pwd.getpwnam(user)
-        for path in (home, secret):
+        for path in (work, secret):
             os.chown(path, account.pw_uid, account.pw_gid)
-    command = [str(programs / "initdb"), "-D", str(home), "-U", NAME, "-E", "UTF8", "--locale=C", "-N"]
+    command = [str(programs / "initdb"), "-D", str(work), "-U", NAME, "-E", "UTF8", "--locale=C", "-N"]
     done = subprocess.run(  # noqa: S603  # the program found above
         [*command, "--auth=scram-sha-256", f"--pwfile={secret}"],
         capture_output=True,
@@ -126,7 +135,8 @@ def _initialise(programs: Path, home: Path, user: str | None, password: str) -> 
     )
     secret.unlink()
     if done.returncode:
-        raise EngineError(f"PostgreSQL could not be initialised: {done.stderr.strip().splitlines()[-1:]}")
+        raise EngineError(f"PostgreSQL could not be initialised: {last_line(done.stderr)}")
+    work.rename(home)
 
 
 def remove(data: Path) -> None:

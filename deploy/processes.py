@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -40,9 +41,16 @@ class Server:
             self.kill()
 
     def kill(self) -> None:
-        """Kills it as a power cut would (SIGKILL)."""
+        """Kills it and its children as a power cut would (SIGKILL). Returns when none of them runs any more."""
+        killed: list[int] = []
         if self.alive():
-            os.kill(self.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it ends by itself just now
+                os.kill(self.pid, signal.SIGSTOP)  # so that it makes no more children
+                killed = [self.pid, *children(self.pid)]
+                for pid in killed:
+                    os.kill(pid, signal.SIGKILL)
+        while any(map(runs, killed)):
+            time.sleep(0.01)
         self.guardian.wait()
         if self.guardian.stdin is not None:
             self.guardian.stdin.close()
@@ -61,9 +69,12 @@ def start(name: str, command: Sequence[str], log: Path, *, stop_with: str, user:
             cwd="/",
         )
     assert guardian.stdout is not None
+    assert guardian.stdin is not None
     with guardian.stdout as said:
         line = said.readline().strip()
     if not line:
+        guardian.stdin.close()
+        guardian.wait()
         raise EngineError(f"{name} could not be started: {tail(log)}")
     return Server(name, guardian, int(line), log)
 
@@ -73,11 +84,29 @@ def await_ready(server: Server, ready: Callable[[], bool], within: float) -> Non
     deadline = time.monotonic() + within
     while not ready():
         if not server.alive():
+            server.stop()
             raise EngineError(f"{server.name} ended at start: {tail(server.log)}")
         if time.monotonic() > deadline:
             server.kill()
             raise EngineError(f"{server.name} was not ready within {within:g} s: {tail(server.log)}")
         time.sleep(0.05)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started; none where the kernel does not say."""
+    try:
+        said = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    except OSError:
+        return []
+    return [int(child) for child in said.split()]
+
+
+def runs(pid: int) -> bool:
+    """Whether a process still holds anything: a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def tail(log: Path, lines: int = 3) -> str:
@@ -86,6 +115,11 @@ def tail(log: Path, lines: int = 3) -> str:
         return "no log"
     text = log.read_text(encoding="utf-8", errors="replace").splitlines()
     return " | ".join(line.strip() for line in text[-lines:])
+
+
+def last_line(text: str) -> str:
+    """The last line of what a program said."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it said nothing")
 
 
 def free_port(preferred: int | None = None) -> int:

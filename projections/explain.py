@@ -13,7 +13,9 @@ RECENT = 50
 """Movements that get a line of their own; older ones are summed by location."""
 
 
-async def explain(queries: Queries, sku: str, channel: str, rules: ChannelRules, recent: int = RECENT) -> dict[str, Any]:
+async def explain(
+    queries: Queries, sku: str, channel: str, rules: ChannelRules, recent: int = RECENT
+) -> dict[str, Any]:
     """`{sku, channel, quantity, pushed, lines: [{label, amount, ref}]}`; the amounts sum to `quantity`.
 
     `pushed` is the sum of what the channel's platform was last told for this SKU, None if it was never told anything.
@@ -35,15 +37,23 @@ async def explain(queries: Queries, sku: str, channel: str, rules: ChannelRules,
         summed[row["location"]] += row["units"]
     lines += [
         # the journal is recorded a moment before or after the stock: what is not in it yet is named, not hidden
-        {"label": f"being recorded at {location}", "amount": held[location] - summed[location], "ref": "stock"}
+        {
+            "label": f"being recorded at {location}",
+            "amount": held[location] - summed[location],
+            "ref": "stock",
+        }
         for location in where
         if held[location] != summed[location]
     ]
-    lines += [
-        {"label": step.label, "amount": step.amount, "ref": step.ref} for step in steps(stock, rules, available=False)
-    ]
-    if not where:
-        lines.append({"label": "not tracked at any location of this channel", "amount": 0, "ref": "untracked"})
+    if where:
+        lines += [
+            {"label": step.label, "amount": step.amount, "ref": step.ref}
+            for step in steps(stock, rules, available=False)
+        ]
+    else:
+        lines.append(
+            {"label": "not tracked at any location of this channel", "amount": 0, "ref": "untracked"}
+        )
     return {
         "sku": sku,
         "channel": channel,
@@ -66,7 +76,11 @@ def _movement_lines(deltas: list[dict[str, Any]], recent: int) -> list[dict[str,
     for row in deltas[recent:]:
         earlier.setdefault(row["location"], []).append(row["units"])
     return lines + [
-        {"label": f"{len(units)} earlier movements at {location}", "amount": sum(units), "ref": f"movements:{location}"}
+        {
+            "label": f"{len(units)} earlier movements at {location}",
+            "amount": sum(units),
+            "ref": f"movements:{location}",
+        }
         for location, units in sorted(earlier.items())
     ]
 

@@ -28,7 +28,9 @@ class MigrationChanged(Exception):
 
 async def open_pool(dsn: str, size: int = 6) -> Pool:
     """A pool of at most `size` connections; it opens whether or not PostgreSQL is there yet."""
-    pool: Pool = AsyncConnectionPool(dsn, min_size=1, max_size=size, timeout=5.0, open=False, kwargs={"autocommit": True})
+    pool: Pool = AsyncConnectionPool(
+        dsn, min_size=1, max_size=size, timeout=5.0, open=False, kwargs={"autocommit": True}
+    )
     await pool.open(wait=False)
     return pool
 
@@ -74,8 +76,13 @@ async def leadership(dsn: str, role: str) -> AsyncIterator[None]:
     key = int.from_bytes(hashlib.sha256(role.encode()).digest()[:8], "big", signed=True)
     connection: psycopg.AsyncConnection[Any] = await psycopg.AsyncConnection.connect(dsn, autocommit=True)
     try:
-        while not (await (await connection.execute("SELECT pg_try_advisory_lock(%s)", [key])).fetchone() or [False])[0]:
+        while not await _locked(connection, key):  # the one who frees it cannot tell us
             await asyncio.sleep(0.5)
         yield
     finally:
         await connection.close()
+
+
+async def _locked(connection: psycopg.AsyncConnection[Any], key: int) -> bool:
+    row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", [key])).fetchone()
+    return bool(row and row[0])

@@ -13,7 +13,7 @@ import orjson
 from psycopg.rows import dict_row
 
 from projections.pool import Pool
-from schemas.accounts import BOUNDARY
+from schemas.accounts import BOUNDARY, TRANSIT_PREFIX
 from schemas.availability import ChannelQuantity
 from schemas.codec import adapter
 from schemas.ledger import Stock
@@ -50,7 +50,9 @@ class Queries:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
+    async def rows(
+        self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> list[dict[str, Any]]:
         """All rows of a statement."""
         async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(sql.encode(), parameters)
@@ -71,7 +73,7 @@ class Queries:
         """The balances of what had occurred by `at`, of what was recorded by `known_at`. None: nothing had."""
         found = await self.rows(
             "SELECT leg->>'location' AS location, leg->>'state' AS state, sum((leg->>'quantity')::bigint)::bigint AS units,"
-            " bool_or(kind = ANY(%(tracking)s)) AS tracked"
+            " sum((kind = ANY(%(tracking)s))::int - coalesce(voids = ANY(%(tracking)s), false)::int) <> 0 AS tracked"
             " FROM movements, jsonb_array_elements(legs) AS leg WHERE sku = %(sku)s"
             " AND (%(at)s::timestamptz IS NULL OR occurred_at <= %(at)s)"
             " AND (%(known)s::timestamptz IS NULL OR recorded_at <= %(known)s) GROUP BY 1, 2",
@@ -82,11 +84,12 @@ class Queries:
         stock = Stock(sku=sku)
         for row in found:
             if row["state"] == BOUNDARY:
-                stock.boundary[row["location"]] = row["units"]
+                if row["units"]:
+                    stock.boundary[row["location"]] = row["units"]
                 continue
             if row["units"]:
                 stock.locations.setdefault(row["location"], {})[row["state"]] = row["units"]
-            if row["tracked"]:
+            if row["tracked"] and not row["location"].startswith(TRANSIT_PREFIX):
                 stock.tracked[row["location"]] = ""
         return stock
 
@@ -129,7 +132,7 @@ class Queries:
         limit: int = 100,
     ) -> Page:
         """The journal, newest first, in an order that does not shift while rows are added behind the cursor."""
-        before_at, before_id = _cursor(cursor, 2) if cursor else (None, None)
+        before_at, before_id = _instant_cursor(cursor) if cursor else (None, None)
         found = await self.rows(
             "SELECT id, sku, kind, quantity, legs, transaction, channel, document, occurred_at, recorded_at, reason, voids"
             " FROM movements WHERE (%(sku)s::text IS NULL OR sku = %(sku)s)"
@@ -154,7 +157,9 @@ class Queries:
 
     async def channel_quantity(self, channel: str, sku: str) -> ChannelQuantity | None:
         """What a channel may sell of a SKU, as published."""
-        found = await self.rows("SELECT value FROM channel_quantities WHERE channel = %s AND sku = %s", [channel, sku])
+        found = await self.rows(
+            "SELECT value FROM channel_quantities WHERE channel = %s AND sku = %s", [channel, sku]
+        )
         return _quantity(found[0]["value"]) if found else None
 
     async def availability(
@@ -163,7 +168,7 @@ class Queries:
         """What a channel may sell, by SKU; of all SKUs where none is named."""
         after = _cursor(cursor, 1)[0] if cursor else None
         found = await self.rows(
-            "SELECT sku, quantity::int, value->'places' AS places FROM channel_quantities WHERE channel = %(channel)s"
+            "SELECT sku, quantity, value->'places' AS places FROM channel_quantities WHERE channel = %(channel)s"
             " AND (%(all)s OR sku = ANY(%(skus)s)) AND (%(after)s::text IS NULL OR sku > %(after)s)"
             " ORDER BY sku LIMIT %(limit)s",
             {
@@ -180,7 +185,9 @@ class Queries:
         """Every number of a channel, and the offsets of the topic up to which that is all."""
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            values = await connection.execute("SELECT value FROM channel_quantities WHERE channel = %s", [channel])
+            values = await connection.execute(
+                "SELECT value FROM channel_quantities WHERE channel = %s", [channel]
+            )
             numbers = [_quantity(row[0]) for row in await values.fetchall()]
             return numbers, await self._offsets_in(connection, "channel-quantities")
 
@@ -197,9 +204,12 @@ class Queries:
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             found = await connection.execute(
-                "SELECT sku, place, level, own, sure FROM told WHERE channel = %s AND outcome <> 'refused'", [channel]
+                "SELECT sku, place, level, own, sure FROM told WHERE channel = %s AND outcome <> 'refused'",
+                [channel],
             )
-            cells = {(sku, place): (level, own, sure) for sku, place, level, own, sure in await found.fetchall()}
+            cells = {
+                (sku, place): (level, own, sure) for sku, place, level, own, sure in await found.fetchall()
+            }
             return cells, await self._offsets_in(connection, "receipts")
 
     async def all_told(self) -> AsyncIterator[dict[str, Any]]:
@@ -217,9 +227,11 @@ class Queries:
 
     # -- dead letters
 
-    async def dead_letters(self, *, pending: bool = True, limit: int = 100, cursor: str | None = None) -> Page:
+    async def dead_letters(
+        self, *, pending: bool = True, limit: int = 100, cursor: str | None = None
+    ) -> Page:
         """What was refused, newest first; only what was not retried yet, unless `pending` is False."""
-        at, ident = _cursor(cursor, 2) if cursor else (None, None)
+        at, ident = _instant_cursor(cursor) if cursor else (None, None)
         found = await self.rows(
             "SELECT partition || '-' || log_offset AS id, channel, topic, stage, reason, ref, received_at, retried_at"
             " FROM dead_letters WHERE (NOT %(pending)s OR retried_at IS NULL)"
@@ -282,7 +294,9 @@ class Queries:
             return await self._offsets_in(connection, topic)
 
     async def _offsets_in(self, connection: Any, topic: str) -> dict[int, int]:
-        cursor = await connection.execute("SELECT partition, next_offset FROM offsets WHERE topic = %s", [topic])
+        cursor = await connection.execute(
+            "SELECT partition, next_offset FROM offsets WHERE topic = %s", [topic]
+        )
         return dict(await cursor.fetchall())
 
     async def counts(self) -> dict[str, int]:
@@ -311,14 +325,24 @@ def _quantity(value: Any) -> ChannelQuantity:
 def _page(rows: list[dict[str, Any]], limit: int, position: Any) -> Page:
     shown = rows[:limit]
     more = len(rows) > limit
-    return Page(shown, base64.urlsafe_b64encode(json.dumps(position(shown[-1])).encode()).decode() if more else None)
+    return Page(
+        shown, base64.urlsafe_b64encode(json.dumps(position(shown[-1])).encode()).decode() if more else None
+    )
 
 
 def _cursor(cursor: str, parts: int) -> list[str]:
     try:
         found = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadCursor("not a cursor of this API") from None
     if not isinstance(found, list) or len(found) != parts or not all(isinstance(part, str) for part in found):
         raise BadCursor("not a cursor of this API")
     return found
+
+
+def _instant_cursor(cursor: str) -> tuple[datetime, str]:
+    at, ident = _cursor(cursor, 2)
+    try:
+        return datetime.fromisoformat(at), ident
+    except ValueError:
+        raise BadCursor("not a cursor of this API") from None

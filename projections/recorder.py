@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +14,15 @@ from schemas.accounts import BOUNDARIES
 from schemas.availability import ChannelQuantity
 from schemas.claims import DeadLetter, Observation
 from schemas.codec import decode
+from schemas.ledger import Stock
 from schemas.movements import Movement
 from schemas.receipts import Outcome, Receipt
 from schemas.topics import CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS, OBSERVATIONS, RECEIPTS, STOCK, Topic
 
 Record = tuple[int, int, bytes]
 """Offset, timestamp in milliseconds, value."""
+
+NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 class Hole(Exception):
@@ -44,7 +48,9 @@ class Recorder:
     async def offsets(self, topic: str) -> dict[int, int]:
         """The next offset to record, by partition; a partition that was never recorded is absent."""
         async with self._pool.connection() as connection:
-            cursor = await connection.execute("SELECT partition, next_offset FROM offsets WHERE topic = %s", [topic])
+            cursor = await connection.execute(
+                "SELECT partition, next_offset FROM offsets WHERE topic = %s", [topic]
+            )
             return dict(await cursor.fetchall())
 
     async def record(self, batches: Sequence[Batch]) -> None:
@@ -57,7 +63,9 @@ class Recorder:
                     await WRITERS[topic.name](connection, fresh)
 
 
-async def _advance(connection: Connection, topic: Topic, batches: Sequence[Batch]) -> list[tuple[int, Record]]:
+async def _advance(
+    connection: Connection, topic: Topic, batches: Sequence[Batch]
+) -> list[tuple[int, Record]]:
     """Moves the stored offsets and returns the records they had not passed yet, with their partition."""
     partitions = [batch.partition for batch in batches]
     cursor = await connection.execute(
@@ -70,16 +78,27 @@ async def _advance(connection: Connection, topic: Topic, batches: Sequence[Batch
         expected = at.get(batch.partition, 0)
         compacted = topic.config["cleanup.policy"] == "compact"
         if batch.records and batch.records[0][0] > expected and not compacted:
-            raise Hole(f"{topic.name}[{batch.partition}]: recorded up to {expected}, offered {batch.records[0][0]}")
-        fresh.extend((batch.partition, record) for record in batch.records if record[0] >= expected)
+            raise Hole(
+                f"{topic.name}[{batch.partition}]: recorded up to {expected}, offered {batch.records[0][0]}"
+            )
+        fresh.extend(
+            (batch.partition, _storable(record)) for record in batch.records if record[0] >= expected
+        )
     rows = [(topic.name, b.partition, max(b.next_offset, at.get(b.partition, 0))) for b in batches]
     async with connection.cursor() as many:
         await many.executemany(
             "INSERT INTO offsets VALUES (%s, %s, %s)"
-            " ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset",
+            " ON CONFLICT (topic, partition) DO UPDATE"
+            " SET next_offset = greatest(offsets.next_offset, excluded.next_offset)",
             rows,
         )
     return fresh
+
+
+def _storable(record: Record) -> Record:
+    """The record with the one character that PostgreSQL cannot keep replaced: one odd name must not stop the recording."""
+    offset, at, value = record
+    return (offset, at, NUL.sub(rb"\1\\ufffd", value)) if b"\\u0000" in value else record
 
 
 async def _stage(connection: Connection, table: str, rows: Iterable[Sequence[Any]]) -> str:
@@ -105,8 +124,24 @@ async def _movements(connection: Connection, fresh: Sequence[tuple[int, Record]]
         legs = [{"location": leg.location, "state": leg.state, "quantity": leg.quantity} for leg in m.legs]
         places = sorted({leg.location for leg in m.legs} - BOUNDARIES)
         rows.append(
-            (m.id, m.sku, m.kind.value, m.quantity, orjson.dumps(legs).decode(), places, m.transaction, m.channel)
-            + (m.document, m.occurred_at, m.recorded_at, m.reason, m.voids, m.demand_class, partition, offset)
+            (
+                m.id,
+                m.sku,
+                m.kind.value,
+                m.quantity,
+                orjson.dumps(legs).decode(),
+                places,
+                m.transaction,
+                m.channel,
+                m.document,
+                m.occurred_at,
+                m.recorded_at,
+                m.reason,
+                m.voids,
+                m.demand_class,
+                partition,
+                offset,
+            )
         )
     stage = await _stage(connection, "movements", rows)
     await connection.execute(f"INSERT INTO movements SELECT * FROM {stage} ON CONFLICT DO NOTHING".encode())  # noqa: S608
@@ -115,10 +150,10 @@ async def _movements(connection: Connection, fresh: Sequence[tuple[int, Record]]
 async def _stock(connection: Connection, fresh: Sequence[tuple[int, Record]]) -> None:
     newest: dict[str, tuple[str, str, int]] = {}
     for _, (_, _, value) in fresh:
-        stock = orjson.loads(value)
-        held = newest.get(stock["sku"])
-        if held is None or stock["offset"] >= held[2]:
-            newest[stock["sku"]] = (stock["sku"], value.decode(), stock["offset"])
+        stock = decode(Stock, value)
+        held = newest.get(stock.sku)
+        if held is None or stock.offset >= held[2]:
+            newest[stock.sku] = (stock.sku, value.decode(), stock.offset)
     stage = await _stage(connection, "stock", newest.values())
     await connection.execute(
         f"INSERT INTO stock SELECT * FROM {stage} ON CONFLICT (sku) DO UPDATE"  # noqa: S608
@@ -147,13 +182,27 @@ async def _receipts(connection: Connection, fresh: Sequence[tuple[int, Record]])
     for partition, (offset, _, value) in fresh:
         r = decode(Receipt, value)
         rows.append(
-            (partition, offset, r.channel, r.sku, r.place, r.quantity, r.level, r.own, r.outcome.value, r.pushed_at)
-            + (r.offset, r.ref, r.detail)
+            (
+                partition,
+                offset,
+                r.channel,
+                r.sku,
+                r.place,
+                r.quantity,
+                r.level,
+                r.own,
+                r.outcome.value,
+                r.pushed_at,
+                r.offset,
+                r.ref,
+                r.detail,
+            )
         )
         if r.outcome is not Outcome.HELD:
             sure = r.outcome is not Outcome.ASKED
             told[r.channel, r.sku, r.place] = (
-                (r.channel, r.sku, r.place) + (r.level, r.own, sure, r.outcome.value) + (offset,)
+                *(r.channel, r.sku, r.place),
+                *(r.level, r.own, sure, r.outcome.value, offset),
             )
     stage = await _stage(connection, "receipts", rows)
     await connection.execute(f"INSERT INTO receipts SELECT * FROM {stage} ON CONFLICT DO NOTHING".encode())  # noqa: S608
@@ -171,7 +220,14 @@ async def _observations(connection: Connection, fresh: Sequence[tuple[int, Recor
         o = decode(Observation, value)
         held = newest.get((o.channel, o.sku, o.location))
         if held is None or o.version >= held[5]:
-            newest[o.channel, o.sku, o.location] = (o.channel, o.sku, o.location, o.level, o.observed_at, o.version)
+            newest[o.channel, o.sku, o.location] = (
+                o.channel,
+                o.sku,
+                o.location,
+                o.level,
+                o.observed_at,
+                o.version,
+            )
     stage = await _stage(connection, "observations", newest.values())
     await connection.execute(
         f"INSERT INTO observations AS old SELECT * FROM {stage} ON CONFLICT (channel, sku, location) DO UPDATE"  # noqa: S608
@@ -185,9 +241,13 @@ async def _dead_letters(connection: Connection, fresh: Sequence[tuple[int, Recor
     for partition, (offset, _, value) in fresh:
         d = decode(DeadLetter, value)
         payload = orjson.dumps(d.payload).decode()
-        rows.append((partition, offset, d.channel, d.topic, d.stage, d.reason, d.ref, payload, d.received_at, None))
+        rows.append(
+            (partition, offset, d.channel, d.topic, d.stage, d.reason, d.ref, payload, d.received_at, None)
+        )
     stage = await _stage(connection, "dead_letters", rows)
-    await connection.execute(f"INSERT INTO dead_letters SELECT * FROM {stage} ON CONFLICT DO NOTHING".encode())  # noqa: S608
+    await connection.execute(
+        f"INSERT INTO dead_letters SELECT * FROM {stage} ON CONFLICT DO NOTHING".encode()  # noqa: S608
+    )
 
 
 WRITERS: Mapping[str, Callable[[Connection, Sequence[tuple[int, Record]]], Any]] = {

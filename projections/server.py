@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from psycopg import DataError
+from pydantic import AwareDatetime
 from starlette.exceptions import HTTPException
 
 from projections.explain import explain
@@ -23,6 +24,8 @@ from schemas.ledger import view
 
 BODY_SECONDS = 10.0
 """How long a sender may take to send a body."""
+
+BEARER = HTTPBearer(auto_error=False)
 
 
 class Intake(Protocol):
@@ -82,7 +85,9 @@ def _problems(api: FastAPI) -> None:
 
     async def http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        return response(Problem(error.status_code, str(error.detail), str(error.detail)))
+        answer = response(Problem(error.status_code, str(error.detail), str(error.detail)))
+        answer.headers.update(error.headers or {})  # such as Allow, which a 405 owes
+        return answer
 
     async def invalid(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
@@ -92,8 +97,14 @@ def _problems(api: FastAPI) -> None:
     async def away(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001  # its text may name the server
         return response(Problem(503, "Not available", "the database does not answer", retry_after=5))
 
+    async def unfit(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001  # its text quotes what was sent
+        return response(Problem(400, "Bad value", "a value that the database can hold is expected"))
+
     async def cursor(_: Request, error: Exception) -> JSONResponse:
         return response(Problem(400, "Bad cursor", str(error)))
+
+    async def broken(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001  # it goes to the log, not to the caller
+        return response(Problem(500, "Internal error", "the request failed here; the log has the reason"))
 
     api.add_exception_handler(Problem, problem)
     api.add_exception_handler(HTTPException, http)
@@ -101,6 +112,8 @@ def _problems(api: FastAPI) -> None:
     api.add_exception_handler(BadCursor, cursor)
     for kind in DatabaseError:
         api.add_exception_handler(kind, away)
+    api.add_exception_handler(DataError, unfit)
+    api.add_exception_handler(Exception, broken)
 
 
 async def _body(request: Request, most: int) -> bytes:
@@ -156,9 +169,7 @@ def _health_routes(service: Service) -> APIRouter:
 
 
 def _v1_routes(service: Service) -> APIRouter:
-    bearer = HTTPBearer(auto_error=False)
-
-    async def authorised(offered: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
+    async def authorised(offered: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> None:
         if offered is None or not service.keys(offered.credentials):
             raise Problem(401, "Not authorised", "send a valid API key as a bearer token")
 
@@ -171,9 +182,12 @@ def _v1_routes(service: Service) -> APIRouter:
 def _stock_routes(router: APIRouter, service: Service) -> None:
     queries = service.queries
 
-    @router.get("/stock/{sku}")
+    @router.get("/stock/{sku:path}")
     async def stock(
-        sku: str, location: str | None = None, at: datetime | None = None, known_at: datetime | None = None
+        sku: str,
+        location: str | None = None,
+        at: AwareDatetime | None = None,
+        known_at: AwareDatetime | None = None,
     ) -> dict[str, Any]:
         """The balances of a SKU: now, as of what had occurred `at`, or as of what was recorded by `known_at`."""
         timed = at is not None or known_at is not None
@@ -193,7 +207,7 @@ def _stock_routes(router: APIRouter, service: Service) -> None:
         service.channel(channel)
         return _shown(await queries.availability(channel, sku or [], cursor, limit))
 
-    @router.get("/explain/{sku}")
+    @router.get("/explain/{sku:path}")
     async def explained(sku: str, channel: str) -> dict[str, Any]:
         """Why the channel shows that number."""
         return await explain(queries, sku, channel, service.channel(channel))
@@ -203,7 +217,9 @@ def _stock_routes(router: APIRouter, service: Service) -> None:
         """The configured channels, and how many SKUs have a number there."""
         counted = {row["channel"]: row for row in await queries.channels()}
         none = {"skus": 0, "units": 0, "told": 0}
-        return {"items": [{"channel": name, **none, **counted.get(name, {})} for name in service.rules().channels]}
+        return {
+            "items": [{"channel": name, **none, **counted.get(name, {})} for name in service.rules().channels]
+        }
 
 
 def _journal_routes(router: APIRouter, service: Service) -> None:
@@ -213,8 +229,8 @@ def _journal_routes(router: APIRouter, service: Service) -> None:
     async def movements(
         sku: str | None = None,
         location: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
+        since: AwareDatetime | None = None,
+        until: AwareDatetime | None = None,
         cursor: str | None = None,
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     ) -> dict[str, Any]:

@@ -60,10 +60,10 @@ class Directories:
                     places=saved.places,
                 )
 
-    async def refresh(self, channel: str) -> bool:
-        """Asks the platform, unless it was asked a moment ago. False: it did not answer, or was not asked."""
+    async def refresh(self, channel: str, stale: float = STALE) -> bool:
+        """Asks the platform, unless it was asked `stale` seconds ago. False: it did not answer, or was not asked."""
         async with self._turn:
-            if time.monotonic() - self._asked.get(channel, -STALE) < STALE:
+            if time.monotonic() - self._asked.get(channel, -stale) < stale:
                 return False
             try:
                 self.found[channel] = found = await self.clients[channel].directory()

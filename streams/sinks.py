@@ -26,6 +26,9 @@ from streams.writer import NotWritten, Out, Writer
 
 log = structlog.get_logger()
 
+CATALOGUE_AGE = 600.0
+"""Seconds between two questions for a catalogue that lacks a SKU. The SKU itself is tried again at its next number."""
+
 Cell = tuple[str, str]
 """A SKU and a place."""
 
@@ -71,6 +74,7 @@ class Board:
             self.wants[number.sku] = number
             for place in number.places:
                 self.looks.pop((number.sku, place), None)
+                self.refused.discard((number.sku, place))
             self.due[number.sku] = number.quantity
 
     def saw(self, receipt: Receipt) -> None:
@@ -288,9 +292,10 @@ class Pushing:
         await self.writer.write(map(self._out, receipts))
         for receipt in receipts:
             board.saw(receipt)
-        for answer in answers:
-            if answer.outcome is Outcome.REFUSED:
-                board.refused.add((answer.target.sku, answer.target.place))
+        refused = [answer.target for answer in answers if answer.outcome is Outcome.REFUSED]
+        board.refused.update((target.sku, target.place) for target in refused)
+        if refused:  # the platform may have got the item since we asked for its catalogue
+            await self.directories.refresh(self.channel, CATALOGUE_AGE)
         self._later(board, [answer.target for answer in answers if answer.outcome is Outcome.HELD])
 
     def _receipt(self, answer: Answer) -> Receipt:

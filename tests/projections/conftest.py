@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from projections.pool import Pool, migrate, open_pool
+from projections.queries import Queries
+from projections.recorder import Batch, Recorder
+from schemas.availability import ChannelRules, quantity
+from schemas.codec import encode
+from schemas.ledger import Stock, fold
+from schemas.movements import Cause, Movement
+from schemas.postings import Kind, Places, legs, reverse
+from schemas.topics import CHANNEL_QUANTITIES, MOVEMENTS, STOCK, Topic
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@dataclass
+class Shop:
+    """A shop's log of one partition, folded as the ledger folds it, and the recorder that carries it into PostgreSQL."""
+
+    pool: Pool
+    journal: list[Movement] = field(default_factory=list)
+    stocks: dict[str, Stock] = field(default_factory=dict)
+    recorded: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def recorder(self) -> Recorder:
+        return Recorder(self.pool)
+
+    @property
+    def queries(self) -> Queries:
+        return Queries(self.pool)
+
+    def post(
+        self,
+        kind: Kind,
+        units: int = 1,
+        here: str = "WH",
+        *,
+        sku: str = "TEE",
+        at: datetime | None = None,
+        known: datetime | None = None,
+        channel: str = "web",
+        document: str = "order/1",
+        expected: int = 0,
+        **places: Any,
+    ) -> Movement:
+        """Posts one movement; it occurred `at`, a second after the one before, and was recorded at `known`."""
+        posted = legs(kind, units, Places(here, **places), expected)
+        return self._append(kind, sku, units, posted, at=at, known=known, channel=channel, document=document)
+
+    def void(self, movement: Movement, *, known: datetime | None = None) -> Movement:
+        return self._append(
+            Kind.MOVEMENT_VOIDED,
+            movement.sku,
+            movement.quantity,
+            reverse(movement.legs),
+            at=movement.occurred_at,
+            known=known,
+            channel=movement.channel,
+            document=movement.document,
+            voids=movement.kind,
+        )
+
+    def _append(self, kind, sku, units, posted, *, at, known, channel, document, voids=None) -> Movement:
+        offset = len(self.journal)
+        moment = at or NOON + timedelta(seconds=offset)
+        cause = Cause(0, offset, 0)
+        movement = Movement(
+            id=cause.movement_id,
+            kind=kind,
+            sku=sku,
+            quantity=units,
+            legs=posted,
+            transaction=f"{channel}/{document}",
+            channel=channel,
+            document=document,
+            occurred_at=moment,
+            recorded_at=known or moment,
+            cause=cause,
+            voids=voids,
+        )
+        self.journal.append(movement)
+        self.stocks[sku] = fold(self.stocks.get(sku, Stock(sku=sku)), movement, offset)
+        return movement
+
+    def batch(self, topic: Topic, values: Sequence[Any], start: int | None = None) -> Batch:
+        """The values as records that follow what was recorded of the topic, or begin at `start`."""
+        first = self.recorded.get(topic.name, 0) if start is None else start
+        records = [(first + i, 1_700_000_000_000, encode(value)) for i, value in enumerate(values)]
+        return Batch(topic, 0, records, first + len(records))
+
+    async def record(self, topic: Topic, values: Sequence[Any]) -> None:
+        """Records the values after those recorded before."""
+        batch = self.batch(topic, values)
+        await self.recorder.record([batch])
+        self.recorded[topic.name] = batch.next_offset
+
+    async def record_all(self, **channels: ChannelRules) -> None:
+        """Records the journal's new part, the stock it makes, and the numbers of channels under their rules."""
+        await self.record(MOVEMENTS, self.journal[self.recorded.get(MOVEMENTS.name, 0) :])
+        await self.record(STOCK, list(self.stocks.values()))
+        numbers = [
+            quantity(stock, channel, rules, "rules-1")
+            for stock in self.stocks.values()
+            for channel, rules in channels.items()
+        ]
+        await self.record(CHANNEL_QUANTITIES, [number for number in numbers if number is not None])
+
+
+@pytest.fixture(scope="session")
+def database(addresses) -> Iterator[str]:
+    """One migrated database for all tests here: emptying its tables takes a tenth of making another."""
+    name = f"t{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(addresses.dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    head, _, tail = addresses.dsn.rpartition("/")
+    own = f"{head}/{name}{'?' + tail.partition('?')[2] if '?' in tail else ''}"
+    asyncio.run(migrate(own))
+    yield own
+    with psycopg.connect(addresses.dsn, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+async def pool(database) -> AsyncIterator[Pool]:
+    """A pool on empty tables."""
+    opened = await open_pool(database)
+    async with opened.connection() as connection:
+        found = await connection.execute(
+            "SELECT string_agg(tablename, ', ') FROM pg_tables"
+            " WHERE schemaname = 'public' AND tablename <> 'schema_migrations'"
+        )
+        await connection.execute(f"TRUNCATE {(await found.fetchone())[0]}".encode())
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def shop(pool: Pool) -> Shop:
+    """An empty shop on a database of its own."""
+    return Shop(pool)
+
+
+@pytest.fixture
+def after() -> Callable[..., datetime]:
+    """An instant so long after noon of the shop's day."""
+    return lambda **span: NOON + timedelta(**span)

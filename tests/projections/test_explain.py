@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from projections.explain import explain
+from schemas.availability import ChannelRules, quantity
+from schemas.ledger import Stock
+from schemas.postings import Kind
+from schemas.receipts import Outcome, Receipt
+from schemas.topics import MOVEMENTS, RECEIPTS, STOCK
+
+RULES = {
+    "plain": ChannelRules(),
+    "by place": ChannelRules(publish="locations"),
+    "one place": ChannelRules(locations=("WH",)),
+    "a place nobody counted": ChannelRules(locations=("NOWHERE",)),
+    "places named twice": ChannelRules(locations=("WH", "NYC", "WH")),
+    "safety stock": ChannelRules(safety_stock=4, safety_stock_by_location={"NYC": 1}),
+    "safety stock by place": ChannelRules(
+        publish="locations", safety_stock=3, safety_stock_by_sku={"S-1": 0}
+    ),
+    "threshold": ChannelRules(threshold=5),
+    "share": ChannelRules(share_percent=33),
+    "nothing shared": ChannelRules(share_percent=0),
+    "cap": ChannelRules(cap=3),
+    "all at once": ChannelRules(
+        safety_stock=2, threshold=1, share_percent=50, cap=6, locations=("NYC", "LA", "WH"), ships_from="NYC"
+    ),
+}
+
+KINDS = (
+    Kind.STOCK_INITIALISED,
+    Kind.GOODS_RECEIVED,
+    Kind.ORDER_PLACED,
+    Kind.ORDER_SHIPPED,
+    Kind.POS_SALE_COMPLETED,
+    Kind.RETURN_RECEIVED,
+    Kind.RESERVATION_PLACED,
+    Kind.STOCK_ADJUSTED,
+    Kind.POOL_ALLOCATED,
+    Kind.TRANSFER_SHIPPED,
+    Kind.ORDER_REROUTED,
+)
+
+
+def history(shop, after, seed: int, sku: str, count: int) -> None:
+    """What might happen to one SKU, oversells, voids and open demand included."""
+    rng = random.Random(f"{seed}/{sku}")
+    for _ in range(count):
+        here = rng.choice(["WH", "NYC", "LA", "@unrouted"])
+        units = rng.randint(1, 12)
+        movement = shop.post(
+            rng.choice(KINDS),
+            units,
+            here,
+            sku=sku,
+            at=after(minutes=rng.randrange(500)),
+            there="WH",
+            transit="T1",
+            to_pool="wholesale",
+            expected=rng.randint(0, units),
+        )
+        if rng.random() < 0.2:
+            shop.void(movement)
+
+
+@pytest.mark.parametrize("recent", [0, 3, 50])
+async def test_given_any_stock_and_any_rules_then_the_lines_sum_exactly_to_the_published_number(
+    shop, after, recent
+):
+    for n in range(15):
+        history(shop, after, 11, f"S-{n}", n * 5)
+    await shop.record_all()
+    for stock in shop.stocks.values():
+        for name, rules in RULES.items():
+            told = await explain(shop.queries, stock.sku, "web", rules, recent)
+            number = quantity(stock, "web", rules, "r")
+            published = 0 if number is None else number.quantity
+            assert told["quantity"] == published, (stock.sku, name)
+            assert sum(line["amount"] for line in told["lines"]) == published
+            assert [line["label"] for line in told["lines"] if "being recorded" in line["label"]] == []
+
+
+async def test_given_a_short_history_then_every_movement_behind_the_number_has_its_line(shop, after):
+    opened = shop.post(Kind.STOCK_INITIALISED, 10, at=after(), document="opening")
+    sold = shop.post(Kind.POS_SALE_COMPLETED, 3, at=after(hours=1), channel="tills", document="sale/7")
+    shop.post(Kind.ORDER_PLACED, 1, "@unrouted", document="order/8")
+    await shop.record_all(web=ChannelRules(safety_stock=2))
+    told = await explain(shop.queries, "TEE", "web", ChannelRules(safety_stock=2))
+    assert told["lines"] == [
+        {
+            "label": f"PosSaleCompleted at WH, {sold.occurred_at.isoformat()}",
+            "amount": -3,
+            "ref": f"movement:{sold.id} tills/sale/7 tills/sale/7",
+        },
+        {
+            "label": f"StockInitialised at WH, {opened.occurred_at.isoformat()}",
+            "amount": 10,
+            "ref": f"movement:{opened.id} web/opening web/opening",
+        },
+        {"label": "safety stock at WH", "amount": -2, "ref": "rule:safety_stock"},
+        {"label": "ordered, no location yet", "amount": -1, "ref": "@unrouted"},
+    ]
+    assert (told["sku"], told["channel"], told["quantity"]) == ("TEE", "web", 4)
+
+
+async def test_given_a_long_history_then_older_movements_are_summed_by_location(shop, after):
+    for n in range(60):
+        shop.post(Kind.STOCK_INITIALISED, 1, "WH" if n % 2 else "NYC", at=after(minutes=n))
+    await shop.record_all()
+    lines = (await explain(shop.queries, "TEE", "web", ChannelRules(), 50))["lines"]
+    assert len([line for line in lines if line["ref"].startswith("movement:")]) == 50
+    assert [(line["label"], line["amount"]) for line in lines[50:]] == [
+        ("5 earlier movements at NYC", 5),
+        ("5 earlier movements at WH", 5),
+    ]
+
+
+async def test_given_a_sku_tracked_nowhere_then_that_is_said_and_not_shown_as_an_empty_shelf(shop):
+    shop.post(Kind.ORDER_PLACED, 2)
+    await shop.record_all()
+    for sku in ("TEE", "NEVER-SEEN"):
+        told = await explain(shop.queries, sku, "web", ChannelRules())
+        assert told["quantity"] == 0
+        assert told["lines"][-1]["ref"] == "untracked"
+
+
+async def test_given_the_journal_is_a_moment_behind_the_stock_then_the_difference_is_named(shop):
+    for _ in range(4):
+        shop.post(Kind.STOCK_INITIALISED, 5)
+    await shop.record(MOVEMENTS, shop.journal[:3])
+    await shop.record(STOCK, list(shop.stocks.values()))
+    told = await explain(shop.queries, "TEE", "web", ChannelRules())
+    assert told["quantity"] == 20
+    assert {"label": "being recorded at WH", "amount": 5, "ref": "stock"} in told["lines"]
+
+
+async def test_given_the_journal_is_a_moment_ahead_of_the_stock_then_the_explained_number_is_the_stocks(shop):
+    shop.post(Kind.STOCK_INITIALISED, 5)
+    await shop.record_all()
+    shop.post(Kind.STOCK_INITIALISED, 7)
+    await shop.record(MOVEMENTS, shop.journal[1:])
+    told = await explain(shop.queries, "TEE", "web", ChannelRules())
+    assert told["quantity"] == 5
+    assert len(told["lines"]) == 1
+
+
+async def test_given_stock_without_any_journal_then_every_unit_is_still_accounted_for(shop):
+    shop.post(Kind.STOCK_INITIALISED, 5)
+    await shop.record(STOCK, [shop.stocks["TEE"], Stock(sku="MUG", offset=0)])
+    told = await explain(shop.queries, "TEE", "web", ChannelRules())
+    assert told["lines"] == [{"label": "being recorded at WH", "amount": 5, "ref": "stock"}]
+
+
+async def test_given_what_the_platform_was_told_then_its_own_sales_since_move_what_it_shows(shop, after):
+    rules = ChannelRules(ships_from="WH")
+    shop.post(Kind.STOCK_INITIALISED, 10, channel="tills")
+    await shop.record_all(web=rules)
+    assert (await explain(shop.queries, "TEE", "web", rules))["pushed"] is None
+    cell = {"channel": "web", "sku": "TEE", "place": "network", "offset": 0, "pushed_at": after()}
+    await shop.record(RECEIPTS, [Receipt(**cell, quantity=10, level=10, own=0, outcome=Outcome.PUSHED)])
+    assert (await explain(shop.queries, "TEE", "web", rules))["pushed"] == 10
+    shop.post(Kind.ORDER_PLACED, 2, channel="web")
+    await shop.record_all(web=rules)
+    told = await explain(shop.queries, "TEE", "web", rules)
+    assert (told["quantity"], told["pushed"]) == (8, 8)
+    shop.post(Kind.POS_SALE_COMPLETED, 1, channel="tills")
+    await shop.record_all(web=rules)
+    told = await explain(shop.queries, "TEE", "web", rules)
+    assert (told["quantity"], told["pushed"]) == (7, 8), "the platform cannot know of the till's sale yet"

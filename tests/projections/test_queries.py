@@ -1,0 +1,420 @@
+from __future__ import annotations
+
+import base64
+import json
+import random
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from projections.queries import BadCursor, Page
+from schemas.accounts import BOUNDARY
+from schemas.availability import ChannelQuantity, ChannelRules, Place
+from schemas.claims import DeadLetter
+from schemas.ledger import Stock, fold, view
+from schemas.postings import Kind
+from schemas.receipts import Outcome, Receipt
+from schemas.topics import CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS, RECEIPTS
+
+
+async def walk(ask, limit: int, between=None) -> list[dict]:
+    """All rows, page by page; `between` is done after every page."""
+    rows: list[dict] = []
+    cursor = None
+    while True:
+        page: Page = await ask(cursor=cursor, limit=limit)
+        assert len(page.items) == limit or page.next is None
+        rows.extend(page.items)
+        if page.next is None:
+            return rows
+        cursor = page.next
+        if between is not None:
+            await between()
+
+
+def busy_day(shop, after, seed: int, count: int = 80) -> None:
+    """Movements of many kinds on three SKUs, that become known in another order than they happened."""
+    rng = random.Random(seed)
+    standing = []
+    for _ in range(count):
+        sku, here = rng.choice(["TEE", "MUG", "CAP"]), rng.choice(["WH", "NYC"])
+        more = {"sku": sku, "at": after(minutes=rng.randrange(60)), "known": after(minutes=rng.randrange(90))}
+        units = rng.randint(1, 9)
+        choices = [
+            lambda u, m, h: shop.post(Kind.STOCK_INITIALISED, rng.randint(-3, 9), h, **m),
+            lambda u, m, h: shop.post(Kind.GOODS_RECEIVED, u, h, expected=rng.randint(0, u), **m),
+            lambda u, m, h: shop.post(Kind.ORDER_PLACED, u, rng.choice([h, "@unrouted"]), **m),
+            lambda u, m, h: shop.post(Kind.ORDER_SHIPPED, u, h, **m),
+            lambda u, m, h: shop.post(Kind.TRANSFER_SHIPPED, u, h, there="LA", transit="T1", **m),
+            lambda u, m, h: shop.post(Kind.TRANSFER_RECEIVED, u, h, there="LA", transit="T1", **m),
+            lambda u, m, h: shop.post(Kind.POOL_ALLOCATED, u, h, to_pool="wholesale", **m),
+            lambda u, m, h: shop.post(Kind.REFUND_ISSUED, u, h, **m),
+        ]
+        if standing and rng.random() < 0.2:
+            movement = standing.pop(rng.randrange(len(standing)))
+            shop.void(movement, known=movement.recorded_at + timedelta(minutes=5))
+        else:
+            standing.append(rng.choice(choices)(units, more, here))
+
+
+# -- stock
+
+
+async def test_given_a_sku_that_never_moved_then_it_has_no_stock_and_not_zero(shop, after):
+    assert await shop.queries.stock("TEE") is None
+    assert await shop.queries.stock_as_of("TEE", after(), None) is None
+
+
+async def test_given_recorded_stock_then_it_is_read_back_whole(shop, after):
+    busy_day(shop, after, 1)
+    await shop.record_all()
+    assert {stock.sku: stock async for stock in shop.queries.all_stock()} == shop.stocks
+    assert await shop.queries.stock("TEE") == shop.stocks["TEE"]
+
+
+async def test_given_a_late_sale_then_what_was_true_and_what_was_believed_differ(shop, after):
+    shop.post(Kind.STOCK_INITIALISED, 10, at=after(hours=-9), known=after(hours=-9))
+    shop.post(Kind.POS_SALE_COMPLETED, 3, at=after(hours=-1), known=after(hours=2))
+    shop.post(Kind.POS_SALE_COMPLETED, 2, at=after(hours=1), known=after(hours=1))
+    await shop.record_all()
+
+    async def shown(at=None, known_at=None) -> int:
+        return (await shop.queries.stock_as_of("TEE", at, known_at)).balance("WH")
+
+    assert await shown() == 5
+    assert await shown(at=after()) == 7
+    assert await shown(known_at=after()) == 10
+    assert await shown(known_at=after(hours=1)) == 8
+    assert await shown(at=after(), known_at=after(hours=2)) == 7
+    assert await shown(at=after(hours=-1)) == 7, "the instant itself counts"
+    assert await shop.queries.stock_as_of("TEE", after(hours=-10), None) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_given_any_day_then_stock_as_of_either_clock_is_the_fold_of_what_had_happened_and_was_known(
+    shop, after, seed
+):
+    busy_day(shop, after, seed)
+    await shop.record_all()
+    moments = [None, *(after(minutes=m) for m in (-1, 0, 20, 45, 60, 95))]
+    for at in moments:
+        for known in moments:
+            for sku in shop.stocks:
+                folded = Stock(sku=sku)
+                for offset, movement in enumerate(shop.journal):
+                    if (
+                        movement.sku == sku
+                        and (at is None or movement.occurred_at <= at)
+                        and (known is None or movement.recorded_at <= known)
+                    ):
+                        folded = fold(folded, movement, offset)
+                found = await shop.queries.stock_as_of(sku, at, known) or Stock(sku=sku)
+                assert found.locations == folded.locations, (sku, at, known)
+                assert found.boundary == folded.boundary
+                assert found.tracked.keys() == folded.tracked.keys()
+                assert view(found) == view(folded)
+
+
+async def test_given_a_day_then_the_journals_totals_are_the_stock(shop, after):
+    busy_day(shop, after, 7)
+    await shop.record_all()
+    folded: Counter[tuple[str, str, str]] = Counter()
+    for movement in shop.journal:
+        for leg in movement.legs:
+            if leg.state != BOUNDARY:
+                folded[movement.sku, leg.location, leg.state] += leg.quantity
+    assert await shop.queries.journal_totals() == {cell: units for cell, units in folded.items() if units}
+
+
+# -- movements
+
+
+async def test_given_many_movements_of_one_instant_then_pages_have_no_gaps_and_no_repeats(shop, after):
+    rng = random.Random(3)
+    for _ in range(57):
+        shop.post(Kind.STOCK_INITIALISED, 1, at=after(seconds=rng.randrange(3)))
+    await shop.record_all()
+    expected = sorted(((m.occurred_at, m.id) for m in shop.journal), reverse=True)
+    for limit in (1, 7, 19, 57, 1_000):
+        rows = await walk(shop.queries.movements, limit)
+        assert [(row["occurred_at"], row["id"]) for row in rows] == expected
+
+
+async def test_given_new_movements_while_somebody_pages_then_what_was_there_is_seen_once(shop, after):
+    for i in range(30):
+        shop.post(Kind.STOCK_INITIALISED, 1, at=after(seconds=i // 3))
+    await shop.record_all()
+    there = {movement.id for movement in shop.journal}
+
+    async def more() -> None:
+        shop.post(Kind.STOCK_INITIALISED, 1, at=after(hours=1))
+        shop.post(Kind.STOCK_INITIALISED, 1, at=after(hours=-1))
+        await shop.record_all()
+
+    seen = Counter([row["id"] for row in await walk(shop.queries.movements, 4, more)])
+    assert {seen[ident] for ident in there} == {1}
+    assert max(seen.values()) == 1
+
+
+async def test_given_filters_then_only_what_fits_is_listed_newest_first(shop, after):
+    opened = shop.post(Kind.STOCK_INITIALISED, 10, at=after())
+    moved = shop.post(Kind.TRANSFER_SHIPPED, 2, there="NYC", transit="T1", at=after(hours=1))
+    other = shop.post(Kind.STOCK_INITIALISED, 5, "NYC", sku="MUG", at=after(hours=2))
+    sold = shop.post(Kind.POS_SALE_COMPLETED, 1, at=after(hours=3))
+    voided = shop.void(sold, known=after(hours=4))
+    await shop.record_all()
+
+    async def listed(**filters) -> list[str]:
+        return [row["id"] for row in (await shop.queries.movements(**filters)).items]
+
+    assert await listed() == [m.id for m in (voided, sold, other, moved, opened)]
+    assert await listed(sku="MUG") == [other.id]
+    assert await listed(location="NYC") == [other.id, moved.id]
+    assert await listed(location="NYC", sku="TEE") == [moved.id]
+    assert await listed(location="transit:T1") == [moved.id]
+    assert await listed(location="@customer") == [], "a boundary account is no location"
+    assert await listed(since=after(hours=1), until=after(hours=2)) == [other.id, moved.id]
+    assert await listed(sku="NONE") == []
+
+
+async def test_given_a_filter_then_its_pages_hold_it_too(shop, after):
+    busy_day(shop, after, 5, 120)
+    await shop.record_all()
+
+    async def ask(**page) -> Page:
+        return await shop.queries.movements(sku="TEE", location="WH", since=after(minutes=10), **page)
+
+    expected = {
+        movement.id
+        for movement in shop.journal
+        if movement.sku == "TEE"
+        and any(leg.location == "WH" for leg in movement.legs)
+        and movement.occurred_at >= after(minutes=10)
+    }
+    rows = await walk(ask, 3)
+    assert len(rows) == len(expected)
+    assert {row["id"] for row in rows} == expected
+
+
+async def test_given_a_movement_then_the_journal_shows_it_as_it_was_posted(shop):
+    sold = shop.post(Kind.POS_SALE_COMPLETED, 3, channel="tills", document="sale/9")
+    shop.void(sold)
+    await shop.record_all()
+    void, sale = (await shop.queries.movements()).items
+    assert sale["legs"] == [
+        {"location": "WH", "state": "available", "quantity": -3},
+        {"location": "@customer", "state": "boundary", "quantity": 3},
+    ]
+    assert (sale["kind"], sale["quantity"], sale["channel"]) == ("PosSaleCompleted", 3, "tills")
+    assert (sale["document"], sale["transaction"], sale["voids"]) == ("sale/9", "tills/sale/9", None)
+    assert (void["kind"], void["voids"]) == ("MovementVoided", "PosSaleCompleted")
+
+
+def cursor_of(value) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
+
+
+NOT_OURS = (
+    *("x", "%%%", "é", "W1tb" * 5_000),
+    *(
+        cursor_of(value)
+        for value in ("TEE", ["one"], ["a", "b", "c"], [1, 2], {"at": 1}, ["yesterday", "0-0-0"])
+    ),
+)
+
+
+@pytest.mark.parametrize("cursor", NOT_OURS, ids=lambda cursor: cursor[:8])
+async def test_given_a_cursor_that_is_not_ours_then_it_is_refused(shop, cursor):
+    for ask in (shop.queries.movements, shop.queries.dead_letters):
+        with pytest.raises(BadCursor):
+            await ask(cursor=cursor)
+
+
+# -- channels
+
+
+async def test_given_a_catalogue_then_availability_is_paged_by_sku_and_each_channel_sees_its_own(shop):
+    skus = [f"SKU-{n:02}" for n in range(23)]
+    for sku in random.Random(1).sample(skus, len(skus)):
+        shop.post(Kind.STOCK_INITIALISED, 5, sku=sku)
+    await shop.record_all(web=ChannelRules(), tills=ChannelRules(safety_stock=2, publish="locations"))
+
+    async def ask(**page) -> Page:
+        return await shop.queries.availability("web", [], **page)
+
+    for limit in (1, 5, 23, 1_000):
+        rows = await walk(ask, limit)
+        assert [row["sku"] for row in rows] == skus
+        assert {row["quantity"] for row in rows} == {5}
+    named = await shop.queries.availability("tills", ["SKU-07", "NONE", "SKU-03"])
+    assert [(row["sku"], row["quantity"]) for row in named.items] == [("SKU-03", 3), ("SKU-07", 3)]
+    assert named.items[0]["places"]["WH"]["quantity"] == 3
+    assert named.next is None
+    assert (await shop.queries.availability("nobody", [])).items == []
+
+
+async def test_given_named_skus_then_they_are_paged_too(shop):
+    for n in range(9):
+        shop.post(Kind.STOCK_INITIALISED, 5, sku=f"SKU-{n}")
+    await shop.record_all(web=ChannelRules())
+    wanted = ["SKU-7", "SKU-1", "SKU-4"]
+
+    async def ask(**page) -> Page:
+        return await shop.queries.availability("web", wanted, **page)
+
+    assert [row["sku"] for row in await walk(ask, 2)] == sorted(wanted)
+
+
+async def test_given_more_units_than_a_small_integer_holds_then_the_page_still_shows_them(shop):
+    big = ChannelQuantity(channel="web", sku="TEE", quantity=3_000_000_000, places={}, rules="r", offset=1)
+    await shop.record(CHANNEL_QUANTITIES, [big])
+    assert (await shop.queries.availability("web", [])).items[0]["quantity"] == 3_000_000_000
+    assert [row["units"] for row in await shop.queries.channels()] == [3_000_000_000]
+
+
+async def test_given_a_channels_numbers_then_they_come_with_the_offset_up_to_which_that_is_all(shop):
+    shop.post(Kind.STOCK_INITIALISED, 5)
+    shop.post(Kind.STOCK_INITIALISED, 5, sku="MUG")
+    await shop.record_all(web=ChannelRules(), tills=ChannelRules(publish="locations"))
+    numbers, offsets = await shop.queries.channel_quantities_of("tills")
+    assert {number.sku for number in numbers} == {"TEE", "MUG"}
+    assert {number.channel for number in numbers} == {"tills"}
+    assert offsets == {0: 4}
+    everything = [number async for number in shop.queries.all_channel_quantities()]
+    assert Counter(number.channel for number in everything) == {"web": 2, "tills": 2}
+    assert numbers[0].places["WH"] == Place(quantity=5, level=5, own=0, opened=False)
+
+
+async def test_given_channels_then_each_is_counted_with_what_it_was_told(shop, after):
+    shop.post(Kind.STOCK_INITIALISED, 5)
+    shop.post(Kind.STOCK_INITIALISED, 7, sku="MUG")
+    await shop.record_all(web=ChannelRules(), tills=ChannelRules(publish="locations"))
+    cell = {
+        "channel": "web",
+        "sku": "TEE",
+        "place": "network",
+        "quantity": 5,
+        "level": 5,
+        "own": 0,
+        "offset": 0,
+    }
+    await shop.record(RECEIPTS, [Receipt(**cell, outcome=Outcome.PUSHED, pushed_at=after())])
+    assert await shop.queries.channels() == [
+        {"channel": "tills", "skus": 2, "units": 12, "told": 0},
+        {"channel": "web", "skus": 2, "units": 12, "told": 1},
+    ]
+
+
+# -- dead letters
+
+
+async def test_given_dead_letters_then_they_are_paged_newest_first_and_leave_the_list_when_retried(
+    shop, after
+):
+    letters = [
+        DeadLetter(
+            channel="web",
+            topic="orders/create",
+            stage="mapping",
+            reason=f"unknown SKU {n}",
+            ref=f"order/{n}",
+            received_at=after(seconds=n // 4),
+            payload={"id": n},
+        )
+        for n in range(21)
+    ]
+    await shop.record(DEAD_LETTERS, letters)
+    for limit in (1, 4, 21, 100):
+        rows = await walk(shop.queries.dead_letters, limit)
+        assert [row["received_at"] for row in rows] == sorted(
+            (letter.received_at for letter in letters), reverse=True
+        )
+        assert len({row["id"] for row in rows}) == 21
+    assert "payload" not in rows[0], "a list shows reasons; one letter shows its payload"
+
+    one = await shop.queries.dead_letter("0-7")
+    assert (one["ref"], one["payload"], one["retried_at"]) == ("order/7", {"id": 7}, None)
+    assert await shop.queries.dead_letter("0-21") is None
+    assert await shop.queries.dead_letter("nonsense") is None
+
+    await shop.queries.mark_retried("0-7", after(hours=1))
+    assert "0-7" not in {row["id"] for row in await walk(shop.queries.dead_letters, 5)}
+
+    async def everything(**page) -> Page:
+        return await shop.queries.dead_letters(pending=False, **page)
+
+    retried = {row["id"]: row["retried_at"] for row in await walk(everything, 5)}
+    assert retried["0-7"] == after(hours=1)
+    assert len(retried) == 21
+    assert (await shop.queries.counts())["dead_letters"] == 20
+
+
+# -- what is kept beside the log
+
+
+async def test_given_a_saved_directory_then_it_comes_back_the_same_and_a_new_one_replaces_it(shop):
+    assert await shop.queries.load_directory("web") is None
+    await shop.queries.save_directory(
+        "web",
+        items={"variant/1": ["TEE", True], "variant/2": ["GIFT", False]},
+        locations={"1": "WH"},
+        handles={"TEE": "inventory/1"},
+        places={"WH": "gid/1"},
+    )
+    kept = await shop.queries.load_directory("web")
+    assert kept.items == {"variant/1": ("TEE", True), "variant/2": ("GIFT", False)}
+    assert (kept.locations, kept.handles, kept.places) == (
+        {"1": "WH"},
+        {"TEE": "inventory/1"},
+        {"WH": "gid/1"},
+    )
+    await shop.queries.save_directory("web", items={}, locations={}, handles={}, places={})
+    assert (await shop.queries.load_directory("web")).items == {}
+    assert await shop.queries.load_directory("tills") is None
+
+
+async def test_given_a_poll_cursor_then_it_is_remembered_for_its_channel(shop):
+    assert await shop.queries.cursor("web") is None
+    for cursor in ("2026-11-20T12:00:00Z", "2026-11-20T13:00:00Z"):
+        await shop.queries.save_cursor("web", cursor)
+    assert await shop.queries.cursor("web") == "2026-11-20T13:00:00Z"
+    assert await shop.queries.cursor("tills") is None
+
+
+async def test_given_a_day_then_the_counts_say_what_is_there(shop, after):
+    shop.post(Kind.STOCK_INITIALISED, 1)
+    shop.post(Kind.ORDER_PLACED, 3)
+    shop.post(Kind.STOCK_INITIALISED, 4, "NYC", sku="MUG")
+    shop.post(Kind.ORDER_PLACED, 2, "@unrouted", sku="MUG")
+    await shop.record_all()
+    cell = {
+        "channel": "web",
+        "sku": "TEE",
+        "place": "network",
+        "quantity": 0,
+        "level": 0,
+        "own": 0,
+        "offset": 0,
+    }
+    answers = [
+        Receipt(**cell, outcome=outcome, pushed_at=after()) for outcome in (Outcome.ASKED, Outcome.PUSHED)
+    ]
+    await shop.record(RECEIPTS, answers)
+    assert await shop.queries.counts() == {
+        "movements": 4,
+        "skus": 2,
+        "dead_letters": 0,
+        "channel_updates": 1,
+        "oversells": 1,
+        "locations": 2,
+    }
+
+
+async def test_given_more_rows_than_a_page_may_have_then_a_page_is_bounded_all_the_same(shop):
+    for _ in range(1_003):
+        shop.post(Kind.STOCK_INITIALISED, 1)
+    await shop.record(MOVEMENTS, shop.journal)
+    page = await shop.queries.movements(limit=10_000)
+    assert len(page.items) == 1_000
+    assert len((await shop.queries.movements(limit=10_000, cursor=page.next)).items) == 3

@@ -1,0 +1,471 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import jsonschema_rs
+import pytest
+import uvicorn
+
+from deploy.processes import free_port
+from projections import server
+from projections.pool import Pool, open_pool
+from projections.problems import Problem
+from projections.server import create_api
+from schemas.availability import ChannelRules, Rules
+from schemas.claims import DeadLetter
+from schemas.ledger import view
+from schemas.postings import Kind
+from schemas.topics import DEAD_LETTERS
+
+KEY = "the-right-key-3f9c"
+SECRET = "canary-7e41d0"
+BODY_MAX = 1_000
+RULES = Rules(
+    version="rules-1",
+    channels={"web": ChannelRules(safety_stock=2), "tills": ChannelRules(publish="locations")},
+)
+
+
+@dataclass
+class Desk:
+    """An intake that keeps what it is handed, and does next what `then` says."""
+
+    webhooks: list[tuple[str, str, Mapping[str, str], bytes]] = field(default_factory=list)
+    claims: list[tuple[bytes, str]] = field(default_factory=list)
+    then: Exception | None = None
+
+    async def webhook(self, channel: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
+        if self.then is not None:
+            raise self.then
+        self.webhooks.append((channel, path, headers, body))
+
+    async def movements(self, body: bytes, key: str) -> dict[str, Any]:
+        if self.then is not None:
+            raise self.then
+        self.claims.append((body, key))
+        return {"accepted": True, "transaction": f"custom/{key}"}
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+@dataclass
+class Counter:
+    """The API behind a real socket, and a customer who checks of every answer what holds for all of them."""
+
+    port: int
+    desk: Desk
+    session: aiohttp.ClientSession
+    unready: str | None = None
+
+    async def ask(self, method: str, path: str, *, key: str | None = KEY, **more: Any) -> Answer:
+        headers = {**more.pop("headers", {}), **({"Authorization": f"Bearer {key}"} if key else {})}
+        url = f"http://127.0.0.1:{self.port}{path}"
+        async with self.session.request(method, url, headers=headers, **more) as response:
+            answer = Answer(response.status, response.headers, await response.text())
+        return self.checked(answer)
+
+    async def get(self, path: str, **parameters: Any) -> Answer:
+        return await self.ask("GET", path, params=parameters)
+
+    async def raw(self, head: str, body: bytes = b"") -> Answer:
+        """What is answered to these very bytes, while the sender keeps its side open."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body)
+        status = int((await asyncio.wait_for(reader.readline(), 5)).split()[1])
+        lines = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines if line)}
+        text = (await reader.readexactly(int(headers["content-length"]))).decode()
+        writer.close()
+        await writer.wait_closed()
+        return self.checked(Answer(status, {"Content-Type": headers["content-type"], **headers}, text))
+
+    @staticmethod
+    def checked(answer: Answer) -> Answer:
+        assert SECRET not in answer.text
+        assert KEY not in answer.text
+        if answer.status >= 400:
+            assert answer.headers["Content-Type"] == "application/problem+json"
+            assert answer.json.keys() == {"type", "title", "status", "detail"}
+            assert answer.json["status"] == answer.status
+        return answer
+
+
+async def serving(pool: Pool):
+    desk, held = Desk(), socket.create_server(("127.0.0.1", 0))
+    held.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    async def ready() -> str | None:
+        return counter.unready
+
+    api = create_api(
+        pool,
+        rules=lambda: RULES,
+        keys=lambda offered: offered == KEY,
+        intake=desk,
+        ready=ready,
+        body_max=BODY_MAX,
+    )
+    running = uvicorn.Server(uvicorn.Config(api, log_level="critical", access_log=False))
+    task = asyncio.create_task(running.serve(sockets=[held]))
+    async with aiohttp.ClientSession() as session:
+        counter = Counter(held.getsockname()[1], desk, session)
+        while not running.started:  # uvicorn has no event to wait for
+            await asyncio.sleep(0.01)
+        yield counter
+    running.should_exit = True
+    await task
+
+
+@pytest.fixture
+async def api(pool):
+    async for counter in serving(pool):
+        yield counter
+
+
+@pytest.fixture
+async def dark():
+    """The API while PostgreSQL is away."""
+    away = await open_pool(f"postgresql://onhand:{SECRET}@127.0.0.1:{free_port()}/onhand")
+    away.timeout = 0.2
+    async for counter in serving(away):
+        yield counter
+    await away.close(timeout=0.1)
+
+
+async def v1_routes(counter: Counter) -> list[tuple[str, str]]:
+    paths = (await counter.get("/openapi.json")).json["paths"]
+    found = [(method.upper(), path) for path, item in paths.items() for method in item]
+    return [(method, path.replace("{sku}", "TEE")) for method, path in found if path.startswith("/v1")]
+
+
+# -- who may ask
+
+
+async def test_given_any_v1_route_then_it_demands_the_key_before_anything_else(api):
+    routes = await v1_routes(api)
+    assert len(routes) >= 7
+    for method, path in routes:
+        for offered in (
+            {},
+            {"Authorization": "Bearer wrong"},
+            {"Authorization": f"Basic {KEY}"},
+            {"Authorization": KEY},
+            {"Authorization": f"Bearer {KEY}x"},
+            {"Authorization": "Bearer"},
+        ):
+            for query in ("", "?limit=x&cursor=x"):
+                answer = await api.ask(method, path + query, key=None, headers=offered)
+                assert answer.status == 401, (method, path, offered)
+                assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert api.desk.claims == []
+
+
+async def test_given_the_right_key_then_no_v1_route_refuses_it(api):
+    for method, path in await v1_routes(api):
+        assert (await api.ask(method, path)).status != 401
+
+
+async def test_given_the_openapi_document_then_it_says_which_routes_want_the_key(api):
+    document = (await api.ask("GET", "/openapi.json", key=None)).json
+    operations = {
+        (method, path): operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+    assert document["openapi"].startswith("3.1")
+    assert {
+        *("/v1/stock/{sku}", "/v1/availability", "/v1/explain/{sku}", "/v1/movements", "/v1/dead-letters"),
+        *("/v1/channels", "/webhooks/{channel}", "/livez", "/readyz"),
+    } <= document["paths"].keys()
+    schemes = document["components"]["securitySchemes"]
+    for (method, path), operation in operations.items():
+        assert ("security" in operation) == path.startswith("/v1"), (method, path)
+        for wanted in operation.get("security", []):
+            assert wanted.keys() <= schemes.keys()
+        named = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
+        assert named == set(re.findall(r"{(\w+)}", path)), (method, path)
+        assert operation["responses"]
+        for parameter in operation.get("parameters", []):
+            assert jsonschema_rs.meta.is_valid(parameter["schema"])
+    idents = [operation["operationId"] for operation in operations.values()]
+    assert len(set(idents)) == len(idents)
+    for schema in document["components"]["schemas"].values():
+        assert jsonschema_rs.meta.is_valid(schema)
+    for ref in re.findall(r'"\$ref": ?"#/([^"]+)"', json.dumps(document)):
+        place = document
+        for step in ref.split("/"):
+            place = place[step]
+
+
+# -- what is asked
+
+
+async def test_given_a_sku_then_its_stock_is_shown_now_and_as_of_either_clock(api, shop, after):
+    shop.post(Kind.STOCK_INITIALISED, 10, at=after(hours=-1))
+    shop.post(Kind.POS_SALE_COMPLETED, 3, at=after(), known=after(hours=1))
+    shop.post(Kind.STOCK_INITIALISED, 4, "NYC", at=after(hours=2))
+    await shop.record_all()
+    assert (await api.get("/v1/stock/TEE")).json == view(shop.stocks["TEE"])
+    only = (await api.get("/v1/stock/TEE", location="NYC")).json
+    assert only["locations"].keys() == {"NYC"}
+    for query, units in (
+        ({"at": "2026-11-20T11:30:00Z"}, 10),
+        ({"at": "2026-11-20T13:00:00+01:00"}, 7),
+        ({"known_at": "2026-11-20T12:30:00Z"}, 10),
+        ({"at": "2026-11-20T12:00:00Z", "known_at": "2026-11-20T12:59:59Z"}, 10),
+    ):
+        found = (await api.get("/v1/stock/TEE", **query)).json
+        assert found["locations"]["WH"]["available"] == units, query
+
+
+async def test_given_a_sku_that_never_moved_then_404_says_so_and_says_when_it_had_not_moved_by_then(
+    api, shop
+):
+    shop.post(Kind.STOCK_INITIALISED, 10)
+    await shop.record_all()
+    assert (await api.get("/v1/stock/NONE")).status == 404
+    early = await api.get("/v1/stock/TEE", at="2020-01-01T00:00:00Z")
+    assert (early.status, early.json["detail"]) == (404, "it has not moved by then")
+
+
+async def test_given_a_sku_with_a_slash_then_it_can_be_asked_about(api, shop):
+    shop.post(Kind.STOCK_INITIALISED, 10, sku="TEE/RED S")
+    await shop.record_all()
+    assert (await api.get("/v1/stock/TEE/RED S")).json["sku"] == "TEE/RED S"
+    assert (await api.get("/v1/explain/TEE/RED S", channel="web")).json["quantity"] == 8
+
+
+async def test_given_a_channel_that_is_not_configured_then_404_names_the_ones_that_are(api):
+    for path in ("/v1/availability", "/v1/explain/TEE"):
+        answer = await api.get(path, channel="nobody")
+        assert (answer.status, answer.json["detail"]) == (404, "channels are: web, tills")
+
+
+async def test_given_a_catalogue_then_availability_and_explain_agree_and_pages_follow_cursors(api, shop):
+    for n in range(7):
+        shop.post(Kind.STOCK_INITIALISED, 3 + n, sku=f"SKU-{n}")
+    await shop.record_all(**RULES.channels)
+    seen, cursor = {}, None
+    while True:
+        query = {"channel": "web", "limit": 3, **({"cursor": cursor} if cursor else {})}
+        page = (await api.get("/v1/availability", **query)).json
+        assert len(page["items"]) <= 3
+        seen |= {item["sku"]: item["quantity"] for item in page["items"]}
+        if (cursor := page["next"]) is None:
+            break
+    assert seen == {f"SKU-{n}": 1 + n for n in range(7)}
+    for sku, units in seen.items():
+        told = (await api.get(f"/v1/explain/{sku}", channel="web")).json
+        assert told["quantity"] == units == sum(line["amount"] for line in told["lines"])
+    named = await api.ask("GET", "/v1/availability?channel=web&sku=SKU-5&sku=SKU-2")
+    assert [item["sku"] for item in named.json["items"]] == ["SKU-2", "SKU-5"]
+
+
+async def test_given_configured_channels_then_all_are_listed_even_those_without_numbers(api, shop):
+    shop.post(Kind.STOCK_INITIALISED, 5)
+    await shop.record_all(web=RULES.channels["web"])
+    assert (await api.get("/v1/channels")).json["items"] == [
+        {"channel": "web", "skus": 1, "units": 3, "told": 0},
+        {"channel": "tills", "skus": 0, "units": 0, "told": 0},
+    ]
+
+
+async def test_given_a_journal_then_it_is_filtered_and_paged(api, shop, after):
+    for n in range(5):
+        shop.post(Kind.STOCK_INITIALISED, 1, "NYC" if n % 2 else "WH", at=after(minutes=n))
+    await shop.record_all()
+    first = (await api.get("/v1/movements", limit=2)).json
+    second = (await api.get("/v1/movements", limit=2, cursor=first["next"])).json
+    assert [item["id"] for item in first["items"] + second["items"]] == ["0-4-0", "0-3-0", "0-2-0", "0-1-0"]
+    some = await api.get("/v1/movements", location="WH", since="2026-11-20T12:01:00Z", sku="TEE")
+    assert [item["id"] for item in some.json["items"]] == ["0-4-0", "0-2-0"]
+
+
+async def test_given_dead_letters_then_the_pending_ones_are_listed_without_their_payloads(api, shop, after):
+    said = {
+        "channel": "web",
+        "topic": "orders",
+        "stage": "mapping",
+        "reason": "unknown SKU",
+        "ref": "order/1",
+    }
+    letters = [DeadLetter(**said, received_at=after(), payload={"note": SECRET}) for _ in range(3)]
+    await shop.record(DEAD_LETTERS, letters)
+    await shop.queries.mark_retried("0-1", after())
+    page = (await api.get("/v1/dead-letters", limit=1)).json
+    rest = (await api.get("/v1/dead-letters", limit=1, cursor=page["next"])).json
+    assert [item["id"] for item in page["items"] + rest["items"]] == ["0-2", "0-0"]
+    assert rest["next"] is None
+    assert len((await api.get("/v1/dead-letters", pending="false")).json["items"]) == 3
+
+
+# -- what is handed in
+
+
+async def test_given_a_claim_with_its_key_then_it_is_handed_in_as_it_came_and_accepted(api):
+    answer = await api.ask(
+        "POST", "/v1/movements", data=b'{"lines": []}', headers={"Idempotency-Key": "till-7/42"}
+    )
+    assert (answer.status, answer.json["transaction"]) == (202, "custom/till-7/42")
+    assert api.desk.claims == [(b'{"lines": []}', "till-7/42")]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": ""}, {"Idempotency-Key": "k" * 256}])
+async def test_given_a_claim_without_a_usable_idempotency_key_then_400_and_it_is_not_taken(api, headers):
+    answer = await api.ask("POST", "/v1/movements", data=b"{}", headers=headers)
+    assert (answer.status, answer.json["title"]) == (400, "No idempotency key")
+    assert api.desk.claims == []
+
+
+async def test_given_a_webhook_then_the_intake_has_its_very_bytes_path_and_headers_and_no_key_is_asked(api):
+    answer = await api.ask(
+        "POST", "/webhooks/web/orders/create", key=None, data=b" {} ", headers={"X-Signature": "abc"}
+    )
+    assert answer.status == 200
+    await api.ask("POST", "/webhooks/tills", key=None, data=b"payload=%7B%7D")
+    (web, path, headers, body), (tills, nothing, _, form) = api.desk.webhooks
+    assert (web, path, headers["x-signature"], body) == ("web", "orders/create", "abc", b" {} ")
+    assert (tills, nothing, form) == ("tills", "", b"payload=%7B%7D")
+
+
+HEAD = f"POST {{}} HTTP/1.1\nHost: x\nIdempotency-Key: k\nAuthorization: Bearer {KEY}\n"
+DOORS = ("/webhooks/web/orders", "/v1/movements")
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_given_a_body_that_says_it_is_too_large_then_413_before_any_of_it_is_sent(api, door):
+    answer = await api.raw(HEAD.format(door) + f"Content-Length: {BODY_MAX + 1}")
+    assert (answer.status, answer.json["detail"]) == (413, f"at most {BODY_MAX} bytes are read")
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_given_a_body_of_unknown_length_then_413_as_soon_as_it_is_too_large(api, door):
+    chunk = b"x" * (BODY_MAX + 1)
+    answer = await api.raw(
+        HEAD.format(door) + "Transfer-Encoding: chunked", f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n"
+    )
+    assert answer.status == 413
+    assert api.desk.webhooks == api.desk.claims == []
+
+
+async def test_given_a_body_of_just_the_largest_size_then_it_is_taken_however_it_is_sent(api):
+    async def pieces():
+        for _ in range(BODY_MAX // 100):
+            yield b"x" * 100
+
+    for data in (b"x" * BODY_MAX, pieces()):
+        assert (await api.ask("POST", "/webhooks/web", data=data)).status == 200
+    assert [len(body) for *_, body in api.desk.webhooks] == [BODY_MAX, BODY_MAX]
+
+
+async def test_given_a_body_that_never_ends_then_its_sender_is_not_waited_for(api, monkeypatch):
+    monkeypatch.setattr(server, "BODY_SECONDS", 0.2)
+    answer = await api.raw(HEAD.format("/webhooks/web") + "Content-Length: 10", b"half")
+    assert answer.status == 408
+    assert api.desk.webhooks == []
+
+
+# -- what cannot be answered
+
+
+async def test_given_a_cursor_that_is_not_ours_then_400(api):
+    for path in ("/v1/movements", "/v1/dead-letters", "/v1/availability?channel=web"):
+        for cursor in ("x", "W10=", "WyJ4IiwgInkiLCAieiJd", "e30="):
+            mark = "&" if "?" in path else "?"
+            answer = await api.ask("GET", f"{path}{mark}cursor={cursor}")
+            assert (answer.status, answer.json["title"]) == (400, "Bad cursor"), (path, cursor)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"/v1/movements?limit={limit}" for limit in ("0", "1001", "-1", SECRET)),
+        *(f"/v1/movements?{name}={SECRET}" for name in ("since", "until")),
+        *(f"/v1/stock/TEE?{name}={SECRET}" for name in ("at", "known_at")),
+        "/v1/stock/TEE?at=2026-11-20T12:00:00",
+        "/v1/movements?since=2026-11-20",
+        "/v1/availability",
+        "/v1/explain/TEE",
+        "/v1/availability?channel=web&" + "&".join(f"sku={n}" for n in range(1_001)),
+        f"/v1/dead-letters?pending={SECRET}",
+    ],
+    ids=lambda path: path[:45],
+)
+async def test_given_a_parameter_that_cannot_be_meant_then_422_names_it_and_does_not_repeat_it(api, path):
+    answer = await api.ask("GET", path)
+    assert answer.status == 422
+    assert answer.json["detail"].startswith("query.")
+
+
+async def test_given_a_value_that_no_database_can_hold_then_that_is_the_callers_fault(api):
+    for path in ("/v1/stock/T%00EE", "/v1/explain/T%00EE?channel=web", "/v1/movements?sku=T%00EE"):
+        assert (await api.ask("GET", path)).status == 400, path
+
+
+async def test_given_a_route_or_method_that_does_not_exist_then_that_is_a_problem_too(api):
+    assert (await api.get("/nowhere")).status == 404
+    answer = await api.ask("DELETE", "/v1/channels")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_given_the_intake_cannot_reach_the_log_then_503_says_when_to_come_again(api, door):
+    api.desk.then = Problem(503, "Not available", "the log does not answer", retry_after=7)
+    answer = await api.ask("POST", door, data=b"{}", headers={"Idempotency-Key": "k"})
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "7")
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_given_a_fault_of_our_own_then_500_tells_the_caller_nothing_about_it(api, door):
+    api.desk.then = RuntimeError(f"postgresql://onhand:{SECRET}@db/onhand")
+    answer = await api.ask("POST", door, data=b"{}", headers={"Idempotency-Key": "k"})
+    assert (answer.status, answer.json["title"]) == (500, "Internal error")
+
+
+# -- whether it works
+
+
+async def test_given_a_running_process_then_it_is_live_and_ready_without_a_key(api):
+    for path in ("/livez", "/readyz"):
+        assert (await api.ask("GET", path, key=None)).status == 200
+
+
+async def test_given_the_log_is_away_then_it_is_live_but_not_ready_and_says_why(api):
+    api.unready = "Kafka has not answered yet"
+    answer = await api.ask("GET", "/readyz", key=None)
+    assert (answer.status, answer.json["detail"]) == (503, "Kafka has not answered yet")
+    assert answer.headers["Retry-After"] == "2"
+    assert (await api.get("/livez")).status == 200
+
+
+async def test_given_the_database_is_away_then_questions_get_503_with_retry_after_and_webhooks_are_still_taken(
+    dark,
+):
+    asked = ["/readyz", "/v1/stock/TEE", "/v1/stock/TEE?at=2026-11-20T12:00:00Z", "/v1/channels"]
+    asked += [
+        "/v1/availability?channel=web",
+        "/v1/explain/TEE?channel=web",
+        "/v1/movements",
+        "/v1/dead-letters",
+    ]
+    for answer in await asyncio.gather(*(dark.ask("GET", path) for path in asked)):
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+        assert answer.json["detail"] == "the database does not answer"
+    assert (await dark.get("/livez")).status == 200
+    assert (await dark.ask("POST", "/webhooks/web", data=b"{}")).status == 200

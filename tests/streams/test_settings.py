@@ -1,0 +1,94 @@
+"""A bad file is refused at start with the line, the field and what would be right; secrets never stand in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.settings import BadConfiguration, load, secrets_of
+
+GOOD = """[locations.SOHO]
+
+[channels.web]
+platform = "shopify"
+shop = "example.myshopify.com"
+
+[channels.web.locations]
+"location:1" = "SOHO"
+"""
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Loads a text as `onhand.toml`; a fault's message comes without the path."""
+    file = tmp_path / "onhand.toml"
+
+    def settings(text):
+        file.write_text(text, encoding="utf-8")
+        try:
+            return load(file)
+        except BadConfiguration as error:
+            raise BadConfiguration(str(error).replace(f"{file}:", "")) from None
+
+    return settings
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('shop = "example.myshopify.com"', "", "3: channels.web.shop: Field required: add it"),
+        ('"shopify"', '"shopifi"', "3: channels.web: Input tag 'shopifi' found using 'platform'"),
+        ('"location:1" = "SOHO"', '"location:1" = "NOWHERE"', "3: channels.web: unknown location 'NOWHERE'"),
+        ("[locations.SOHO]", '[kafka]\npartitions = "many"', "2: kafka.partitions: Input should be a valid integer"),
+        ("[locations.SOHO]", "[locations.SOHO", " not valid TOML"),
+        ("[channels.web]", '[postgres]\naddress = "mysql://x"\n[channels.web]', "4: postgres.address: String should match"),
+        ("[channels.web]", 'authority = ["erp"]\n[channels.web]', "channels.web: authority"),
+    ],
+)
+def test_given_a_fault_then_the_line_and_the_field_are_named(read, old, new, fault):
+    with pytest.raises(BadConfiguration) as refused:
+        read(GOOD.replace(old, new))
+    assert fault in str(refused.value) or fault.startswith("channels.web: authority")
+
+
+def test_given_an_unknown_location_then_those_that_exist_are_listed(read):
+    with pytest.raises(BadConfiguration, match=r"add \[locations.NOWHERE\] or use one of: SOHO"):
+        read(GOOD.replace('= "SOHO"', '= "NOWHERE"'))
+
+
+def test_given_a_sandbox_without_a_port_then_the_remedy_is_told(read):
+    with pytest.raises(BadConfiguration, match="a sandbox needs sandbox_port"):
+        read(GOOD.replace("[channels.web.locations]", 'sandbox = "web.csv"\n[channels.web.locations]'))
+
+
+def test_given_no_file_then_the_option_that_names_another_is_told(tmp_path):
+    with pytest.raises(BadConfiguration, match="name another with --config"):
+        load(tmp_path / "missing.toml")
+
+
+def test_given_the_environment_then_it_wins_over_the_file(read, monkeypatch):
+    monkeypatch.setenv("ONHAND_KAFKA__ADDRESS", "broker:9092")
+    assert read(GOOD).kafka.address == "broker:9092"
+
+
+def test_given_another_rule_then_the_rules_have_another_version(read):
+    text = GOOD + "\n[channels.web.rules]\nsafety_stock = {}\n"
+    assert read(text.format(1)).rules.version != read(text.format(2)).rules.version
+    assert read(text.format(1)).rules.version == read(text.format(1)).rules.version
+
+
+def test_given_secrets_then_they_come_from_the_environment_or_a_file_and_show_nowhere(read, tmp_path):
+    channel = read(GOOD).channels["web"]
+    kept = tmp_path / "token"
+    kept.write_text("from-a-file\n")
+    env = {"ONHAND_WEB_ACCESS_TOKEN_FILE": str(kept), "ONHAND_WEB_WEBHOOK_SECRET": "from-env"}
+    found = secrets_of("web", ("access_token", "webhook_secret", "webhook_secret_previous?"), channel, env)
+    assert {name: secret.get_secret_value() for name, secret in found.items()} == {
+        "access_token": "from-a-file",
+        "webhook_secret": "from-env",
+    }
+    assert "from" not in repr(found)
+
+
+def test_given_a_missing_secret_then_its_variable_is_named(read):
+    with pytest.raises(BadConfiguration, match="set ONHAND_WEB_ACCESS_TOKEN, or ONHAND_WEB_ACCESS_TOKEN_FILE"):
+        secrets_of("web", ("access_token",), read(GOOD).channels["web"], {})

@@ -1,0 +1,153 @@
+"""What a channel is told and when: the board, without a platform."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from connectors.contract import Answer, Seen
+from connectors.registry import CONNECTORS
+from schemas.availability import ChannelQuantity, Place
+from schemas.receipts import Outcome, Receipt
+from streams.sinks import Board
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def board():
+    return Board(CONNECTORS["shopify"])
+
+
+def number(sku, quantity, *, own=0, offset=1, place="network", opened=False):
+    places = {place: Place(quantity=quantity, level=quantity, own=own, opened=opened)}
+    return ChannelQuantity(channel="web", sku=sku, quantity=quantity, places=places, rules="r1", offset=offset)
+
+
+def receipt(sku, level, *, own=0, outcome=Outcome.PUSHED, place="network"):
+    return Receipt(
+        channel="web", sku=sku, place=place, quantity=level, level=level, own=own, outcome=outcome, pushed_at=NOW, offset=1
+    )
+
+
+def told(board, *numbers):
+    """Takes numbers in that the platform already shows."""
+    for one in numbers:
+        board.want(one)
+        board.saw(receipt(one.sku, one.quantity, own=one.places["network"].own))
+    assert board.next(100) == []
+
+
+def test_given_a_number_the_platform_shows_already_then_it_is_not_told_again(board):
+    told(board, number("MUG", 5))
+    board.want(number("MUG", 5, offset=2))
+    assert board.next(100) == []
+
+
+def test_given_the_platform_s_own_order_then_it_has_counted_that_itself(board):
+    told(board, number("MUG", 5))
+    board.want(number("MUG", 3, own=-2, offset=2))
+    assert board.next(100) == []
+
+
+def test_given_a_sale_elsewhere_then_the_difference_is_told(board):
+    told(board, number("MUG", 5))
+    board.want(number("MUG", 2, own=-2, offset=2))
+    (target,) = board.next(100)
+    assert (target.wanted, target.expected) == (2, 3)
+
+
+def test_given_several_changes_then_only_the_newest_is_told_and_an_older_one_changes_nothing(board):
+    told(board, number("MUG", 5))
+    for offset, quantity in ((2, 4), (4, 1), (3, 9)):
+        board.want(number("MUG", quantity, offset=offset))
+    assert [target.wanted for target in board.next(100)] == [1]
+
+
+def test_given_many_numbers_then_what_is_nearly_gone_comes_first(board):
+    told(board, number("A", 50), number("B", 60), number("C", 70))
+    for sku, quantity in (("A", 40), ("B", 0), ("C", 3)):
+        board.want(number(sku, quantity, offset=2))
+    assert [target.sku for target in board.next(2)] == ["B", "C"]
+    assert [target.sku for target in board.next(2)] == ["A"]
+
+
+def test_given_a_platform_that_was_never_told_then_it_is_looked_at_first_and_believed_when_it_stands_still(board):
+    board.want(number("MUG", 5))
+    (target,) = board.next(100)
+    assert target.expected is None
+    assert board.looked(target, Seen(3)) is None
+    board.again([target], unsure=False)
+    (target,) = board.next(100)
+    ready = board.looked(target, Seen(3))
+    assert ready is not None
+    assert (ready.wanted, ready.expected) == (5, 3)
+
+
+def test_given_an_unsure_level_above_ours_then_it_is_lowered_at_once_but_not_settled(board):
+    board.want(number("MUG", 5))
+    (target,) = board.next(100)
+    ready = board.looked(target, Seen(9))
+    assert ready is not None
+    assert (ready.wanted, ready.expected) == (5, 9)
+    answer = board.told(Answer(target=ready, outcome=Outcome.PUSHED, level=5))
+    assert answer.outcome is Outcome.HELD
+    board.again([ready], unsure=False)
+    (target,) = board.next(100)
+    assert target.expected is None
+    settled = board.looked(target, Seen(5))
+    assert settled is not None
+    assert (settled.wanted, settled.expected) == (5, 5)
+
+
+def test_given_news_between_two_looks_then_the_second_counts_as_a_first(board):
+    board.want(number("MUG", 5))
+    (target,) = board.next(100)
+    assert board.looked(target, Seen(3)) is None
+    board.want(number("MUG", 5, own=-1, offset=2))
+    (target,) = board.next(100)
+    assert board.looked(target, Seen(3)) is None
+
+
+def test_given_a_write_whose_outcome_is_unknown_then_the_platform_is_looked_at_before_the_next(board):
+    told(board, number("MUG", 5))
+    board.want(number("MUG", 4, offset=2))
+    (target,) = board.next(100)
+    board.again([target], unsure=True)
+    (target,) = board.next(100)
+    assert target.expected is None
+
+
+def test_given_a_crash_after_asking_then_the_cell_is_unsure(board):
+    board.saw(receipt("MUG", 5))
+    board.saw(receipt("MUG", 5, outcome=Outcome.ASKED))
+    board.want(number("MUG", 5, offset=2))
+    (target,) = board.next(100)
+    assert target.expected is None
+
+
+def test_given_a_platform_that_keeps_no_number_there_then_it_is_told_one_without_comparing(board):
+    board.want(number("MUG", 5))
+    (target,) = board.next(100)
+    ready = board.looked(target, Seen(None))
+    assert ready is not None
+    assert (ready.wanted, ready.expected) == (5, None)
+
+
+def test_given_a_place_the_platform_opened_itself_then_what_it_shows_is_known_without_a_word(board):
+    board.want(number("MUG", 5, own=5, opened=True))
+    assert board.next(100) == []
+    board.want(number("MUG", 4, own=5, opened=True, offset=2))
+    assert [(target.wanted, target.expected) for target in board.next(100)] == [(4, 5)]
+
+
+def test_given_a_sku_the_platform_refused_then_it_is_left_alone_until_its_next_number(board):
+    told(board, number("MUG", 5))
+    board.want(number("MUG", 4, offset=2))
+    (target,) = board.next(100)
+    board.refused.add(("MUG", "network"))
+    board.again([target], unsure=False)
+    assert board.next(100) == []
+    board.want(number("MUG", 3, offset=3))
+    assert [target.wanted for target in board.next(100)] == [3]

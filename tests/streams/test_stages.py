@@ -1,0 +1,115 @@
+"""What the agents fold, without an agent: a repeat makes the same records, and nothing is passed over."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.availability import ChannelQuantity, ChannelRules, Rules
+from schemas.claims import DeadLetter, Fact
+from schemas.codec import decode
+from schemas.movements import Movement
+from schemas.topics import CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS
+from streams.stages import Naming, ledger_stage, settle_stage
+
+NAMING = Naming("p.")
+RULES = Rules(version="r1", channels={"web": ChannelRules(), "tills": ChannelRules(publish="locations")})
+
+
+def fold(stage, records, table=None):
+    """Folds one chunk over a table, and puts what it made into the table."""
+    table = {} if table is None else table
+    folded = stage(0, table.get, records)
+    table.update({key: cell for key, (cell, _, _) in folded.cells.items()})
+    return folded, table
+
+
+def written(folded, topic, kind):
+    return [decode(kind, out.value) for out in folded.outputs if out.topic == NAMING(topic)]
+
+
+def movements_of(claims, recorded):
+    folded, _ = fold(settle_stage(NAMING, ()), [recorded(claim) for claim in claims])
+    return [out for out in folded.outputs if out.topic == NAMING(MOVEMENTS)]
+
+
+def test_given_a_claim_again_then_it_is_used_once_and_posts_once(claim, recorded):
+    stage, sale = settle_stage(NAMING, ()), claim("sale/1", (Fact.SOLD, "MUG", 2, "SOHO"))
+    folded, table = fold(stage, [recorded(sale), recorded(sale)])
+    assert (folded.used, folded.unused, folded.dead) == (1, 1, 0)
+    assert [m.quantity for m in written(folded, MOVEMENTS, Movement)] == [2]
+    again, _ = fold(stage, [recorded(sale)], table)
+    assert (again.outputs, again.unused) == ([], 1)
+
+
+def test_given_a_crash_between_outputs_and_state_then_the_repeat_makes_the_same_bytes(claim, recorded):
+    records = [
+        recorded(claim("order/1", (Fact.ORDERED, "MUG", 3, None), channel="web")),
+        recorded(claim("order/1", (Fact.ORDERED, "MUG", 3, None), (Fact.SHIPPED, "MUG", 1, "SOHO"), version=2)),
+    ]
+    stage = settle_stage(NAMING, ())
+    whole, _ = fold(stage, records)
+    first, table = fold(stage, records[:1])
+    second, _ = fold(stage, records[1:], table)
+    assert whole.outputs == [*first.outputs, *second.outputs]
+
+
+def test_given_bytes_that_are_no_claim_then_a_dead_letter_says_so_and_the_next_claim_counts(claim, record, recorded):
+    bad = record(b"k", b'{"transaction": "secret-name"}')
+    folded, _ = fold(settle_stage(NAMING, ()), [bad, recorded(claim("sale/1", (Fact.SOLD, "MUG", 1, "SOHO")))])
+    (letter,) = written(folded, DEAD_LETTERS, DeadLetter)
+    assert (letter.stage, letter.ref, folded.dead, folded.used) == ("settle", "topic/0/0", 1, 1)
+    assert "secret-name" not in letter.reason
+
+
+def test_given_a_movement_then_only_channels_whose_number_changed_are_told(claim, record, recorded):
+    stage = ledger_stage(NAMING, RULES)
+    opening = movements_of([claim("opening/1", (Fact.OPENED, "MUG", 5, "SOHO"))], recorded)
+    folded, table = fold(stage, [record(out.key, out.value) for out in opening])
+    assert {q.channel: q.quantity for q in written(folded, CHANNEL_QUANTITIES, ChannelQuantity)} == {
+        "web": 5,
+        "tills": 5,
+    }
+    order = movements_of([claim("order/1", (Fact.ORDERED, "MUG", 2, None), channel="web")], recorded)
+    folded, _ = fold(stage, [record(out.key, out.value) for out in order], table)
+    assert {q.channel: q.quantity for q in written(folded, CHANNEL_QUANTITIES, ChannelQuantity)} == {"web": 3}
+
+
+def test_given_a_sku_that_was_never_counted_anywhere_then_no_channel_is_told_a_number(claim, record, recorded):
+    sale = movements_of([claim("sale/1", (Fact.SOLD, "MUG", 2, "SOHO"))], recorded)
+    folded, table = fold(ledger_stage(NAMING, RULES), [record(out.key, out.value) for out in sale])
+    assert written(folded, CHANNEL_QUANTITIES, ChannelQuantity) == []
+    assert table[b"MUG"].state.balance("SOHO") == -2
+
+
+def test_given_a_repeated_movement_then_its_number_is_written_again_to_repair_what_a_crash_cut_off(
+    claim, record, recorded
+):
+    stage = ledger_stage(NAMING, RULES)
+    (out,) = movements_of([claim("opening/1", (Fact.OPENED, "MUG", 5, "SOHO"))], recorded)
+    first, table = fold(stage, [record(out.key, out.value)])
+    again, _ = fold(stage, [record(out.key, out.value)], table)
+    assert again.unused == 1
+    assert [o.value for o in again.outputs] == [o.value for o in first.outputs]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    sales=st.lists(st.tuples(st.integers(0, 6), st.integers(1, 3), st.sampled_from(["A", "B"])), max_size=25),
+    cuts=st.lists(st.integers(0, 25), max_size=5),
+    repeats=st.lists(st.integers(0, 25), max_size=5),
+)
+def test_given_any_chunks_and_any_repeats_then_the_stock_is_the_same(claim, record, recorded, sales, cuts, repeats):
+    claims = [claim(f"sale/{n}", (Fact.SOLD, "MUG", units, where)) for n, units, where in sales]
+    outs = movements_of(claims, recorded)
+    records = [record(out.key, out.value, offset=offset) for offset, out in enumerate(outs)]
+    stage = ledger_stage(NAMING, RULES)
+    _, whole = fold(stage, records) if records else (None, {})
+    table: dict = {}
+    edges = sorted({0, len(records), *(cut for cut in cuts if cut < len(records))})
+    for start, end in zip(edges, edges[1:], strict=False):
+        fold(stage, records[start:end], table)
+        for at in repeats:
+            if at < end:
+                fold(stage, records[at:end], table)
+    assert {key: cell.state for key, cell in table.items()} == {key: cell.state for key, cell in whole.items()}
