@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field
 
 from schemas.accounts import NETWORK, UNROUTED
 from schemas.claims import STRICT
 from schemas.ledger import NOTHING, Stock
+
+Units = Annotated[int, Field(ge=0)]
+Percent = Annotated[int, Field(ge=0, le=100)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,9 +21,10 @@ class ChannelRules:
     """How one channel's numbers are made. Quantities are units.
 
     `publish` is `network` (one number for all its locations: available to ship) or `locations` (one number for each:
-    available in store). `ships_from` is where demand is committed that the platform gives no location for. `locations` lists the eligible ones, None means every tracked one. `safety_stock` is held back
-    at each location, unless `safety_stock_by_location` or `safety_stock_by_sku` (which wins) says otherwise. Then
-    `threshold` is taken off the sum, `share_percent` of the rest is offered, and never more than `cap`.
+    available in store). `ships_from` is where demand is committed that the platform gives no location for. `locations`
+    lists the eligible ones, None means every tracked one. `safety_stock` is held back at each location, unless
+    `safety_stock_by_location` or `safety_stock_by_sku` (which wins) says otherwise. Then `threshold` is taken off the
+    sum, `share_percent` of the rest is offered, and never more than `cap`.
     """
 
     __pydantic_config__ = STRICT
@@ -26,12 +32,12 @@ class ChannelRules:
     publish: Literal["network", "locations"] = "network"
     ships_from: str = UNROUTED
     locations: tuple[str, ...] | None = None
-    safety_stock: int = 0
-    safety_stock_by_location: dict[str, int] = field(default_factory=dict)
-    safety_stock_by_sku: dict[str, int] = field(default_factory=dict)
-    threshold: int = 0
-    share_percent: int = 100
-    cap: int | None = None
+    safety_stock: Units = 0
+    safety_stock_by_location: dict[str, Units] = field(default_factory=dict)
+    safety_stock_by_sku: dict[str, Units] = field(default_factory=dict)
+    threshold: Units = 0
+    share_percent: Percent = 100
+    cap: Units | None = None
 
     def held_back(self, sku: str, location: str) -> int:
         """The safety stock of a SKU at a location for this channel."""
@@ -134,10 +140,12 @@ def _network_steps(total: int, unrouted: int, rules: ChannelRules) -> Iterator[S
 
 
 def eligible(stock: Stock, rules: ChannelRules) -> tuple[str, ...]:
-    """The locations whose stock the channel may sell: allowed by the rules, and tracked."""
-    if rules.locations is None:
-        return tuple(sorted(stock.tracked))
-    return tuple(name for name in rules.locations if name in stock.tracked)
+    """The locations whose stock the channel may sell: allowed by the rules, and tracked. Each counts once.
+
+    `@unrouted` is none of them, even where goods came back to nobody knows where: it is open demand, counted for itself.
+    """
+    allowed = sorted(stock.tracked) if rules.locations is None else dict.fromkeys(rules.locations)
+    return tuple(name for name in allowed if name in stock.tracked and name != UNROUTED)
 
 
 def quantity(stock: Stock, channel: str, rules: ChannelRules, version: str) -> ChannelQuantity | None:
@@ -165,7 +173,12 @@ def quantity(stock: Stock, channel: str, rules: ChannelRules, version: str) -> C
 def _at(stock: Stock, channel: str, rules: ChannelRules, location: str) -> Place:
     level = stock.balance(location)
     own = stock.told_by.get(location, NOTHING).get(channel, 0)
-    return Place(quantity=max(0, level - rules.held_back(stock.sku, location)), level=level, own=own, opened=stock.tracked.get(location) == channel)
+    return Place(
+        quantity=max(0, level - rules.held_back(stock.sku, location)),
+        level=level,
+        own=own,
+        opened=stock.tracked.get(location) == channel,
+    )
 
 
 def same_numbers(one: ChannelQuantity | None, other: ChannelQuantity | None) -> bool:

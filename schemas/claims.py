@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from schemas.accounts import State
 
 Quantity = Annotated[int, Field(ge=0, lt=1_000_000_000)]
-"""Units of the base unit; zero only where a place is opened at zero. The bound keeps a mistyped barcode from becoming a
-quantity."""
+"""Units of the base unit; zero says something only where a place is opened at zero. The bound keeps a mistyped barcode
+from becoming a quantity."""
+
+Instant = AwareDatetime
+"""A moment with its offset from UTC. One without cannot be compared with the others, so it is refused at the edge."""
 
 STRICT = ConfigDict(extra="forbid")
 
@@ -53,7 +55,7 @@ class Line:
     fact: Fact
     sku: str
     quantity: Quantity
-    at: datetime
+    at: Instant
     location: str | None = None
     state: State = State.AVAILABLE
     reason: str | None = None
@@ -98,7 +100,7 @@ class Claim:
     transaction: str
     channel: str
     topic: str
-    occurred_at: datetime
+    occurred_at: Instant
     documents: tuple[Document, ...]
     demand_class: str = "retail"
     v: int = 1
@@ -114,9 +116,9 @@ class Observation:
     topic: str
     sku: str
     location: str
-    level: int | None
-    observed_at: datetime
+    observed_at: Instant
     version: int
+    level: int | None = None
     v: int = 1
 
 
@@ -135,6 +137,6 @@ class DeadLetter:
     stage: str
     reason: str
     ref: str
-    received_at: datetime
+    received_at: Instant
     payload: dict[str, Any] = field(default_factory=dict)
     v: int = 1

@@ -52,7 +52,13 @@ def describe(error: ValidationError) -> str:
 
 def headers(topic: Topic, ident: str, source: str, time: datetime) -> Headers:
     """CloudEvents 1.0 attributes in Kafka's binary mode."""
-    return [VERSION, ("ce_id", ident.encode()), *_shared(topic.event, source), ("ce_time", _stamp(time)), CONTENT]
+    return [
+        VERSION,
+        ("ce_id", ident.encode()),
+        *_shared(topic.event, source),
+        ("ce_time", _stamp(time)),
+        CONTENT,
+    ]
 
 
 VERSION = ("ce_specversion", b"1.0")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from schemas.accounts import BOUNDARIES, ON_HAND, TRANSIT_PREFIX, State
 from schemas.claims import STRICT
 from schemas.movements import Movement
-from schemas.postings import TRACKING
+from schemas.postings import TRACKING, Kind
 
 Balances = dict[str, int]
 
@@ -19,12 +19,13 @@ class Stock:
     """All balances of one SKU, in units.
 
     `locations` maps location (or `transit:<id>`, or `@unrouted`) to state to units; zero balances are left out.
-    `boundary` holds the boundary accounts, so that everything sums to zero. `tracked` maps each place
-    where the SKU was ever counted, initialised or received to the channel that first said so: elsewhere its stock is
-    unknown, not zero. `told_by` maps location to
-    channel to the part of `available` that this channel's own documents caused, so that a sink knows what its platform
-    has counted by itself. `applied` maps claims partition to the highest cause applied, and `offset` is the movements
-    offset last applied: a movement at or below either is a repeat.
+    `boundary` holds the boundary accounts, so that everything sums to zero. `tracked` maps each place where the SKU was
+    counted, initialised or received to the channel whose opening stock it holds (of several the first by name), or to
+    nothing ("") where it was not opened: elsewhere its stock is unknown, not zero. `tracked_by` is what `tracked` follows
+    from: how many standing movements say so, by place and opening channel. `told_by` maps location to channel to the part
+    of `available` that this channel's own documents caused, so that a sink knows what its platform has counted by itself.
+    `applied` maps claims partition to the highest cause applied, and `offset` is the movements offset last applied: a
+    movement at or below either is a repeat.
     """
 
     __pydantic_config__ = STRICT
@@ -33,6 +34,7 @@ class Stock:
     locations: dict[str, Balances] = field(default_factory=dict)
     boundary: Balances = field(default_factory=dict)
     tracked: dict[str, str] = field(default_factory=dict)
+    tracked_by: dict[str, Balances] = field(default_factory=dict)
     told_by: dict[str, Balances] = field(default_factory=dict)
     applied: dict[int, tuple[int, int]] = field(default_factory=dict)
     offset: int = -1
@@ -76,11 +78,13 @@ def fold(stock: Stock, movement: Movement, offset: int) -> Stock:
             told_by[leg.location] = told = dict(told_by.get(leg.location, NOTHING))
             _add(told, movement.channel, leg.quantity)
     cause = movement.cause
+    tracked, tracked_by = _tracked(stock, movement)
     return Stock(
         sku=stock.sku,
         locations={name: here for name, here in locations.items() if here},
         boundary=boundary,
-        tracked=_tracked(stock, movement),
+        tracked=tracked,
+        tracked_by=tracked_by,
         told_by={name: told for name, told in told_by.items() if told},
         applied={**stock.applied, cause.partition: (cause.offset, cause.index)},
         offset=offset,
@@ -95,12 +99,23 @@ def _add(balances: Balances, key: str, units: int) -> None:
         balances.pop(key, None)
 
 
-def _tracked(stock: Stock, movement: Movement) -> dict[str, str]:
-    if movement.kind not in TRACKING:
-        return stock.tracked
-    here = {leg.location for leg in movement.legs if leg.location not in BOUNDARIES}
-    new = {name: movement.channel for name in sorted(here) if not name.startswith(TRANSIT_PREFIX)}
-    return stock.tracked if new.keys() <= stock.tracked.keys() else {**new, **stock.tracked}
+def _tracked(stock: Stock, movement: Movement) -> tuple[dict[str, str], dict[str, Balances]]:
+    """Where the SKU is tracked, and what says so, after a movement. What is voided says nothing any more."""
+    kind = movement.voids or movement.kind
+    if kind not in TRACKING:
+        return stock.tracked, stock.tracked_by
+    tracked, tracked_by = dict(stock.tracked), dict(stock.tracked_by)
+    opener = movement.channel if kind is Kind.STOCK_INITIALISED else ""
+    for name in sorted({leg.location for leg in movement.legs} - BOUNDARIES):
+        if name.startswith(TRANSIT_PREFIX):
+            continue
+        said = dict(tracked_by.pop(name, NOTHING))
+        _add(said, opener, 1 if movement.voids is None else -1)
+        tracked.pop(name, None)
+        if said:
+            tracked_by[name] = said
+            tracked[name] = min(filter(None, said), default="")
+    return tracked, tracked_by
 
 
 def view(stock: Stock, location: str | None = None) -> dict[str, object]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from schemas.claims import STRICT
+from schemas.claims import STRICT, Instant
 from schemas.postings import Kind, Leg
 
 
@@ -48,8 +47,8 @@ class Movement:
     transaction: str
     channel: str
     document: str
-    occurred_at: datetime
-    recorded_at: datetime
+    occurred_at: Instant
+    recorded_at: Instant
     cause: Cause
     reason: str | None = None
     voids: Kind | None = None

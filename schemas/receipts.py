@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
-from schemas.claims import STRICT
+from schemas.claims import STRICT, Instant
 
 
 class Outcome(StrEnum):
-    """What came of telling a platform a number."""
+    """What came of telling a platform a number.
 
-    ASKED = "asked"  # about to be told: whoever finds this as the last word does not know what the platform shows
+    Whoever finds `asked` as the last word does not know what the platform shows.
+    """
+
+    ASKED = "asked"  # about to be told
     PUSHED = "pushed"  # the platform took the number
     UNCHANGED = "unchanged"  # it already had it
     REFUSED = "refused"  # it refused this SKU for good, `detail` says why
@@ -25,8 +27,8 @@ class Receipt:
 
     `level` is what the platform shows afterwards, by the documents of its own that we had seen, and `own` is `Place.own`
     at that moment: together they say what the platform must show now, as its documents move on. `quantity` is what was
-    asked for. `offset` is the `stock`
-    offset the number came from. `ref` is the platform's own reference for the write, for its history and ours.
+    asked for. `offset` is the `stock` offset the number came from. `ref` is the platform's own reference for the write,
+    for its history and ours.
     """
 
     __pydantic_config__ = STRICT
@@ -38,7 +40,7 @@ class Receipt:
     level: int
     own: int
     outcome: Outcome
-    pushed_at: datetime
+    pushed_at: Instant
     offset: int
     ref: str | None = None
     detail: str | None = None

@@ -7,15 +7,15 @@ three platforms change nothing.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from schemas.accounts import UNROUTED, State
 from schemas.claims import STRICT, Claim, Document, Fact, Line
 from schemas.movements import Cause, Movement
-from schemas.postings import Kind, Places, legs, reverse
+from schemas.postings import TRACKING, Kind, Places, legs, reverse
 
 POSTED_AS: dict[Fact, Kind] = {
     Fact.OPENED: Kind.STOCK_INITIALISED,
@@ -39,6 +39,9 @@ POSTED_AS: dict[Fact, Kind] = {
 DEMAND = frozenset({Fact.ORDERED, Fact.CANCELLED})
 PARCELS = frozenset({Fact.SHIPPED, Fact.COLLECTED, Fact.SHIPMENT_VOIDED})
 NEGATIVE = frozenset({Fact.ADJUSTED_DOWN, Fact.OPENED_BELOW_ZERO})
+OPENING = frozenset({Fact.OPENED, Fact.OPENED_BELOW_ZERO})
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,13 +104,22 @@ def take(transaction: Transaction, claim: Claim, offset: int) -> Transaction:
         key = f"{claim.channel}/{document.id}"
         held = documents.get(key)
         offered = Held(channel=claim.channel, demand_class=claim.demand_class, document=document)
-        if held is None or _rank(offered) > _rank(held):
+        if held is None or _outranks(offered, held):
             documents[key] = offered
     return replace(transaction, documents=documents, offset=offset)
 
 
-def _rank(held: Held) -> tuple[int, str]:
-    return held.document.version, repr(held.document.lines)
+def _outranks(offered: Held, held: Held) -> bool:
+    """Whether an offered document replaces the held one: a newer version, else more of the same by a fixed order."""
+    if offered.document.version != held.document.version:
+        return offered.document.version > held.document.version
+    return offered != held and _content(offered) > _content(held)
+
+
+def _content(held: Held) -> str:
+    """Everything a document says, in a form that does not depend on how it came here (read or made, whose time zone)."""
+    lines = [(line.at - EPOCH, *astuple(replace(line, at=EPOCH))) for line in held.document.lines]
+    return repr((held.channel, held.demand_class, lines, held.document.skipped))
 
 
 def settle(transaction: Transaction, authority: Sequence[str] = ()) -> Settled:
@@ -115,7 +127,8 @@ def settle(transaction: Transaction, authority: Sequence[str] = ()) -> Settled:
 
     `authority` lists channels, the most trusted first; it decides ties. Demand is the most advanced channel's own
     complete view. What happened at a place is, for each fact, SKU and location, the most advanced witness: channels
-    that saw different parcels add up, channels that saw the same one do not.
+    that saw different parcels add up, channels that saw the same one do not. A line of zero units says nothing, unless
+    it opens a place.
     """
     trust = {channel: -rank for rank, channel in enumerate(authority)}
     lowest = -len(authority)
@@ -127,6 +140,7 @@ def settle(transaction: Transaction, authority: Sequence[str] = ()) -> Settled:
         Told(held.channel, held.document.id, held.demand_class, line)
         for _, held in sorted(transaction.documents.items())
         for line in held.document.lines
+        if line.quantity or line.fact in OPENING
     ]
     views: dict[tuple[str, Fact, str, str | None], dict[str, list[Told]]] = defaultdict(
         lambda: defaultdict(list),
@@ -210,7 +224,7 @@ def _order(lines: list[Told]) -> Settled:
         post(item, here, item.line.quantity)
         last_parcel[here] = item
     for here, item in sorted(last_parcel.items()):
-        for origin, quantity in _draw(open_at, -open_at[here], but=here):
+        for origin, quantity in _draw(open_at, -open_at[here]):
             open_at[here] += quantity
             post(item, origin, quantity, there=here, kind=Kind.ORDER_ROUTED)
     for item in sorted(cancelled, key=_when):
@@ -227,13 +241,12 @@ def _draw(
     open_at: Counter[str],
     wanted: int,
     first: str | None = None,
-    but: str | None = None,
 ) -> list[tuple[str, int]]:
     """Takes up to `wanted` open units from `first`, else from demand without a place, else from places by name."""
     drawn: list[tuple[str, int]] = []
     for location in sorted(open_at, key=lambda name: (name != first, name != UNROUTED, name)):
         quantity = min(wanted, open_at[location])
-        if location != but and quantity > 0:
+        if quantity > 0:
             open_at[location] -= quantity
             wanted -= quantity
             drawn.append((location, quantity))
@@ -248,22 +261,18 @@ def movements(
     `key` is the transaction; `cause` names the claim, with index 0. Voids come first, both sides in a fixed order, so
     that a repeat makes exactly the same movements.
     """
-    changed = [flow for flow in {**before, **after} if before.get(flow) != after.get(flow)]
-    changed.sort(key=lambda flow: (_grows(flow, before, after), *map(str, flow)))
+    changes = sorted(_changes(before, after), key=lambda change: (change.grows, *map(str, change.flow)))
     posted: list[Movement] = []
-    for index, flow in enumerate(changed):
-        grows = _grows(flow, before, after)
+    for index, (flow, grows, units) in enumerate(changes):
         at_index = Cause(cause.partition, cause.offset, index)
-        quantity = abs(after[flow] - before[flow])
-        moved = legs(
-            flow.kind, -quantity if flow.negative else quantity, Places(flow.here, flow.there, flow.state)
-        )
+        quantity = -units if flow.negative else units
+        moved = legs(flow.kind, quantity, Places(flow.here, flow.there, flow.state))
         posted.append(
             Movement(
                 id=at_index.movement_id,
                 kind=flow.kind if grows else Kind.MOVEMENT_VOIDED,
                 sku=flow.sku,
-                quantity=-quantity if flow.negative else quantity,
+                quantity=quantity,
                 legs=moved if grows else reverse(moved),
                 transaction=key,
                 channel=flow.channel,
@@ -279,9 +288,31 @@ def movements(
     return posted
 
 
-def _grows(flow: Flow, before: Settled, after: Settled) -> bool:
-    """Whether a flow appears or grows; opening a place at zero appears without a unit."""
-    return flow in after and (flow not in before or after[flow] > before[flow])
+class Change(NamedTuple):
+    """A flow that appears or grows, or shrinks or vanishes, by so many units."""
+
+    flow: Flow
+    grows: bool
+    units: int
+
+
+def _changes(before: Settled, after: Settled) -> Iterator[Change]:
+    """What differs between two settled states.
+
+    A flow that makes a place tracked is taken back whole and posted anew, so that the ledger can tell by counting whether
+    anything still says that the SKU is kept there: units cannot tell, a place may be opened at zero.
+    """
+    for flow in {**before, **after}:
+        old, new = before.get(flow), after.get(flow)
+        if old == new:
+            continue
+        if flow.kind not in TRACKING:
+            yield Change(flow, grows=after[flow] > before[flow], units=abs(after[flow] - before[flow]))
+            continue
+        if old is not None:
+            yield Change(flow, grows=False, units=old)
+        if new is not None:
+            yield Change(flow, grows=True, units=new)
 
 
 def apply(

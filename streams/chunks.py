@@ -18,6 +18,7 @@ import asyncio
 import itertools
 import os
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -203,6 +204,7 @@ class ChunkStage:
         self._inflight: dict[int, asyncio.Task[None]] = {}
         self._waiting: dict[int, list[Sequence[ConsumerRecord]]] = {}
         self._rewinds: dict[int, int] = {}
+        self._beginnings: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._dead_run = 0
         app.on_partitions_revoked.connect(self._revoked)
         app.on_partitions_assigned.connect(self._assigned)
@@ -305,7 +307,7 @@ class ChunkStage:
         try:
             if folded.outputs:
                 await self.writer.write(folded.outputs)
-            await self._write_changelog(partition, epoch, folded)
+            strange = await self._write_changelog(partition, epoch, folded)
         except Exception as error:  # noqa: BLE001  # whatever it was, nothing may be committed after it
             self.fail(f"{self.source}[{partition}]: {type(error).__name__}: {error}")
             return
@@ -314,10 +316,13 @@ class ChunkStage:
         self.table.put(partition, {key: cell for key, (cell, _, _) in folded.cells.items()})
         progress = self.progress[partition]
         progress.next, progress.moved_at = then, time.monotonic()
+        if strange is not None:
+            await self._write_over_stranger(partition, *strange)
 
-    async def _write_changelog(self, partition: int, epoch: int, folded: Folded) -> None:
+    async def _write_changelog(self, partition: int, epoch: int, folded: Folded) -> tuple[int, int] | None:
+        """Writes the cells. Returns the span of the changelog that somebody else wrote since our last write, if any."""
         if not folded.cells:
-            return
+            return None
         written = await self.writer.write(
             Out(self.changelog, key, value, (*headers, (OFFSET_HEADER, b"%d" % cell.offset)), partition)
             for key, (cell, value, headers) in folded.cells.items()
@@ -325,24 +330,23 @@ class ChunkStage:
         first, count = written[self.changelog, partition]
         progress = self.progress.get(partition)
         if progress is None or epoch != self._epoch:
-            return
-        if first != progress.changelog_end:
-            log.warning(
-                "a stranger wrote to the changelog", topic=self.changelog, partition=partition, at=first
-            )
-            await self._restore_over_stranger(partition, progress.changelog_end, first)
-        progress.changelog_end = first + count
+            return None
+        expected, progress.changelog_end = progress.changelog_end, first + count
+        return None if first == expected else (expected, first)
 
     # -- starting, holes, strangers
 
     async def begin(self) -> None:
         """Begins the owned partitions that are restored, without waiting for their first chunk."""
         for partition in sorted(self._owned - set(self.progress)):
-            if partition not in self._inflight:
-                await self._begin(partition)
+            await self._begin(partition)
 
     async def _begin(self, partition: int) -> bool:
         """Finds where the durable state of a partition ends. False: not ready, drop the chunk."""
+        async with self._beginnings[partition]:
+            return partition in self.progress or await self._begin_alone(partition)
+
+    async def _begin_alone(self, partition: int) -> bool:
         epoch = self._epoch
         committed = (await self.reader.committed(self.app.conf.id)).get(
             TopicPartition(self.source, partition)
@@ -380,16 +384,18 @@ class ChunkStage:
             self.fail(f"{self.source}[{partition}]: the hole at {expected} does not close")
         await self.app.consumer.seek_wait({TP(self.source, partition): expected})
 
-    async def _restore_over_stranger(self, partition: int, start: int, end: int) -> None:
+    async def _write_over_stranger(self, partition: int, start: int, end: int) -> None:
+        log.warning("a stranger wrote to the changelog", topic=self.changelog, partition=partition, at=start)
         theirs = {
             record.key
             async for records in self.reader.read(self.changelog, partition, start, end)
             for record in records
         }
-        await self._write_again(partition, theirs, end)
+        progress = self.progress[partition]
+        progress.changelog_end = await self._write_again(partition, theirs, progress.changelog_end)
 
     async def _write_again(self, partition: int, keys: Iterable[bytes], end: int) -> int:
-        """Writes our own values of `keys` over a stranger's. Returns the changelog's end after that."""
+        """Writes the table's values of `keys` over a stranger's. Returns the changelog's end after that."""
         cells = {key: cell for key in sorted(keys) if (cell := self._look_up(key)) is not None}
         if not cells:
             return end

@@ -228,7 +228,9 @@ async def serve(
     listener = socket.create_server(
         (settings.serve.host, settings.serve.port), backlog=1024, reuse_port=False
     )
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does so only for sockets it made itself
+    listener.setsockopt(
+        socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+    )  # asyncio does so only for sockets it made itself
     address = f"http://{settings.serve.host}:{listener.getsockname()[1]}"
     polls = [
         poll(name, clients[name], intake, queries, channel.poll_every)

@@ -227,6 +227,7 @@ def _balances(stock: Stock) -> dict[str, Any]:
         "locations": stock.locations,
         "boundary": stock.boundary,
         "tracked": dict(sorted(stock.tracked.items())),
+        "tracked_by": dict(sorted(stock.tracked_by.items())),
         "told_by": stock.told_by,
     }
 

@@ -21,7 +21,14 @@ def record() -> Callable[..., ConsumerRecord]:
     """Makes a record of a topic; offsets count up unless one is given."""
     offsets = itertools.count()
 
-    def made(key: bytes, value: bytes, *, offset: int | None = None, headers: Iterable[Any] = (), partition: int = 0):
+    def made(
+        key: bytes,
+        value: bytes,
+        *,
+        offset: int | None = None,
+        headers: Iterable[Any] = (),
+        partition: int = 0,
+    ):
         at = int(NOW.timestamp() * 1000)
         number = next(offsets) if offset is None else offset
         return ConsumerRecord(
@@ -35,9 +42,12 @@ def record() -> Callable[..., ConsumerRecord]:
 def claim() -> Callable[..., Claim]:
     """Makes a claim of one document with one line for each (fact, SKU, units, location)."""
 
-    def made(transaction: str, *facts: tuple[Fact, str, int, str | None], version: int = 1, channel: str = "tills"):
+    def made(
+        transaction: str, *facts: tuple[Fact, str, int, str | None], version: int = 1, channel: str = "tills"
+    ):
         lines = tuple(
-            Line(fact=fact, sku=sku, quantity=units, at=NOW, location=where) for fact, sku, units, where in facts
+            Line(fact=fact, sku=sku, quantity=units, at=NOW, location=where)
+            for fact, sku, units, where in facts
         )
         document = Document(id=transaction, version=version, lines=lines)
         return Claim(

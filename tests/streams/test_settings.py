@@ -38,9 +38,17 @@ def read(tmp_path):
         ('shop = "example.myshopify.com"', "", "3: channels.web.shop: Field required: add it"),
         ('"shopify"', '"shopifi"', "3: channels.web: Input tag 'shopifi' found using 'platform'"),
         ('"location:1" = "SOHO"', '"location:1" = "NOWHERE"', "3: channels.web: unknown location 'NOWHERE'"),
-        ("[locations.SOHO]", '[kafka]\npartitions = "many"', "2: kafka.partitions: Input should be a valid integer"),
+        (
+            "[locations.SOHO]",
+            '[kafka]\npartitions = "many"',
+            "2: kafka.partitions: Input should be a valid integer",
+        ),
         ("[locations.SOHO]", "[locations.SOHO", " not valid TOML"),
-        ("[channels.web]", '[postgres]\naddress = "mysql://x"\n[channels.web]', "4: postgres.address: String should match"),
+        (
+            "[channels.web]",
+            '[postgres]\naddress = "mysql://x"\n[channels.web]',
+            "4: postgres.address: String should match",
+        ),
         ("[channels.web]", 'authority = ["erp"]\n[channels.web]', "channels.web: authority"),
     ],
 )
@@ -90,5 +98,7 @@ def test_given_secrets_then_they_come_from_the_environment_or_a_file_and_show_no
 
 
 def test_given_a_missing_secret_then_its_variable_is_named(read):
-    with pytest.raises(BadConfiguration, match="set ONHAND_WEB_ACCESS_TOKEN, or ONHAND_WEB_ACCESS_TOKEN_FILE"):
+    with pytest.raises(
+        BadConfiguration, match="set ONHAND_WEB_ACCESS_TOKEN, or ONHAND_WEB_ACCESS_TOKEN_FILE"
+    ):
         secrets_of("web", ("access_token",), read(GOOD).channels["web"], {})

@@ -22,12 +22,22 @@ def board():
 
 def number(sku, quantity, *, own=0, offset=1, place="network", opened=False):
     places = {place: Place(quantity=quantity, level=quantity, own=own, opened=opened)}
-    return ChannelQuantity(channel="web", sku=sku, quantity=quantity, places=places, rules="r1", offset=offset)
+    return ChannelQuantity(
+        channel="web", sku=sku, quantity=quantity, places=places, rules="r1", offset=offset
+    )
 
 
 def receipt(sku, level, *, own=0, outcome=Outcome.PUSHED, place="network"):
     return Receipt(
-        channel="web", sku=sku, place=place, quantity=level, level=level, own=own, outcome=outcome, pushed_at=NOW, offset=1
+        channel="web",
+        sku=sku,
+        place=place,
+        quantity=level,
+        level=level,
+        own=own,
+        outcome=outcome,
+        pushed_at=NOW,
+        offset=1,
     )
 
 
@@ -73,7 +83,9 @@ def test_given_many_numbers_then_what_is_nearly_gone_comes_first(board):
     assert [target.sku for target in board.next(2)] == ["A"]
 
 
-def test_given_a_platform_that_was_never_told_then_it_is_looked_at_first_and_believed_when_it_stands_still(board):
+def test_given_a_platform_that_was_never_told_then_it_is_looked_at_first_and_believed_when_it_stands_still(
+    board,
+):
     board.want(number("MUG", 5))
     (target,) = board.next(100)
     assert target.expected is None

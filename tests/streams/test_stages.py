@@ -45,7 +45,9 @@ def test_given_a_claim_again_then_it_is_used_once_and_posts_once(claim, recorded
 def test_given_a_crash_between_outputs_and_state_then_the_repeat_makes_the_same_bytes(claim, recorded):
     records = [
         recorded(claim("order/1", (Fact.ORDERED, "MUG", 3, None), channel="web")),
-        recorded(claim("order/1", (Fact.ORDERED, "MUG", 3, None), (Fact.SHIPPED, "MUG", 1, "SOHO"), version=2)),
+        recorded(
+            claim("order/1", (Fact.ORDERED, "MUG", 3, None), (Fact.SHIPPED, "MUG", 1, "SOHO"), version=2)
+        ),
     ]
     stage = settle_stage(NAMING, ())
     whole, _ = fold(stage, records)
@@ -54,9 +56,13 @@ def test_given_a_crash_between_outputs_and_state_then_the_repeat_makes_the_same_
     assert whole.outputs == [*first.outputs, *second.outputs]
 
 
-def test_given_bytes_that_are_no_claim_then_a_dead_letter_says_so_and_the_next_claim_counts(claim, record, recorded):
+def test_given_bytes_that_are_no_claim_then_a_dead_letter_says_so_and_the_next_claim_counts(
+    claim, record, recorded
+):
     bad = record(b"k", b'{"transaction": "secret-name"}')
-    folded, _ = fold(settle_stage(NAMING, ()), [bad, recorded(claim("sale/1", (Fact.SOLD, "MUG", 1, "SOHO")))])
+    folded, _ = fold(
+        settle_stage(NAMING, ()), [bad, recorded(claim("sale/1", (Fact.SOLD, "MUG", 1, "SOHO")))]
+    )
     (letter,) = written(folded, DEAD_LETTERS, DeadLetter)
     assert (letter.stage, letter.ref, folded.dead, folded.used) == ("settle", "topic/0/0", 1, 1)
     assert "secret-name" not in letter.reason
@@ -75,7 +81,9 @@ def test_given_a_movement_then_only_channels_whose_number_changed_are_told(claim
     assert {q.channel: q.quantity for q in written(folded, CHANNEL_QUANTITIES, ChannelQuantity)} == {"web": 3}
 
 
-def test_given_a_sku_that_was_never_counted_anywhere_then_no_channel_is_told_a_number(claim, record, recorded):
+def test_given_a_sku_that_was_never_counted_anywhere_then_no_channel_is_told_a_number(
+    claim, record, recorded
+):
     sale = movements_of([claim("sale/1", (Fact.SOLD, "MUG", 2, "SOHO"))], recorded)
     folded, table = fold(ledger_stage(NAMING, RULES), [record(out.key, out.value) for out in sale])
     assert written(folded, CHANNEL_QUANTITIES, ChannelQuantity) == []
@@ -99,7 +107,9 @@ def test_given_a_repeated_movement_then_its_number_is_written_again_to_repair_wh
     cuts=st.lists(st.integers(0, 25), max_size=5),
     repeats=st.lists(st.integers(0, 25), max_size=5),
 )
-def test_given_any_chunks_and_any_repeats_then_the_stock_is_the_same(claim, record, recorded, sales, cuts, repeats):
+def test_given_any_chunks_and_any_repeats_then_the_stock_is_the_same(
+    claim, record, recorded, sales, cuts, repeats
+):
     claims = [claim(f"sale/{n}", (Fact.SOLD, "MUG", units, where)) for n, units, where in sales]
     outs = movements_of(claims, recorded)
     records = [record(out.key, out.value, offset=offset) for offset, out in enumerate(outs)]
@@ -112,4 +122,6 @@ def test_given_any_chunks_and_any_repeats_then_the_stock_is_the_same(claim, reco
         for at in repeats:
             if at < end:
                 fold(stage, records[at:end], table)
-    assert {key: cell.state for key, cell in table.items()} == {key: cell.state for key, cell in whole.items()}
+    assert {key: cell.state for key, cell in table.items()} == {
+        key: cell.state for key, cell in whole.items()
+    }

@@ -1,0 +1,228 @@
+"""What a channel may sell, as the rules say it, and that every number explains itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.accounts import NETWORK, UNROUTED
+from schemas.availability import ChannelRules, Place, eligible, quantity, same_numbers, steps
+from schemas.codec import Undecodable, decode
+from schemas.ledger import Stock
+
+LOCATIONS = ("A", "B", "C")
+levels = st.integers(-20, 20)
+held = st.integers(0, 5)
+stocks = st.builds(
+    Stock,
+    sku=st.just("mug"),
+    locations=st.dictionaries(
+        st.sampled_from((*LOCATIONS, UNROUTED)),
+        st.fixed_dictionaries({"available": levels}, optional={"committed": held, "available[trade]": held}),
+    ),
+    tracked=st.dictionaries(st.sampled_from((*LOCATIONS, UNROUTED)), st.sampled_from(("web", "till", ""))),
+    told_by=st.dictionaries(st.sampled_from(LOCATIONS), st.just({"web": 3})),
+)
+any_rules = st.builds(
+    ChannelRules,
+    publish=st.sampled_from(("network", "locations")),
+    ships_from=st.sampled_from((UNROUTED, "A")),
+    locations=st.none() | st.lists(st.sampled_from((*LOCATIONS, UNROUTED))).map(tuple),
+    safety_stock=held,
+    safety_stock_by_location=st.dictionaries(st.sampled_from(LOCATIONS), held),
+    safety_stock_by_sku=st.dictionaries(st.sampled_from(("mug", "bowl")), held),
+    threshold=held,
+    share_percent=st.integers(0, 100),
+    cap=st.none() | st.integers(0, 30),
+)
+
+
+def network(**rules):
+    return ChannelRules(publish="network", **rules)
+
+
+def by_location(**rules):
+    return ChannelRules(publish="locations", **rules)
+
+
+def stock_of(**available):
+    return Stock(
+        sku="mug",
+        locations={name: {"available": units} for name, units in available.items() if units},
+        tracked=dict.fromkeys(available, ""),
+    )
+
+
+def offered(stock, rules):
+    number = quantity(stock, "web", rules, "r1")
+    return None if number is None else number.quantity
+
+
+# -- laws
+
+
+@given(stock=stocks, rules=any_rules)
+@settings(max_examples=400, deadline=None)
+def test_given_any_stock_and_rules_then_the_steps_sum_to_the_number_in_all_and_at_every_place(stock, rules):
+    number = quantity(stock, "web", rules, "r1")
+    if number is None:
+        assert eligible(stock, rules) == ()
+        return
+    explained = list(steps(stock, rules))
+    by_place: Counter[str] = Counter()
+    for step in explained:
+        by_place[step.place] += step.amount
+    assert sum(step.amount for step in explained) == number.quantity
+    assert {place: by_place[place] for place in number.places} == {
+        name: place.quantity for name, place in number.places.items()
+    }
+    assert set(by_place) <= set(number.places)
+    assert all(step.amount for step in explained)
+
+
+@given(stock=stocks, rules=any_rules)
+@settings(max_examples=200, deadline=None)
+def test_given_the_balances_are_shown_apart_then_the_other_steps_are_the_rest(stock, rules):
+    without = sum(step.amount for step in steps(stock, rules, available=False))
+    shown = sum(stock.balance(location) for location in eligible(stock, rules))
+    assert without + shown == sum(step.amount for step in steps(stock, rules))
+
+
+@given(stock=stocks, rules=any_rules)
+@settings(max_examples=200, deadline=None)
+def test_given_any_stock_and_rules_then_nobody_is_offered_less_than_nothing(stock, rules):
+    number = quantity(stock, "web", rules, "r1")
+    assert number is None or all(place.quantity >= 0 for place in number.places.values())
+
+
+@given(stock=stocks, rules=any_rules, location=st.sampled_from(LOCATIONS), deeper=st.integers(1, 50))
+@settings(max_examples=200, deadline=None)
+def test_given_a_location_goes_further_below_zero_then_no_number_changes(stock, rules, location, deeper):
+    def at(level):
+        return replace(stock, locations={**stock.locations, location: {"available": level}})
+
+    assert offered(at(-deeper), rules) == offered(at(0), rules)
+
+
+@given(stock=stocks, rules=any_rules)
+@settings(max_examples=200, deadline=None)
+def test_given_an_untracked_place_then_it_is_neither_offered_nor_named(stock, rules):
+    number = quantity(stock, "web", rules, "r1")
+    tracked = replace(
+        stock, locations={name: here for name, here in stock.locations.items() if name in stock.tracked}
+    )
+    if number is not None and rules.publish == "locations":
+        assert number.places.keys() <= stock.tracked.keys() - {UNROUTED}
+        assert offered(tracked, rules) == number.quantity
+
+
+@given(stock=stocks, rules=any_rules, more=st.integers(1, 9))
+@settings(max_examples=200, deadline=None)
+def test_given_stricter_rules_then_no_channel_is_offered_more(stock, rules, more):
+    number = offered(stock, rules)
+    if number is not None:
+        assert offered(stock, replace(rules, threshold=rules.threshold + more)) <= number
+        assert offered(stock, replace(rules, share_percent=rules.share_percent // 2)) <= number
+        assert offered(stock, replace(rules, cap=max(0, number - more))) <= number
+
+
+# -- policy
+
+
+def test_given_stock_in_two_places_then_the_network_is_offered_the_sum():
+    assert offered(stock_of(A=4, B=3), network()) == 7
+
+
+def test_given_only_some_places_may_sell_then_the_others_are_left_out():
+    assert offered(stock_of(A=4, B=3), network(locations=("B",))) == 3
+
+
+def test_given_a_place_is_named_twice_then_it_counts_once():
+    assert offered(stock_of(A=4), network(locations=("A", "A"))) == 4
+
+
+def test_given_a_place_below_zero_then_it_eats_no_other_place():
+    assert offered(stock_of(A=-4, B=3), network()) == 3
+
+
+def test_given_safety_stock_then_it_is_held_back_at_each_place_and_the_most_special_rule_wins():
+    rules = network(safety_stock=1, safety_stock_by_location={"B": 2})
+    assert offered(stock_of(A=4, B=3), rules) == 4
+    assert offered(stock_of(A=4, B=3), replace(rules, safety_stock_by_sku={"mug": 3})) == 1
+
+
+def test_given_threshold_share_and_cap_then_they_apply_in_this_order():
+    assert offered(stock_of(A=12), network(threshold=1)) == 11
+    assert offered(stock_of(A=12), network(threshold=1, share_percent=50)) == 5
+    assert offered(stock_of(A=12), network(threshold=1, share_percent=50, cap=3)) == 3
+
+
+def test_given_demand_no_place_was_chosen_for_then_the_network_is_offered_less_at_once():
+    stock = stock_of(A=5)
+    stock.locations[UNROUTED] = {"available": -2, "committed": 2}
+    assert offered(stock, network()) == 3
+    assert offered(stock, by_location()) == 5
+
+
+def test_given_goods_came_back_to_nobody_knows_where_then_they_are_counted_once():
+    stock = stock_of(A=5)
+    stock.locations[UNROUTED] = {"available": 2}
+    stock.tracked[UNROUTED] = ""
+    assert offered(stock, network()) == 7
+    assert set(quantity(stock, "web", by_location(), "r1").places) == {"A"}
+
+
+def test_given_a_sku_tracked_nowhere_then_there_is_no_number_and_not_a_zero():
+    stock = Stock(sku="mug", locations={"A": {"available": 5}})
+    assert quantity(stock, "web", network(), "r1") is None
+    assert quantity(stock_of(A=0), "web", network(), "r1").quantity == 0
+
+
+def test_given_a_channel_told_by_place_then_each_place_has_its_number_level_and_own_part():
+    stock = Stock(
+        sku="mug",
+        locations={"A": {"available": 5}, "B": {"available": -1}},
+        tracked={"A": "web", "B": "till"},
+        told_by={"A": {"web": 6, "till": -1}, "B": {"till": -1}},
+        offset=7,
+    )
+    number = quantity(stock, "web", by_location(safety_stock=1), "r1")
+    assert number.places == {
+        "A": Place(quantity=4, level=5, own=6, opened=True),
+        "B": Place(quantity=0, level=-1, own=0, opened=False),
+    }
+    assert (number.quantity, number.offset, number.rules) == (4, 7, "r1")
+
+
+def test_given_a_channel_told_one_number_then_its_own_part_is_where_its_demand_goes():
+    stock = replace(stock_of(A=5, B=2), told_by={"A": {"web": -3}, UNROUTED: {"web": -1}})
+    assert quantity(stock, "web", network(ships_from="A"), "r1").places[NETWORK].own == -3
+    assert quantity(stock, "web", network(), "r1").places[NETWORK].own == -1
+
+
+def test_given_only_the_rules_version_or_the_offset_changed_then_there_is_nothing_to_tell():
+    number = quantity(stock_of(A=5), "web", network(), "r1")
+    assert same_numbers(number, replace(number, rules="r2", offset=9))
+    assert not same_numbers(number, quantity(stock_of(A=4), "web", network(), "r1"))
+    assert same_numbers(None, None)
+    assert not same_numbers(number, None)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["safety_stock", "safety_stock_by_sku.mug", "threshold", "share_percent", "cap"],
+)
+def test_given_a_rule_below_zero_then_it_is_refused_by_its_name(rule):
+    name, _, key = rule.partition(".")
+    body = f'{{"{name}": {{"{key}": -1}}}}' if key else f'{{"{name}": -1}}'
+    with pytest.raises(Undecodable, match=rule):
+        decode(ChannelRules, body.encode())
+
+
+def test_given_a_share_above_the_whole_then_it_is_refused():
+    with pytest.raises(Undecodable, match="share_percent"):
+        decode(ChannelRules, b'{"share_percent": 101}')

@@ -1,0 +1,104 @@
+"""What is written can be read again, and what cannot be read is refused without repeating it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.codec import Undecodable, adapter, decode, encode, headers
+from schemas.publish import EXAMPLES, schema_name
+from schemas.topics import CLAIMS, TOPICS
+
+SECRET = "Ada Lovelace, 12 St James's Square"
+HELD = {topic.holds: topic for topic in TOPICS}
+NO_OBJECTS = st.sampled_from((b"null", b"[]", b'"x"', b"1", b"\xff\xfe")) | st.binary(max_size=40).filter(
+    lambda data: not data.lstrip().startswith(b"{"),
+)
+by_type = pytest.mark.parametrize("kind", HELD, ids=lambda kind: kind.__name__)
+
+
+@by_type
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_given_any_value_then_it_is_read_as_it_was_written(kind, data, any_value):
+    value = data.draw(any_value(kind))
+    written = encode(value)
+    assert decode(kind, written) == value
+    assert encode(decode(kind, written)) == written
+
+
+@by_type
+@given(data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_given_a_value_cut_short_then_it_is_refused(kind, data, any_value):
+    written = encode(data.draw(any_value(kind)))
+    with pytest.raises(Undecodable):
+        decode(kind, written[: data.draw(st.integers(0, len(written) - 1))])
+
+
+@by_type
+@given(data=NO_OBJECTS)
+@settings(max_examples=40, deadline=None)
+def test_given_bytes_that_are_no_value_then_they_are_refused(kind, data):
+    with pytest.raises(Undecodable):
+        decode(kind, data)
+
+
+def spoiled(value, at=()):
+    """Every way to put a stranger's name where no text belongs, with the place it was put at."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in pairs:
+        if at == () and key == "payload":
+            continue  # holds whatever the platform sent
+        for place, inside in spoiled(inner, (*at, key)):
+            copy = dict(value) if isinstance(value, dict) else list(value)
+            copy[key] = inside
+            yield place, copy
+        for wrong in ({"name": SECRET}, [SECRET], SECRET):
+            if not (isinstance(wrong, str) and isinstance(inner, str)):
+                copy = dict(value) if isinstance(value, dict) else list(value)
+                copy[key] = wrong
+                yield (*at, key), copy
+
+
+@by_type
+def test_given_a_wrong_field_then_the_refusal_names_it_and_never_repeats_its_value(kind):
+    tried = 0
+    for path in EXAMPLES.glob(f"{schema_name(HELD[kind])}.*.json"):
+        for place, wrong in spoiled(json.loads(path.read_text(encoding="utf-8"))):
+            refused = refusal(kind, wrong)
+            if refused is not None:
+                tried += 1
+                assert str(place[0]) in str(refused)
+                assert "Ada" not in str(refused)
+                assert refused.__cause__ is None
+    assert tried > 5
+
+
+def refusal(kind, wrong):
+    try:
+        decode(kind, json.dumps(wrong).encode())
+    except Undecodable as refused:
+        return refused
+    return None
+
+
+def test_given_a_type_then_its_reader_is_built_once():
+    assert all(adapter(kind) is adapter(kind) for kind in HELD)
+
+
+def test_given_a_record_then_its_headers_are_those_of_cloudevents():
+    at = datetime(2026, 3, 2, 13, 0, 0, 123456, timezone(timedelta(hours=1)))
+    assert dict(headers(CLAIMS, "orders/updated/1", "shop", at)) == {
+        "ce_specversion": b"1.0",
+        "ce_id": b"orders/updated/1",
+        "ce_type": b"io.onhand.claims.v1",
+        "ce_source": b"/onhand/shop",
+        "ce_time": b"2026-03-02T12:00:00.123Z",
+        "content-type": b"application/json",
+    }
+    assert headers(CLAIMS, "1", "shop", at) == headers(CLAIMS, "1", "shop", at.astimezone(UTC))

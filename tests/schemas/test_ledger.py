@@ -1,0 +1,165 @@
+"""The laws of the book: nothing is lost, and neither order, nor repetition, nor a crash changes what it says."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.accounts import UNROUTED
+from schemas.claims import Fact
+from schemas.ledger import Stock, fold, is_repeat, view
+from schemas.settling import Transaction, balances, settle, take
+
+
+@given(data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_given_any_claims_then_every_sku_sums_to_zero_after_every_movement(data, log):
+    books: dict[str, Stock] = {}
+    for offset, movement in enumerate(log.post(data.draw(log.news), data.draw(log.authorities))):
+        before = books.get(movement.sku, Stock(sku=movement.sku))
+        books[movement.sku] = fold(before, movement, offset)
+        assert books[movement.sku].total() == 0
+
+
+@given(data=st.data())
+@settings(max_examples=300, deadline=None)
+def test_given_the_same_claims_in_any_order_any_number_of_times_then_the_stock_is_the_same(data, log):
+    told, authority = data.draw(log.news), data.draw(log.authorities)
+    again = log.shuffled(told, data.draw(log.picks))
+    assert log.book(log.stocks(log.post(told, authority))) == log.book(log.stocks(log.post(again, authority)))
+
+
+@given(data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_given_the_same_claims_in_any_order_then_what_stands_in_the_journal_is_the_same(data, log):
+    told, authority = data.draw(log.news), data.draw(log.authorities)
+    again = log.shuffled(told, data.draw(log.picks))
+    assert standing(log.post(told, authority)) == standing(log.post(again, authority))
+
+
+def standing(posted):
+    """What is posted and not voided, with every attribute of the fact."""
+    left: Counter[tuple[object, ...]] = Counter()
+    for one in posted:
+        fact = (one.sku, one.transaction, one.channel, one.document, one.occurred_at)
+        about = (one.reason, one.demand_class)
+        for leg in one.legs:
+            left[(one.voids or one.kind, *fact, *about, leg.location, leg.state)] += leg.quantity
+    return {key: quantity for key, quantity in left.items() if quantity}
+
+
+@given(data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_given_any_claims_then_the_stock_is_what_the_newest_documents_say(data, log):
+    told = data.draw(log.news)
+    held: dict[str, Transaction] = {}
+    for offset, claim in enumerate(told):
+        held[claim.transaction] = take(held.get(claim.transaction, Transaction()), claim, offset)
+    due: Counter[tuple[str, str, str]] = Counter()
+    for transaction in held.values():
+        due.update(balances(settle(transaction)))
+    kept = {
+        (sku, location, state): quantity
+        for sku, stock in log.stocks(log.post(told)).items()
+        for location, here in (*stock.locations.items(), *boundary(stock))
+        for state, quantity in here.items()
+    }
+    assert kept == {key: quantity for key, quantity in due.items() if quantity}
+
+
+def boundary(stock):
+    return ((name, {"boundary": quantity}) for name, quantity in stock.boundary.items())
+
+
+@given(data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_given_a_settle_stage_killed_at_any_moment_then_the_stock_is_the_same(data, log):
+    told = data.draw(log.news)
+    killed = log.crashing(told, data.draw(log.kills))
+    assert log.book(log.stocks(killed)) == log.book(log.stocks(log.post(told)))
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_given_a_ledger_killed_at_any_moment_then_the_stock_is_the_same(data, log):
+    posted = log.post(data.draw(log.news))
+    assert log.reread(posted, data.draw(log.kills)) == log.stocks(posted)
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_given_a_movement_again_at_its_own_or_a_later_offset_then_nothing_changes(data, log):
+    posted = log.post(data.draw(log.news))
+    books: dict[str, Stock] = {}
+    for offset, movement in enumerate(posted):
+        books[movement.sku] = fold(books.get(movement.sku, Stock(sku=movement.sku)), movement, offset)
+        later = offset + data.draw(st.integers(0, 9))
+        assert is_repeat(books[movement.sku], movement, later)
+        assert fold(books[movement.sku], movement, later) is books[movement.sku]
+
+
+@given(data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_given_any_claims_then_what_the_channels_caused_is_all_that_is_available(data, log):
+    for stock in log.stocks(log.post(data.draw(log.news))).values():
+        for location in stock.locations.keys() | stock.told_by.keys():
+            assert sum(stock.told_by.get(location, {}).values()) == stock.balance(location)
+
+
+# -- by example
+
+
+def test_given_a_place_opened_at_zero_then_it_is_tracked_and_empty(deal, units):
+    deal.tell("shop", "opening", 1, units(Fact.OPENED, 0, "STORE"))
+    assert deal.stock.tracked == {"STORE": "shop"}
+    assert deal.stock.locations == {}
+
+
+def test_given_goods_received_where_nobody_opened_then_the_place_is_tracked_by_no_opening(deal, units):
+    deal.tell("shop", "delivery", 1, units(Fact.RECEIVED, 5, "STORE"))
+    assert deal.stock.tracked == {"STORE": ""}
+    deal.tell("till", "opening", 1, units(Fact.OPENED, 2, "STORE"))
+    assert deal.stock.tracked == {"STORE": "till"}
+
+
+def test_given_a_sale_where_nobody_counted_then_the_place_stays_untracked(deal, units):
+    deal.tell("till", "sale", 1, units(Fact.SOLD, 1, "STORE"))
+    assert deal.stock.tracked == {}
+    assert deal.stock.balance("STORE") == -1
+
+
+def test_given_a_delivery_was_booked_at_the_wrong_place_then_that_place_is_untracked_again(deal, units):
+    deal.tell("shop", "delivery", 1, units(Fact.RECEIVED, 5, "STORE"))
+    deal.tell("shop", "delivery", 2, units(Fact.RECEIVED, 5, "WAREHOUSE"))
+    assert deal.stock.tracked == {"WAREHOUSE": ""}
+
+
+def test_given_units_promised_or_damaged_then_they_are_still_on_hand(deal, units):
+    deal.tell("shop", "opening", 1, units(Fact.OPENED, 10, "STORE"))
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 3, "STORE"))
+    deal.tell("till", "note", 1, units(Fact.DAMAGED, 1, "STORE"))
+    assert deal.stock.balance("STORE") == 6
+    assert deal.stock.on_hand("STORE") == 10
+
+
+def test_given_a_view_then_every_state_of_every_place_is_shown_zeros_too(deal, units):
+    deal.tell("shop", "opening", 1, units(Fact.OPENED, 0, "STORE"))
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 3))
+    shown = view(deal.stock)["locations"]
+    assert list(shown) == [UNROUTED, "STORE"]
+    assert shown[UNROUTED]["available"] == -3
+    assert set(shown["STORE"].values()) == {0}
+    assert list(view(deal.stock, "STORE")["locations"]) == ["STORE"]
+
+
+def test_given_goods_on_a_lorry_and_in_a_pool_then_the_view_shows_them_apart():
+    stock = Stock(
+        sku="mug",
+        locations={"A": {"available": 2, "available[trade]": 3}, "transit:t1": {"in_transit": 4}},
+    )
+    shown = view(stock)
+    assert shown["in_transit"] == 4
+    assert shown["locations"]["A"]["on_hand"] == 5
+    assert shown["locations"]["A"]["available[trade]"] == 3
