@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -117,7 +119,7 @@ def test_given_any_chunks_and_any_repeats_then_the_stock_is_the_same(
     _, whole = fold(stage, records) if records else (None, {})
     table: dict = {}
     edges = sorted({0, len(records), *(cut for cut in cuts if cut < len(records))})
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         fold(stage, records[start:end], table)
         for at in repeats:
             if at < end:
