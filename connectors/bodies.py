@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from connectors.contract import Malformed
+from connectors.errors import Malformed
 
 DEPTH_MAX = 32
 
@@ -33,7 +33,9 @@ def _deeper_than(value: Any, left: int) -> bool:
         return False
     if left == 0:
         return True
-    return any(_deeper_than(part, left - 1) for part in (value.values() if isinstance(value, dict) else value))
+    return any(
+        _deeper_than(part, left - 1) for part in (value.values() if isinstance(value, dict) else value)
+    )
 
 
 def signature(secret: str, body: bytes) -> bytes:

@@ -1,14 +1,7 @@
-"""What every platform's folder offers, and the words in which it says no.
+"""What every platform's folder offers.
 
 A connector is a value of functions, not a class to inherit from: `Connector` names them. Nothing here or below knows
 Kafka or PostgreSQL.
-
-    ConnectorError
-    ├── Forged        a webhook whose signature is not the platform's            → 401, nothing kept
-    ├── Malformed     a body that is not what the platform sends                 → 400, nothing kept
-    ├── Refused       a document that cannot become a claim                      → dead letter with this reason
-    ├── SlowDown      the platform asks to wait                                  → the same call again, later
-    └── Unreachable   no answer, or none that says what happened                 → the outcome is unknown
 """
 
 from __future__ import annotations
@@ -21,34 +14,9 @@ from typing import Any, Literal, NamedTuple, Protocol
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.directory import Directory
-from connectors.directory import Refused as Refused  # one import for a connector's refusals
 from schemas.availability import ChannelRules
 from schemas.claims import Claim, Observation
 from schemas.receipts import Outcome
-
-
-class ConnectorError(Exception):
-    """Anything a platform or a connector says no to."""
-
-
-class Forged(ConnectorError):
-    """The signature is not the platform's."""
-
-
-class Malformed(ConnectorError):
-    """The body is not what the platform sends. The message never quotes it."""
-
-
-class SlowDown(ConnectorError):
-    """The platform asks to wait `retry_after` seconds."""
-
-    def __init__(self, retry_after: float) -> None:
-        super().__init__(f"the platform asks to wait {retry_after:g} s")
-        self.retry_after = retry_after
-
-
-class Unreachable(ConnectorError):
-    """The platform gave no answer, or none that says what happened: a write may or may not have been done."""
 
 
 class ChannelSettings(BaseModel):

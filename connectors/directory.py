@@ -6,11 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from connectors.errors import Refused
 from schemas.claims import Claim, Document, Line, Observation, Skipped
-
-
-class Refused(Exception):
-    """The document cannot become a claim. The message is the reason, for the person who will mend it."""
 
 
 class Item(NamedTuple):

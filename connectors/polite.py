@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from connectors.contract import Malformed, SlowDown, Unreachable
+from connectors.errors import Malformed, SlowDown, Unreachable
 
 BODY_MAX = 32 * 1024 * 1024
 """Bytes of the largest answer that is read."""

@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from connectors.bodies import json_object
-from connectors.contract import ConnectorError, Payload
-from connectors.directory import Refused
+from connectors.contract import Payload
+from connectors.errors import ConnectorError, Refused
 from connectors.registry import CONNECTORS
 from deploy.engines import EngineError
 from projections.explain import explain as explain_number

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from connectors.contract import Client, ConnectorError
+from connectors.contract import Client
 from connectors.directory import Directory, Item, overlay
+from connectors.errors import ConnectorError
 from projections.queries import Queries
 from schemas.accounts import UNROUTED
 from streams.settings import Settings

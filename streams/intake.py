@@ -11,8 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from connectors.contract import Connector, Forged, Malformed, Payload, Secrets
-from connectors.directory import Refused, resolve, resolve_observation
+from connectors.contract import Connector, Payload, Secrets
+from connectors.directory import resolve, resolve_observation
+from connectors.errors import Forged, Malformed, Refused
 from projections.problems import Problem
 from schemas.claims import STRICT, Claim, DeadLetter, Document, Line, Observation
 from schemas.codec import adapter, describe, encode, headers

@@ -17,7 +17,8 @@ import uvicorn
 from aiokafka.errors import KafkaError
 from faust.contrib.asgi import bind_to_running_loop
 
-from connectors.contract import Client, ConnectorError, SlowDown
+from connectors.contract import Client
+from connectors.errors import ConnectorError, SlowDown
 from projections.pool import DatabaseError, migrate, open_pool
 from projections.queries import Queries
 from projections.recorder import Recorder

@@ -13,7 +13,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from connectors.contract import Answer, Connector, ConnectorError, Seen, Sink, SlowDown, Target, Unreachable
+from connectors.contract import Answer, Connector, Seen, Sink, Target
+from connectors.errors import ConnectorError, SlowDown, Unreachable
 from projections.pool import DatabaseError, leadership
 from projections.queries import Queries
 from schemas.availability import ChannelQuantity

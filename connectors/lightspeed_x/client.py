@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from connectors.contract import ChannelSettings, Level, Payload, Refused, Secrets, Unreachable
+from connectors.contract import ChannelSettings, Level, Payload, Secrets
 from connectors.directory import Directory, Item
+from connectors.errors import Refused, Unreachable
 from connectors.lightspeed_x.allowlist import INVENTORY, SALE, cut
 from connectors.lightspeed_x.fields import whole_units
 from connectors.lightspeed_x.settings import LightspeedXSettings

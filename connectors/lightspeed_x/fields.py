@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from connectors.contract import Refused
+from connectors.errors import Refused
 
 UNITS_MAX = 1_000_000_000
 """The bound of `schemas.claims.Quantity`; beyond it a number is a mistake, or an attack on whoever turns it into units."""

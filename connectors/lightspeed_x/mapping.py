@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from connectors.contract import Payload, Refused
+from connectors.contract import Payload
+from connectors.errors import Refused
 from connectors.lightspeed_x.allowlist import INVENTORY, SALE
 from connectors.lightspeed_x.effects import VOIDED, Effect, by_state, by_status
 from connectors.lightspeed_x.fields import instant, needed, reference, units, version

@@ -17,8 +17,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from connectors.contract import Answer, Client, Seen, SlowDown, Target, Unreachable
+from connectors.contract import Answer, Client, Seen, Target
 from connectors.directory import Directory
+from connectors.errors import SlowDown, Unreachable
 from connectors.lightspeed_x.client import LightspeedXClient, checked, enveloped, listed, units_in
 from connectors.polite import Reply
 from schemas.receipts import Outcome

@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from connectors.bodies import json_object, signed_by
-from connectors.contract import ChannelSettings, Forged, Malformed, Payload, Secrets
+from connectors.contract import ChannelSettings, Payload, Secrets
+from connectors.errors import Forged, Malformed
 from connectors.lightspeed_x.allowlist import INVENTORY, SALE, cut
 
 SIGNATURE = re.compile(r"signature=([A-Za-z0-9+/=]+)\s*,\s*algorithm=HMAC-SHA256")

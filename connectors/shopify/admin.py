@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from connectors.contract import ConnectorError, Malformed, SlowDown, Unreachable
+from connectors.errors import ConnectorError, Malformed, SlowDown, Unreachable
 from connectors.polite import Http, Reply
 
 Node = Mapping[str, Any]

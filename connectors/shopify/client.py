@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from connectors.contract import ChannelSettings, ConnectorError, Level, Payload, Secrets
+from connectors.contract import ChannelSettings, Level, Payload, Secrets
 from connectors.directory import Directory, Item
+from connectors.errors import ConnectorError
 from connectors.polite import Http
 from connectors.shopify import documents, fields, polled
 from connectors.shopify.admin import Admin, Node

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.contract import Refused
+from connectors.errors import Refused
 
 Body = Mapping[str, Any]
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from connectors.contract import Payload, Refused
+from connectors.contract import Payload
+from connectors.errors import Refused
 from connectors.shopify import fields
 from connectors.shopify.allowlist import FULFILLMENT_TOPICS, LEVEL_TOPICS, ORDER_TOPICS, REFUND_TOPICS
 from connectors.shopify.fields import Body

@@ -18,8 +18,9 @@ from uuid import UUID
 
 import orjson
 
-from connectors.contract import Answer, Client, Seen, SlowDown, Target, Unreachable
+from connectors.contract import Answer, Client, Seen, Target
 from connectors.directory import Directory
+from connectors.errors import SlowDown, Unreachable
 from connectors.shopify import documents
 from connectors.shopify.client import ShopifyClient
 from schemas.receipts import Outcome

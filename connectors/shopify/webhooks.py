@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from connectors.bodies import json_object, signed_by
-from connectors.contract import ChannelSettings, Forged, Malformed, Payload, Secrets
+from connectors.contract import ChannelSettings, Payload, Secrets
+from connectors.errors import Forged, Malformed
 from connectors.shopify.allowlist import cut
 from connectors.shopify.settings import ShopifySettings
 

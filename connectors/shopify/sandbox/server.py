@@ -11,8 +11,8 @@ import orjson
 from aiohttp import web
 
 from connectors.bodies import json_object
-from connectors.contract import Malformed
 from connectors.emitter import Emitter, Faults
+from connectors.errors import Malformed
 from connectors.shopify.sandbox import orders, payloads
 from connectors.shopify.sandbox.api import Api, schema
 from connectors.shopify.sandbox.bucket import Bucket

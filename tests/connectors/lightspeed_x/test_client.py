@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from connectors.contract import SlowDown, Unreachable
 from connectors.directory import Item
+from connectors.errors import SlowDown, Unreachable
 from connectors.lightspeed_x.client import LightspeedXClient
 
 SECRETS = {"access_token": SecretStr("token"), "client_secret": SecretStr("secret")}

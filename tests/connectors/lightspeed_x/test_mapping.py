@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.contract import Payload, Refused
+from connectors.contract import Payload
 from connectors.directory import Directory, Item, resolve
+from connectors.errors import Refused
 from connectors.lightspeed_x import mapping
 from connectors.lightspeed_x.allowlist import INVENTORY, LEVEL_SHAPE, SALE, SALE_SHAPE, cut
 from connectors.lightspeed_x.effects import EFFECTS, by_state, by_status

@@ -11,8 +11,8 @@ import jsonschema_rs
 import pytest
 from pydantic import SecretStr
 
-from connectors.contract import Refused
 from connectors.directory import resolve
+from connectors.errors import Refused
 from connectors.lightspeed_x import connector
 from connectors.lightspeed_x.sandbox import LightspeedXSandbox
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from connectors.contract import SlowDown, Target, Unreachable
+from connectors.contract import Target
+from connectors.errors import SlowDown, Unreachable
 from connectors.lightspeed_x import connector
 from schemas.receipts import Outcome
 

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
-from connectors.contract import Forged, Malformed, Refused
+from connectors.errors import Forged, Malformed, Refused
 from connectors.lightspeed_x import LightspeedXSettings, connector
 from connectors.lightspeed_x.sandbox import shapes, webhooks
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from connectors.contract import ConnectorError, Payload
+from connectors.contract import Payload
 from connectors.directory import Item
+from connectors.errors import ConnectorError
 from connectors.shopify import client as client_module
 from connectors.shopify import connector
 from connectors.shopify.mapping import TOPICS, read

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 import connectors.shopify
-from connectors.contract import Payload, Refused
+from connectors.contract import Payload
+from connectors.errors import Refused
 from connectors.shopify.allowlist import cut
 from connectors.shopify.mapping import TOPICS, read
 from schemas.claims import Claim, Fact

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from connectors.contract import ConnectorError, SlowDown, Target, Unreachable
+from connectors.contract import Target
 from connectors.directory import Directory, overlay
+from connectors.errors import ConnectorError, SlowDown, Unreachable
 from connectors.shopify import documents
 from connectors.shopify.client import ShopifyClient
 from connectors.shopify.sandbox import ShopifySandbox

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from connectors.contract import Forged, Malformed
+from connectors.errors import Forged, Malformed
 from connectors.shopify.allowlist import SHAPES
 from connectors.shopify.sandbox import orders, payloads
 from connectors.shopify.sandbox.shop import Shop
