@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from connectors.contract import Target
+from connectors.contract import Seen, Target
 from connectors.errors import SlowDown, Unreachable
 from connectors.lightspeed_x import connector
 from schemas.receipts import Outcome
 
+OUTLETS = ("Mall", "High Street")
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -43,9 +44,16 @@ async def adjustments(sink):
 
 
 async def test_given_the_level_is_right_then_nothing_is_adjusted(sink, directory, sandbox):
-    answers = await sink.push([target(5, 5), target(10, None, place="High Street")], directory)
+    answers = await sink.push([target(5, 5), target(10, 10, place="High Street")], directory)
     assert [answer.outcome for answer in answers] == [Outcome.UNCHANGED] * 2
     assert await adjustments(sink) == []
+
+
+async def test_given_a_place_that_keeps_no_number_then_the_whole_number_is_adjusted(sink, sandbox):
+    sandbox.seed("NEW", "High Street", 0)
+    directory = await sink._client.directory()
+    (answer,) = await sink.push([target(4, None, sku="NEW")], directory)
+    assert (answer.outcome, sandbox.level("NEW", "Mall")) == (Outcome.PUSHED, 4)
 
 
 async def test_given_a_sale_between_reading_and_writing_then_it_is_kept(sink, directory, sandbox):
@@ -54,45 +62,38 @@ async def test_given_a_sale_between_reading_and_writing_then_it_is_kept(sink, di
     assert sandbox.level("SHIRT", "Mall") == 6
 
 
-async def test_given_nothing_is_known_then_the_platforms_level_is_the_base(sink, directory, sandbox):
+async def test_given_a_look_then_levels_are_read_in_one_call_and_may_hold_sales_not_seen(sink, sandbox):
     sandbox.seed("NEW", "High Street", 0)
     directory = await sink._client.directory()
+    sandbox.sell("Mall", [("SHIRT", 2)], at=NOW)
+    before = sandbox.gate._used
     targets = [
         target(7, None),
         target(3, None, sku="MUG", place="High Street"),
         target(4, None, sku="NEW"),  # never in stock there
+        target(4, None, sku="NONE"),
     ]
-    before = sandbox.gate._used
-    answers = await sink.push(targets, directory)
-    assert {answer.outcome for answer in answers} == {Outcome.PUSHED}
-    assert [sandbox.level(t.sku, t.place) for t in targets] == [7, 3, 4]
-    assert sandbox.gate._used - before == 5  # levels, reasons looked up and made (3), adjustments
+    assert await sink.look(targets, directory) == [Seen(3), Seen(10), Seen(0), Seen(None)]
+    assert sandbox.gate._used - before == 1
+
+
+async def test_given_an_opened_place_then_a_look_is_certain_and_leaves_out_a_sale_not_seen(
+    sink, directory, sandbox
+):
+    assert await sink.look([target(5, None, own=5, opened=True)], directory) == [Seen(5, certain=True)]
+    await sink.push([target(8, 5, own=5, opened=True)], directory)
+    sandbox.sell("Mall", [("SHIRT", 2)], at=NOW)
+    assert await sink.look([target(8, None, own=5, opened=True)], directory) == [Seen(8, certain=True)]
+    assert sandbox.level("SHIRT", "Mall") == 6
 
 
 @pytest.mark.parametrize("opened", [True, False])
-async def test_given_a_lost_answer_then_the_next_push_does_not_double(sink, directory, sandbox, opened):
+async def test_given_a_lost_answer_then_a_look_finds_the_write(sink, directory, sandbox, opened):
     sandbox.lose_answers()
     with pytest.raises(Unreachable):
         await sink.push([target(8, 5, own=5, opened=opened)], directory)
     assert sandbox.level("SHIRT", "Mall") == 8
-    (answer,) = await sink.push([target(8, None, own=5, opened=opened)], directory)
-    assert (answer.outcome, sandbox.level("SHIRT", "Mall")) == (Outcome.UNCHANGED, 8)
-    (answer,) = await sink.push([target(9, None, own=5, opened=opened)], directory)
-    assert (answer.outcome, sandbox.level("SHIRT", "Mall")) == (Outcome.PUSHED, 9)
-
-
-@pytest.mark.parametrize("opened", [True, False])
-async def test_given_a_lost_request_then_the_next_push_makes_it(sink, directory, sandbox, opened):
-    (answer,) = await sink.push([target(8, None, own=5, opened=opened)], directory)
-    assert (answer.outcome, sandbox.level("SHIRT", "Mall")) == (Outcome.PUSHED, 8)
-
-
-async def test_given_a_sale_we_have_not_seen_then_an_opened_place_does_not_add_it_back(
-    sink, directory, sandbox
-):
-    sandbox.sell("Mall", [("SHIRT", 2)], at=NOW)
-    (answer,) = await sink.push([target(5, None, own=5, opened=True)], directory)
-    assert (answer.outcome, sandbox.level("SHIRT", "Mall")) == (Outcome.UNCHANGED, 3)
+    assert await sink.look([target(8, None, own=5, opened=opened)], directory) == [Seen(8, certain=opened)]
 
 
 async def test_given_adjustments_of_somebody_else_then_only_ours_count_as_told(sink, directory, sandbox):
@@ -100,8 +101,7 @@ async def test_given_adjustments_of_somebody_else_then_only_ours_count_as_told(s
     body = {"stock_adjustments": [{**row, "quantity": "-1", "reason": "DAMAGE"}]}
     await sink._client.http.call("POST", "/stock_adjustments", body=body)
     await sink.push([target(8, 5, own=5, opened=True)], directory)
-    (answer,) = await sink.push([target(8, None, own=5, opened=True)], directory)
-    assert answer.outcome is Outcome.UNCHANGED
+    assert await sink.look([target(8, None, own=5, opened=True)], directory) == [Seen(8, certain=True)]
 
 
 async def test_given_rows_that_x_series_refuses_then_the_others_are_made(sink, directory, sandbox):
@@ -158,14 +158,14 @@ async def test_given_a_full_batch_at_many_places_then_all_levels_are_read_and_al
     sink, client, sandbox
 ):
     for number in range(499):
-        for outlet in ("Mall", "High Street"):
+        for outlet in OUTLETS:
             sandbox.seed(f"SKU{number}", outlet, number)
     directory = await client.directory()
     targets = [
-        target(number + 1, None, sku=f"SKU{number}", place=place)
+        target(number + 1, number, sku=f"SKU{number}", place=place)
         for number in range(499)
-        for place in ("Mall", "High Street")
+        for place in OUTLETS
     ]
-    answers = await sink.push(targets, directory)
-    assert len(answers) == 998
+    assert await sink.look(targets, directory) == [Seen(t.expected) for t in targets]
+    assert {answer.outcome for answer in await sink.push(targets, directory)} == {Outcome.PUSHED}
     assert all(sandbox.level(t.sku, t.place) == t.wanted for t in targets)

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from connectors.contract import Target
+from connectors.contract import Seen, Target
 from connectors.directory import Directory, overlay
 from connectors.errors import ConnectorError, SlowDown, Unreachable
 from connectors.shopify import documents
 from connectors.shopify.client import ShopifyClient
 from connectors.shopify.sandbox import ShopifySandbox
-from connectors.shopify.sink import Row, ShopifySink, key_of
+from connectors.shopify.sink import ROUNDS_MAX, Row, ShopifySink, key_of
 from schemas.receipts import Outcome
 
 
@@ -33,11 +33,17 @@ def outcomes(answers: Any) -> dict[str, tuple[str, int]]:
     return {answer.target.sku: (answer.outcome.value, answer.level) for answer in answers}
 
 
-async def test_given_a_first_push_then_the_level_read_is_the_base_and_equal_ones_are_left_alone(
-    shop, connect
-):
+async def test_given_a_look_then_levels_are_as_the_shop_shows_them(shop, connect, at):
     sink, directory, _ = await ready(shop, connect)
-    answers = await sink.push([target("A", 12), target("B", 5), target("C", 2)], directory)
+    mapped = overlay(directory, {"location:1002": "S1"}, {})
+    shop.order([("A", 4)], at=at)
+    looked = [target("A", 12), target("C", 2), target("B", 1, place="S1"), target("NEW", 1)]
+    assert await sink.look(looked, mapped) == [Seen(6), Seen(0), Seen(None), Seen(None)]
+
+
+async def test_given_numbers_then_those_that_differ_are_told(shop, connect):
+    sink, directory, _ = await ready(shop, connect)
+    answers = await sink.push([target("A", 12, 10), target("B", 5, 5), target("C", 2, 0)], directory)
     assert outcomes(answers) == {"A": ("pushed", 12), "B": ("unchanged", 5), "C": ("pushed", 2)}
     assert [shop.available(sku, "WH") for sku in "ABC"] == [12, 5, 2]
     assert next(a for a in answers if a.target.sku == "A").ref.startswith(
@@ -48,7 +54,7 @@ async def test_given_a_first_push_then_the_level_read_is_the_base_and_equal_ones
 async def test_given_two_places_then_each_is_told_its_own_number(shop, connect):
     sink, directory, _ = await ready(shop, connect)
     mapped = overlay(directory, {"location:1002": "S1", "location:1001": "WH"}, {})
-    await sink.push([target("A", 7, 10, "WH"), target("A", 1, None, "S1")], mapped)
+    await sink.push([target("A", 7, 10, "WH"), target("A", 1, 3, "S1")], mapped)
     assert (shop.available("A", "WH"), shop.available("A", "S1")) == (7, 1)
 
 
@@ -59,31 +65,39 @@ async def test_given_an_item_that_was_never_at_the_place_then_it_is_set_there(sh
     assert shop.available("B", "S1") == 4
 
 
-async def test_given_an_order_we_have_not_seen_then_its_units_are_not_offered_again(shop, connect, at):
+async def test_given_an_order_we_have_not_seen_then_it_stays_counted(shop, connect, at):
     sink, directory, _ = await ready(shop, connect)
     shop.order([("A", 4)], at=at)
     answers = await sink.push([target("A", 9, expected=10), target("B", 4, expected=5)], directory)
-    assert outcomes(answers) == {"A": ("held", 6), "B": ("pushed", 4)}
-    assert shop.available("A", "WH") == 6
+    assert outcomes(answers) == {"A": ("pushed", 9), "B": ("pushed", 4)}
+    assert (shop.available("A", "WH"), shop.available("B", "WH")) == (5, 4)
 
 
-async def test_given_it_was_held_then_the_level_read_afresh_is_accepted_as_the_base(shop, connect, at):
-    sink, directory, _ = await ready(shop, connect)
-    shop.order([("A", 4)], at=at)
-    await sink.push([target("A", 9, expected=10)], directory)
-    assert outcomes(await sink.push([target("A", 9, expected=None)], directory)) == {"A": ("pushed", 9)}
-
-
-async def test_given_a_higher_level_than_expected_then_lowering_it_is_always_safe(shop, connect, at):
+async def test_given_a_cancel_we_have_not_seen_then_it_stays_counted(shop, connect, at):
     sink, directory, _ = await ready(shop, connect)
     shop.cancel(shop.order([("A", 4)], at=at), at=at)
     assert outcomes(await sink.push([target("A", 2, expected=6)], directory)) == {"A": ("pushed", 2)}
+    assert shop.available("A", "WH") == 6
+
+
+async def test_given_an_order_not_seen_that_makes_the_number_right_by_chance_then_it_stays_counted(
+    shop, connect, at
+):
+    sink, directory, _ = await ready(shop, connect)
+    shop.order([("A", 4)], at=at)
+    assert outcomes(await sink.push([target("A", 6, expected=10)], directory)) == {"A": ("pushed", 6)}
     assert shop.available("A", "WH") == 2
 
 
-async def test_given_the_number_is_there_already_then_it_is_unchanged(shop, connect):
+async def test_given_more_orders_not_seen_than_the_number_then_it_is_held_until_they_are(shop, connect, at):
     sink, directory, _ = await ready(shop, connect)
-    assert outcomes(await sink.push([target("A", 10, expected=3)], directory)) == {"A": ("unchanged", 10)}
+    shop.order([("A", 4)], at=at)
+    (answer,) = await sink.push([target("A", 3, expected=10)], directory)
+    assert (answer.outcome, answer.level) == (Outcome.HELD, 10)
+    assert "less than nothing" in answer.detail
+    assert shop.available("A", "WH") == 6
+    assert outcomes(await sink.push([target("A", 0, expected=6)], directory)) == {"A": ("pushed", 0)}
+    assert shop.available("A", "WH") == 0
 
 
 async def test_given_a_lost_answer_then_the_same_push_again_is_recognised(shop, connect):
@@ -93,7 +107,7 @@ async def test_given_a_lost_answer_then_the_same_push_again_is_recognised(shop, 
         await sink.push([target("A", 8, expected=10)], directory)
     assert shop.available("A", "WH") == 8
     assert outcomes(await sink.push([target("A", 8, expected=10)], directory)) == {"A": ("pushed", 8)}
-    assert outcomes(await sink.push([target("A", 8, expected=None)], directory)) == {"A": ("unchanged", 8)}
+    assert await sink.look([target("A", 8)], directory) == [Seen(8)]
     assert shop.available("A", "WH") == 8
 
 
@@ -126,9 +140,9 @@ async def test_given_a_level_that_changes_while_it_is_written_then_it_is_held(sh
         return found
 
     client.admin.call = and_then_a_sale
-    answers = await sink.push([target("A", 2, expected=6)], directory)
-    assert outcomes(answers) == {"A": ("held", 9)}
-    assert shop.available("A", "WH") == 8  # the second sale came after the last read
+    answers = await sink.push([target("A", 9, expected=6)], directory)
+    assert outcomes(answers) == {"A": ("held", 6)}
+    assert shop.available("A", "WH") == 10 - ROUNDS_MAX  # only the sales
 
 
 async def test_given_the_same_push_is_still_running_then_it_is_tried_again_later(shop, connect):
@@ -158,8 +172,8 @@ async def test_given_an_error_that_names_no_row_then_every_row_is_refused_with_i
 
 
 def test_given_the_same_rows_in_another_order_then_the_key_is_the_same_and_else_it_is_not():
-    one = Row(target("A", 2, 10), "gid://shopify/InventoryItem/1", "gid://shopify/Location/1", 10)
-    two = Row(target("B", 2, 5), "gid://shopify/InventoryItem/2", "gid://shopify/Location/1", 5)
+    one = Row(target("A", 2, 10), "gid://shopify/InventoryItem/1", "gid://shopify/Location/1", 10, 2)
+    two = Row(target("B", 2, 5), "gid://shopify/InventoryItem/2", "gid://shopify/Location/1", 5, 2)
     assert key_of([one, two]) == key_of([two, one])
     different = [
         key_of([one]),
@@ -167,7 +181,7 @@ def test_given_the_same_rows_in_another_order_then_the_key_is_the_same_and_else_
         key_of([replace(one, base=9)]),
         key_of([replace(one, base=None)]),
         key_of([replace(one, target=target("A", 2, 10, offset=2))]),
-        key_of([replace(one, target=target("A", 3, 10))]),
+        key_of([replace(one, number=3)]),
         key_of([replace(one, location="gid://shopify/Location/2")]),
     ]
     assert len(set(different)) == len(different)
