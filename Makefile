@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench-smoke lock clean
+.PHONY: help setup demo test check bench-smoke lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,6 +10,8 @@ ARGS ?=
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
+
+setup: $(READY) ## the virtual environment in .venv and the engines' jars; every target does this by itself
 
 demo: $(READY) ## the main job on this machine: real Kafka, real PostgreSQL, real sales (ARGS="--events 20000 --json")
 	@$(BIN)/onhand demo $(ARGS)

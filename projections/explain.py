@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from projections.queries import Queries
-from schemas.availability import ChannelRules, eligible, steps
+from schemas.availability import ChannelRules, Shown, eligible, steps
 from schemas.ledger import Stock
 
 RECENT = 50
@@ -18,7 +18,7 @@ async def explain(
 ) -> dict[str, Any]:
     """`{sku, channel, quantity, pushed, lines: [{label, amount, ref}]}`; the amounts sum to `quantity`.
 
-    `pushed` is the sum of what the channel's platform was last told for this SKU, None if it was never told anything.
+    `pushed` is what the channel's platform shows of this SKU by our last word with it; None if that is not known.
     """
     stock = await queries.stock(sku) or Stock(sku=sku)
     where = eligible(stock, rules)
@@ -86,11 +86,15 @@ def _movement_lines(deltas: list[dict[str, Any]], recent: int) -> list[dict[str,
 
 
 async def _pushed(queries: Queries, sku: str, channel: str) -> int | None:
-    """What the platform shows by our last word with it, moved on by its own documents since."""
-    found = await queries.rows(
-        "SELECT sum(told.level + coalesce((value->'places'->place->>'own')::bigint, told.own) - told.own)::bigint AS pushed"
-        " FROM told JOIN channel_quantities AS q USING (channel, sku) WHERE channel = %s AND sku = %s",
+    """What the platform shows in all its places, as far as that is known."""
+    number = await queries.channel_quantity(channel, sku)
+    if number is None:
+        return None
+    rows = await queries.rows(
+        "SELECT place, level, own FROM told WHERE channel = %s AND sku = %s AND outcome <> 'refused'",
         [channel, sku],
     )
-    pushed: int | None = found[0]["pushed"] if found else None
-    return pushed
+    told = {row["place"]: Shown(row["level"], row["own"]) for row in rows}
+    shown = [place.shows(told.get(name)) for name, place in number.places.items()]
+    known = [level for level in shown if level is not None]
+    return sum(known) if known else None

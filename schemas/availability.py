@@ -56,6 +56,13 @@ class Rules:
     v: int = 1
 
 
+class Shown(NamedTuple):
+    """What a platform showed at our last word with it, and the part its own documents had in that."""
+
+    level: int
+    own: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """One number at one place of a channel.
@@ -73,6 +80,12 @@ class Place:
     level: int
     own: int
     opened: bool = False
+
+    def shows(self, told: Shown | None) -> int | None:
+        """What the platform shows now: our last word with it, moved on by its own documents since. None: not known."""
+        if told is None:
+            return self.own if self.opened else None
+        return told.level + self.own - told.own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

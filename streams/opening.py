@@ -44,6 +44,7 @@ async def import_levels(
             _take(level, directory, tracked, lines, done)
     pending: list[Claim] = []
     for sku, its_lines in sorted(lines.items()):
+        its_lines.sort(key=lambda line: line.location or "")
         pending.extend(
             _claim(channel, sku, tuple(its_lines[start : start + CLAIM_LINES_MAX]))
             for start in range(0, len(its_lines), CLAIM_LINES_MAX)
@@ -81,7 +82,8 @@ def _take(
 
 
 def _claim(channel: str, sku: str, lines: tuple[Line, ...]) -> Claim:
-    name = f"opening/{channel}/{sku}/{lines[0].location}"
+    more = f"+{len(lines) - 1}" if len(lines) > 1 else ""
+    name = f"opening/{channel}/{sku}/{lines[0].location}{more}"
     return Claim(
         transaction=name,
         channel=channel,

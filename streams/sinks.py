@@ -17,7 +17,7 @@ from connectors.contract import Answer, Connector, Seen, Sink, Target
 from connectors.errors import ConnectorError, SlowDown, Unreachable
 from projections.pool import DatabaseError, leadership
 from projections.queries import Queries
-from schemas.availability import ChannelQuantity
+from schemas.availability import ChannelQuantity, Shown
 from schemas.codec import decode, encode, headers
 from schemas.receipts import Outcome, Receipt
 from schemas.topics import CHANNEL_QUANTITIES, RECEIPTS
@@ -32,14 +32,6 @@ CATALOGUE_AGE = 600.0
 
 Cell = tuple[str, str]
 """A SKU and a place."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a platform showed at our last word with it, and the part its own documents had in it then."""
-
-    level: int
-    own: int
 
 
 class Look(NamedTuple):
@@ -126,10 +118,7 @@ class Board:
     def _targets(self, number: ChannelQuantity) -> Iterable[Target]:
         for name, place in number.places.items():
             cell = number.sku, name
-            shown = self.shows.get(cell, Shown(0, 0) if place.opened else None)
-            if cell in self.unsure:
-                shown = None
-            expected = None if shown is None else shown.level + place.own - shown.own
+            expected = None if cell in self.unsure else place.shows(self.shows.get(cell))
             wanted = place.quantity if self.connector.tells == "quantity" else place.level
             if wanted != expected and cell not in self.refused:
                 yield Target(

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from projections.queries import Queries
-from schemas.availability import Rules, quantity, same_numbers
+from schemas.availability import Rules, Shown, quantity, same_numbers
 from schemas.claims import Claim
 from schemas.codec import Undecodable, decode
 from schemas.ledger import Stock, fold
@@ -215,7 +215,7 @@ class Verifier:
                 if row is not None and row["outcome"] == "refused":
                     continue
                 wanted = place.quantity if self.tells.get(number.channel) == "quantity" else place.level
-                shown = place.own + (row["level"] - row["own"] if row is not None else 0)
+                shown = place.shows(None if row is None else Shown(row["level"], row["own"]))
                 compared += 1
                 if wanted != shown or (row is not None and not row["sure"]):
                     report.differs("pushed", f"{number.channel}/{number.sku}/{name}", wanted, shown)

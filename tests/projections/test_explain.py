@@ -170,3 +170,28 @@ async def test_given_what_the_platform_was_told_then_its_own_sales_since_move_wh
     await shop.record_all(web=rules)
     told = await explain(shop.queries, "TEE", "web", rules)
     assert (told["quantity"], told["pushed"]) == (7, 8), "the platform cannot know of the till's sale yet"
+
+
+async def test_given_a_platform_that_opened_its_places_then_what_it_shows_is_known_without_a_word(shop):
+    rules = ChannelRules(publish="locations")
+    shop.post(Kind.STOCK_INITIALISED, 10, channel="tills")
+    await shop.record_all(tills=rules)
+    assert (await explain(shop.queries, "TEE", "tills", rules))["pushed"] == 10
+
+
+async def test_given_a_platform_that_refused_the_item_then_nothing_is_said_of_what_it_shows(shop, after):
+    shop.post(Kind.STOCK_INITIALISED, 10, channel="tills")
+    await shop.record_all(web=ChannelRules())
+    refused = Receipt(
+        channel="web",
+        sku="TEE",
+        place="network",
+        quantity=10,
+        level=0,
+        own=0,
+        outcome=Outcome.REFUSED,
+        pushed_at=after(),
+        offset=0,
+    )
+    await shop.record(RECEIPTS, [refused])
+    assert (await explain(shop.queries, "TEE", "web", ChannelRules()))["pushed"] is None

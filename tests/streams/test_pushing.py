@@ -15,10 +15,10 @@ from connectors.lightspeed_x import LightspeedXSettings
 from connectors.registry import CONNECTORS
 from connectors.sandboxes import Row, sandbox_of
 from connectors.shopify import ShopifySettings
-from schemas.availability import ChannelQuantity, Place
+from schemas.availability import ChannelQuantity, Place, Shown
 from schemas.codec import decode
 from schemas.receipts import Outcome, Receipt
-from streams.sinks import Board, Pushing, Shown
+from streams.sinks import Board, Pushing
 from streams.stages import Naming
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
