@@ -42,5 +42,5 @@ $(READY): pyproject.toml requirements.lock
 	@echo "-- dependencies, by their hashes (once)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@$(BIN)/python -m deploy.kafka
+	@$(BIN)/python -m deploy.kafka >/dev/null
 	@touch $@

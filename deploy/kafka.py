@@ -188,6 +188,6 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
 
 if __name__ == "__main__":
     try:
-        jars(lambda text: print(f"-- {text}"))  # noqa: T201  # what `make` shows
+        print(jars(lambda text: print(f"-- {text}", file=sys.stderr)))  # noqa: T201  # the folder, for Kafka's own tools
     except EngineError as error:
         sys.exit(str(error))

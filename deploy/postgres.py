@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import pwd
@@ -93,14 +92,20 @@ def _user() -> str | None:
 
 
 def _home(data: Path, user: str | None) -> Path:
-    """The data directory: below ours, or where the other user can reach it, remembered by the path's digest."""
+    """The data directory: below ours, or where the other user can reach it, remembered in a file of ours.
+
+    The name is drawn once: a folder deleted and made again is another installation, with another password.
+    """
     data.mkdir(parents=True, exist_ok=True)
     if user is None:
         return data / "postgres"
-    digest = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
-    home = Path("/var/tmp") / f"onhand-postgres-{digest}"  # noqa: S108  # owned by the other user, mode 0700
-    (data / "postgres.path").write_text(f"{home}\n", encoding="utf-8")
-    return home
+    remembered = data / "postgres.path"
+    if not remembered.exists():
+        home = Path("/var/tmp") / f"onhand-postgres-{secrets.token_hex(8)}"  # noqa: S108  # the other user's, mode 0700
+        new = remembered.with_suffix(".new")
+        new.write_text(f"{home}\n", encoding="utf-8")
+        new.replace(remembered)
+    return Path(remembered.read_text(encoding="utf-8").strip())
 
 
 def _password(data: Path) -> str:

@@ -68,7 +68,8 @@ def _movement_lines(deltas: list[dict[str, Any]], recent: int) -> list[dict[str,
         {
             "label": f"{row['kind']} at {row['location']}, {row['occurred_at'].isoformat()}",
             "amount": row["units"],
-            "ref": f"movement:{row['id']} {row['transaction']} {row['channel']}/{row['document']}",
+            "ref": f"movement:{row['id']} {row['transaction']}"
+            + ("" if row["document"] == row["transaction"] else f" {row['channel']}/{row['document']}"),
         }
         for row in deltas[:recent]
     ]

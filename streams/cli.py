@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
 import orjson
 import structlog
@@ -191,7 +192,7 @@ def up(config: Config = ONHAND_TOML) -> None:
             await system.start()
             seconds = asyncio.get_running_loop().time() - began
             err.print(f"ready in {seconds:.1f} s: {system.address}", style="bold green", highlight=False)
-            err.print(f"API key: {key or settings.data / 'api-key'}", highlight=False)
+            err.print(f"API key: {key or settings.data / 'api-key'}", highlight=False, soft_wrap=True)
             await stopping.wait()
             err.print("stopping", highlight=False)
         finally:
@@ -440,8 +441,8 @@ def check(config: Config = ONHAND_TOML, as_json: Json = False) -> None:
         found += [await _credentials(settings, name) for name in settings.channels]
         with contextlib.suppress(BadConfiguration):
             parts = addresses(settings)
-            found.append(await _answers("Kafka", lambda: kafka_answers(parts.bootstrap)))
-            found.append(await _answers("PostgreSQL", lambda: migrate(parts.dsn)))
+            found.append(await _answers("Kafka", parts.bootstrap, lambda: kafka_answers(parts.bootstrap)))
+            found.append(await _answers("PostgreSQL", _at(parts.dsn), lambda: migrate(parts.dsn)))
         return found
 
     found = run(body())
@@ -482,12 +483,22 @@ async def kafka_answers(bootstrap: str) -> None:
         await reader.stop()
 
 
-async def _answers(what: str, ask: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
+def _at(dsn: str) -> str:
+    """The address in a connection string, which may hold a password."""
+    found = urlsplit(dsn)
+    return f"{found.hostname}:{found.port or 5432}"
+
+
+async def _answers(what: str, address: str, ask: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
     try:
         await ask()
     except (KafkaError, *DatabaseError) as error:
-        return {"check": what, "ok": False, "detail": f"does not answer: {type(error).__name__}"}
-    return {"check": what, "ok": True, "detail": "answers"}
+        return {
+            "check": what,
+            "ok": False,
+            "detail": f"does not answer at {address}: {type(error).__name__}",
+        }
+    return {"check": what, "ok": True, "detail": f"answers at {address}"}
 
 
 # -- taking in

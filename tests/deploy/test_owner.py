@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -165,3 +166,15 @@ def test_given_a_first_start_cut_off_at_its_worst_moment_then_the_next_one_begin
         assert not half.exists()
     finally:
         remove(data)
+
+
+def test_given_a_folder_deleted_and_made_again_then_it_is_a_new_installation(engines_apart):
+    data = engines_apart.with_name("deleted")
+    homes = []
+    for _ in range(2):
+        with Engines(data, kafka=False) as engines, psycopg.connect(engines.dsn) as connection:
+            connection.execute("CREATE TABLE kept (one integer)")
+        homes.append(postgres._home(data, postgres._user()))
+        shutil.rmtree(data)
+    for home in homes:
+        shutil.rmtree(home, ignore_errors=True)
