@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from connectors.errors import Refused
-from schemas.claims import Claim, Document, Line, Observation, Skipped
+from schemas.claims import REFERENCE_MAX, Claim, Document, Line, Observation, Skipped
 
 
 class Item(NamedTuple):
@@ -30,6 +31,11 @@ class Directory:
     handles: Mapping[str, str] = field(default_factory=dict)
     places: Mapping[str, str] = field(default_factory=dict)
 
+    def item(self, reference: str) -> Item | None:
+        """The item, if it is known and its SKU is no longer than one may be."""
+        found = self.items.get(reference)
+        return found if found is not None and len(found.sku) <= REFERENCE_MAX else None
+
 
 def resolve(claim: Claim, directory: Directory, ships_from: str, quantity_max: int) -> Claim:
     """The claim in our SKUs and locations; lines of untracked items become skipped lines.
@@ -43,7 +49,7 @@ def resolve(claim: Claim, directory: Directory, ships_from: str, quantity_max: i
         lines: list[Line] = []
         skipped = list(document.skipped)
         for line in document.lines:
-            item = directory.items.get(line.sku)
+            item = directory.item(line.sku)
             location = ships_from if line.location is None else directory.locations.get(line.location)
             if item is None:
                 faults.add(f"unknown SKU {line.sku}")
@@ -66,7 +72,7 @@ def resolve(claim: Claim, directory: Directory, ships_from: str, quantity_max: i
 
 def resolve_observation(seen: Observation, directory: Directory) -> Observation:
     """The observation in our SKU and location. Raises `Refused` where the directory does not know one of them."""
-    item, location = directory.items.get(seen.sku), directory.locations.get(seen.location)
+    item, location = directory.item(seen.sku), directory.locations.get(seen.location)
     if item is None:
         raise Refused(f"unknown SKU {seen.sku}")
     if location is None:
@@ -75,21 +81,28 @@ def resolve_observation(seen: Observation, directory: Directory) -> Observation:
 
 
 def overlay(found: Directory, locations: Mapping[str, str], skus: Mapping[str, str]) -> Directory:
-    """What the platform knows, with the channel's own mapping laid over it.
+    """What the platform knows, with the channel's own mapping laid over it: our name for one of its references.
 
-    An item mapped to one of our SKUs keeps what the platform knows of that SKU's item (whether it is tracked).
+    All references of an item or a location go to the new name together, and what the platform knows of an item (whether
+    it is tracked) stays. Where two of the platform's items, or two of its locations, are one of ours, there is nothing
+    single to write to, so there is no handle.
     """
-    by_sku = {item.sku: item for item in found.items.values()}
-    items = {**found.items, **{ref: by_sku.get(sku, Item(sku)) for ref, sku in skus.items()}}
-    theirs = {**found.locations}
-    ours = {**found.places}
-    for ref, location in locations.items():
-        known_as = found.locations.get(ref)
-        theirs = {
-            key: location if known_as is not None and name == known_as else name
-            for key, name in theirs.items()
-        }
-        theirs[ref] = location
-        if known_as in ours:
-            ours[location] = ours.pop(known_as)
-    return Directory(items=items, locations=theirs, handles=found.handles, places=ours)
+    renamed = {found.items[ref].sku: sku for ref, sku in skus.items() if ref in found.items}
+    items = {ref: item._replace(sku=renamed.get(item.sku, item.sku)) for ref, item in found.items.items()}
+    ours = {item.sku: item for item in items.values()}
+    unlisted = {ref: ours.get(sku, Item(sku)) for ref, sku in skus.items() if ref not in items}
+    moved = {found.locations[ref]: name for ref, name in locations.items() if ref in found.locations}
+    theirs = {ref: moved.get(name, name) for ref, name in found.locations.items()}
+    return Directory(
+        items={**items, **unlisted},
+        locations={**theirs, **locations},
+        handles=_single(found.handles, renamed),
+        places=_single(found.places, moved),
+    )
+
+
+def _single(handles: Mapping[str, str], renamed: Mapping[str, str]) -> dict[str, str]:
+    """Handles under their new names, where only one has it."""
+    carriers = Counter(renamed.get(name, name) for name in handles)
+    named = ((renamed.get(name, name), handle) for name, handle in handles.items())
+    return {name: handle for name, handle in named if carriers[name] == 1}

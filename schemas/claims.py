@@ -14,6 +14,12 @@ Quantity = Annotated[int, Field(ge=0, lt=1_000_000_000)]
 """Units of the base unit; zero says something only where a place is opened at zero. The bound keeps a mistyped barcode
 from becoming a quantity."""
 
+REFERENCE_MAX = 255
+"""Characters of the longest SKU or location: what the platforms allow, and what an index can hold."""
+
+Reference = Annotated[str, Field(min_length=1, max_length=REFERENCE_MAX)]
+"""The name of a SKU or a location."""
+
 Instant = AwareDatetime
 """A moment with its offset from UTC. One without cannot be compared with the others, so it is refused at the edge."""
 
@@ -53,10 +59,10 @@ class Line:
     __pydantic_config__ = STRICT
 
     fact: Fact
-    sku: str
+    sku: Reference
     quantity: Quantity
     at: Instant
-    location: str | None = None
+    location: Reference | None = None
     state: State = State.AVAILABLE
     reason: str | None = None
 
@@ -114,8 +120,8 @@ class Observation:
 
     channel: str
     topic: str
-    sku: str
-    location: str
+    sku: Reference
+    location: Reference
     observed_at: Instant
     version: int
     level: int | None = None

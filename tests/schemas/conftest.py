@@ -118,6 +118,8 @@ PLAIN = {
 
 
 def _composed(origin: Any, arguments: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+    if origin is Annotated and arguments[0] is str:
+        return texts.filter(bool)
     if origin is Annotated:
         return _bounded(arguments[1].metadata)
     if origin is Literal:
