@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiohttp import web
+from pydantic import SecretStr
+
+from connectors.contract import ChannelSettings, Connector
+from connectors.lightspeed_x import LightspeedXSettings
+from connectors.registry import CONNECTORS
+from connectors.sandboxes import Row, sandbox_of
+from connectors.shopify import ShopifySettings
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+STOCK = (Row("TEE", "WH", 10), Row("MUG", "WH", 4), Row("GIFTCARD", "WH", 0, tracked=False))
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What the contract suite has to know of a platform's sandbox: one entry for each platform."""
+
+    settings: ChannelSettings
+    sell: Callable[[Any, str, int], Any]
+    level: Callable[[Any, str], int]
+    trading: str
+    path: Callable[[str], str] = lambda _topic: ""
+
+
+PLATFORMS = {
+    "shopify": Platform(
+        settings=ShopifySettings(
+            platform="shopify", shop="example.myshopify.com", publish_location="gid://shopify/Location/1001"
+        ),
+        sell=lambda sandbox, sku, units: sandbox.order([(sku, units)], at=NOW),
+        level=lambda sandbox, sku: sandbox.available(sku, "WH"),
+        trading="orders/create",
+    ),
+    "lightspeed_x": Platform(
+        settings=LightspeedXSettings(platform="lightspeed_x", domain_prefix="example"),
+        sell=lambda sandbox, sku, units: sandbox.sell("WH", [(sku, units)], at=NOW),
+        level=lambda sandbox, sku: sandbox.level(sku, "WH"),
+        trading="sale.update",
+        path=lambda topic: topic,
+    ),
+}
+
+
+@pytest.fixture(params=sorted(CONNECTORS))
+def connector(request) -> Connector:
+    return CONNECTORS[request.param]
+
+
+@pytest.fixture
+def platform(connector) -> Platform:
+    return PLATFORMS[connector.platform]
+
+
+@pytest.fixture
+async def double(connector, platform):
+    """A running sandbox with `STOCK`, and a client of it."""
+    secrets = {name.rstrip("?"): SecretStr("right") for name in connector.secrets}
+    sandbox = sandbox_of(platform.settings, secrets, STOCK)
+    await sandbox.start()
+    settings = platform.settings.model_copy(update={"base_url": sandbox.url})
+    client = connector.client(settings, secrets)
+    yield SimpleNamespace(
+        sandbox=sandbox,
+        client=client,
+        settings=settings,
+        secrets=secrets,
+        sell=lambda sku, units: platform.sell(sandbox, sku, units),
+        level=lambda sku: platform.level(sandbox, sku),
+    )
+    await client.close()
+    await sandbox.stop()
+
+
+@pytest.fixture
+async def inbox():
+    """A server that takes webhooks: `.url`, and `.got` as (headers, body, what follows the URL)."""
+    got: list[tuple[dict[str, str], bytes, str]] = []
+
+    async def take(request: web.Request) -> web.Response:
+        got.append((dict(request.headers), await request.read(), request.match_info["rest"]))
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/webhooks/channel{rest:.*}", take)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    yield SimpleNamespace(url=f"http://{host}:{port}/webhooks/channel", got=got)
+    await runner.cleanup()

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import SecretStr
+
+from connectors.contract import ChannelSettings
+from connectors.sandboxes import Row, rows_of, sandbox_of
+
+
+def test_given_a_file_of_stock_then_its_rows_are_read(tmp_path):
+    file = tmp_path / "stock.csv"
+    file.write_text("sku,location,quantity,tracked\nTEE,WH,5,\nMUG,WH,-1,yes\nGIFT,WH,0,no\n")
+    assert rows_of(file) == [Row("TEE", "WH", 5), Row("MUG", "WH", -1), Row("GIFT", "WH", 0, tracked=False)]
+
+
+@pytest.mark.parametrize(
+    "text", ["sku,location\nTEE,WH\n", "sku,location,quantity\nTEE,WH,many\n", "sku,location,quantity\nTEE\n"]
+)
+def test_given_a_wrong_row_then_its_line_is_named(tmp_path, text):
+    file = tmp_path / "stock.csv"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=r"stock\.csv:2: needs sku,location,quantity"):
+        rows_of(file)
+
+
+def test_given_stock_then_the_sandbox_shows_it_before_it_runs(connector, platform):
+    secrets = {name.rstrip("?"): SecretStr("secret") for name in connector.secrets}
+    sandbox = sandbox_of(platform.settings, secrets, [Row("TEE", "WH", 5), Row("MUG", "WH", 2)])
+    assert (platform.level(sandbox, "TEE"), platform.level(sandbox, "MUG")) == (5, 2)
+
+
+def test_given_a_platform_without_a_sandbox_then_it_is_said():
+    with pytest.raises(TypeError, match="no sandbox of abacus"):
+        sandbox_of(ChannelSettings(platform="abacus"), {}, [])
