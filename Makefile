@@ -26,7 +26,7 @@ check: $(READY) ## format, lint, types, import contracts
 	@echo "-- contracts" && $(BIN)/lint-imports --no-timing --no-logo 2>/dev/null || $(BIN)/lint-imports
 
 bench-smoke: $(READY) ## a short benchmark: the ledger worker beside a plain loop, on real Kafka
-	@$(BIN)/python -m pytest -q -s tests/bench --engines-at-least 1 -p no:cacheprovider $(ARGS)
+	@$(BIN)/python -m pytest -q -s tests/bench -o python_files="bench_*.py" -o timeout=600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
 
 lock: $(READY) ## resolves the dependencies again and writes requirements.lock
 	@$(BIN)/python -m piptools compile --quiet --all-extras --generate-hashes --strip-extras --allow-unsafe \

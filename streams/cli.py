@@ -244,13 +244,13 @@ def _say(text: str) -> None:
 
 @app.command()
 def demo(
-    events: Annotated[int, typer.Option(min=100, help="Documents the platforms send.")] = 2_400,
+    events: Annotated[int, typer.Option(min=100, help="Documents the platforms send.")] = 2_500,
     kill: Annotated[
         int, typer.Option(min=0, max=20, help="How often the worker is killed (SIGKILL) on the way.")
     ] = 0,
     rate: Annotated[
         float, typer.Option(min=1, help="Documents a second, whatever the answer (open loop).")
-    ] = 40.0,
+    ] = 50.0,
     keep: Annotated[bool, typer.Option(help="Leave everything running afterwards, until Ctrl-C.")] = False,
     data: Annotated[Path, typer.Option(help="Where the demo keeps its files.")] = Path(".onhand/demo"),
     as_json: Json = False,
