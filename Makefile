@@ -30,7 +30,7 @@ bench-smoke: $(READY) ## a short benchmark: the ledger worker beside a plain loo
 
 lock: $(READY) ## resolves the dependencies again and writes requirements.lock
 	@$(BIN)/python -m piptools compile --quiet --all-extras --generate-hashes --strip-extras --allow-unsafe \
-	  --no-emit-index-url --no-emit-trusted-host --no-header --no-annotate --output-file requirements.lock pyproject.toml
+	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate --output-file requirements.lock pyproject.toml
 
 clean: ## forgets the virtual environment and what demo and tests left here
 	rm -rf $(VENV) .onhand .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

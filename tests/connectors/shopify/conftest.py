@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiohttp import web
 from pydantic import SecretStr
 
 from connectors.shopify.client import ShopifyClient
@@ -79,22 +77,3 @@ async def connect(settings: ShopifySettings) -> AsyncIterator[Callable[..., Shop
     yield client
     for one in opened:
         await one.close()
-
-
-@pytest.fixture
-async def inbox() -> AsyncIterator[SimpleNamespace]:
-    """A server that takes webhooks: `.url`, and `.got` as (headers, body)."""
-    got: list[tuple[dict[str, str], bytes]] = []
-
-    async def take(request: web.Request) -> web.Response:
-        got.append((dict(request.headers), await request.read()))
-        return web.Response()
-
-    app = web.Application()
-    app.router.add_post("/webhooks/eu-shop", take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-    yield SimpleNamespace(url=f"http://{host}:{port}/webhooks/eu-shop", got=got)
-    await runner.cleanup()

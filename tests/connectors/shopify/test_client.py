@@ -102,7 +102,7 @@ async def test_given_a_poll_and_a_webhook_of_one_order_then_they_claim_the_same(
     shop.refund(number, [("B", 1)], restock="cancel", location="WH", at=at + timedelta(minutes=4))
     shop.tell(number)
     await shop.emitter.drain()
-    headers, body = next(one for one in inbox.got if one[0]["X-Shopify-Topic"] == "orders/updated")
+    headers, body, _ = next(one for one in inbox.got if one[0]["X-Shopify-Topic"] == "orders/updated")
     told = receive(settings, secrets, headers, body, "")[0]
     asked = (await polled(client, None))[0][0]
     assert read("eu-shop", asked) == read("eu-shop", told)

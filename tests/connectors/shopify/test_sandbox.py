@@ -257,7 +257,7 @@ async def test_given_subscriptions_then_each_event_is_exactly_one_signed_webhook
     shop.report_level("A", "WH", at=at + timedelta(minutes=4), tag="t5")
     shop.unfulfil(parcel, at=at + timedelta(minutes=5), tag="t6")
     await shop.emitter.drain()
-    assert sorted(headers["X-Shopify-Topic"] for headers, _ in inbox.got) == [
+    assert sorted(headers["X-Shopify-Topic"] for headers, _, _ in inbox.got) == [
         "fulfillments/create",
         "fulfillments/update",
         "inventory_levels/update",
@@ -266,7 +266,7 @@ async def test_given_subscriptions_then_each_event_is_exactly_one_signed_webhook
         "refunds/create",
     ]
     assert sorted(accepted) == ["t1", "t2", "t3", "t4", "t5", "t6"]
-    level = next(body for headers, body in inbox.got if headers["X-Shopify-Topic"].startswith("inventory"))
+    level = next(body for headers, body, _ in inbox.got if headers["X-Shopify-Topic"].startswith("inventory"))
     assert json.loads(level)["available"] == 9
 
 
@@ -275,7 +275,7 @@ async def test_given_other_topics_are_wished_for_then_a_parcel_is_told_by_each(s
     number = shop.order([("A", 1)], at=at)
     shop.fulfil(number, "WH", at=at, topics=("fulfillments/create", "orders/fulfilled", "orders/updated"))
     await shop.emitter.drain()
-    topics = sorted(headers["X-Shopify-Topic"] for headers, _ in inbox.got)
+    topics = sorted(headers["X-Shopify-Topic"] for headers, _, _ in inbox.got)
     assert topics == ["fulfillments/create", "orders/create", "orders/fulfilled", "orders/updated"]
 
 
@@ -287,7 +287,7 @@ async def test_given_echo_then_a_write_is_told_once_with_what_is_true_by_then(ma
     shop.order([("A", 1)], at=at)
     await ask(shop, [row(8, 9)], key="two")
     await _until(lambda: len(inbox.got) >= 2)
-    levels = [json.loads(body) for headers, body in inbox.got if "levels" in headers["X-Shopify-Topic"]]
+    levels = [json.loads(body) for headers, body, _ in inbox.got if "levels" in headers["X-Shopify-Topic"]]
     assert [level["available"] for level in levels] == [8]
 
 
