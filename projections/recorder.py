@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
+import psycopg
 
 from projections.pool import Connection, Pool
 from schemas.accounts import BOUNDARIES
 from schemas.availability import ChannelQuantity
 from schemas.claims import DeadLetter, Observation
-from schemas.codec import decode
+from schemas.codec import Undecodable, decode
 from schemas.ledger import Stock
 from schemas.movements import Movement
 from schemas.receipts import Outcome, Receipt
 from schemas.topics import CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS, OBSERVATIONS, RECEIPTS, STOCK, Topic
 
-Record = tuple[int, int, bytes]
+Record = tuple[int, int, bytes | None]
 """Offset, timestamp in milliseconds, value."""
 
+Stored = tuple[int, int, bytes]
+"""The same, of a record that has a value."""
+
+CONTENT = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
+"""What PostgreSQL says when it is the row that is wrong, and not the server or the way there."""
+
 NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+class Unrecordable(Exception):
+    """A record is not what its topic holds, or nothing PostgreSQL can hold. The message says why, not what it was."""
 
 
 class Hole(Exception):
@@ -37,6 +48,12 @@ class Batch:
     partition: int
     records: Sequence[Record]
     next_offset: int
+
+    def singly(self) -> Iterator[Batch]:
+        """The same records, each in a batch of its own."""
+        ends = [*(offset for offset, _, _ in self.records[1:]), self.next_offset]
+        for record, end in zip(self.records, ends, strict=True):
+            yield replace(self, records=(record,), next_offset=end)
 
 
 class Recorder:
@@ -54,7 +71,15 @@ class Recorder:
             return dict(await cursor.fetchall())
 
     async def record(self, batches: Sequence[Batch]) -> None:
-        """Records all batches, or none. What was recorded before is trimmed. Raises `Hole`, `Undecodable`."""
+        """Records all batches, or none. What was recorded before is trimmed. Raises `Hole`, `Unrecordable`."""
+        try:
+            await self._record(batches)
+        except Undecodable as error:
+            raise Unrecordable(str(error)) from None
+        except CONTENT as error:
+            raise Unrecordable(f"PostgreSQL cannot hold it: {type(error).__name__}") from None
+
+    async def _record(self, batches: Sequence[Batch]) -> None:
         async with self._pool.connection() as connection, connection.transaction():
             for topic in {batch.topic.name: batch.topic for batch in batches}.values():
                 mine = [batch for batch in batches if batch.topic.name == topic.name]
@@ -65,7 +90,7 @@ class Recorder:
 
 async def _advance(
     connection: Connection, topic: Topic, batches: Sequence[Batch]
-) -> list[tuple[int, Record]]:
+) -> list[tuple[int, Stored]]:
     """Moves the stored offsets and returns the records they had not passed yet, with their partition."""
     partitions = [batch.partition for batch in batches]
     cursor = await connection.execute(
@@ -73,7 +98,7 @@ async def _advance(
         [topic.name, partitions],
     )
     at: Mapping[int, int] = dict(await cursor.fetchall())
-    fresh: list[tuple[int, Record]] = []
+    fresh: list[tuple[int, Stored]] = []
     for batch in batches:
         expected = at.get(batch.partition, 0)
         compacted = topic.config["cleanup.policy"] == "compact"
@@ -95,10 +120,12 @@ async def _advance(
     return fresh
 
 
-def _storable(record: Record) -> Record:
+def _storable(record: Record) -> Stored:
     """The record with the one character that PostgreSQL cannot keep replaced: one odd name must not stop the recording."""
     offset, at, value = record
-    return (offset, at, NUL.sub(rb"\1\\ufffd", value)) if b"\\u0000" in value else record
+    if value is None:
+        raise Undecodable("the record has no value")
+    return offset, at, NUL.sub(rb"\1\\ufffd", value) if b"\\u0000" in value else value
 
 
 async def _stage(connection: Connection, table: str, rows: Iterable[Sequence[Any]]) -> str:
@@ -117,7 +144,7 @@ async def _stage(connection: Connection, table: str, rows: Iterable[Sequence[Any
     return stage
 
 
-async def _movements(connection: Connection, fresh: Sequence[tuple[int, Record]]) -> None:
+async def _movements(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:
     rows = []
     for partition, (offset, _, value) in fresh:
         m = decode(Movement, value)
@@ -147,7 +174,7 @@ async def _movements(connection: Connection, fresh: Sequence[tuple[int, Record]]
     await connection.execute(f"INSERT INTO movements SELECT * FROM {stage} ON CONFLICT DO NOTHING".encode())  # noqa: S608
 
 
-async def _stock(connection: Connection, fresh: Sequence[tuple[int, Record]]) -> None:
+async def _stock(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:
     newest: dict[str, tuple[str, str, int]] = {}
     for _, (_, _, value) in fresh:
         stock = decode(Stock, value)
@@ -161,7 +188,7 @@ async def _stock(connection: Connection, fresh: Sequence[tuple[int, Record]]) ->
     )
 
 
-async def _channel_quantities(connection: Connection, fresh: Sequence[tuple[int, Record]]) -> None:
+async def _channel_quantities(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:
     newest: dict[tuple[str, str], tuple[str, str, int, str, int]] = {}
     for _, (_, _, value) in fresh:
         q = decode(ChannelQuantity, value)
@@ -176,7 +203,7 @@ async def _channel_quantities(connection: Connection, fresh: Sequence[tuple[int,
     )
 
 
-async def _receipts(connection: Connection, fresh: Sequence[tuple[int, Record]]) -> None:
+async def _receipts(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:
     rows = []
     told: dict[tuple[str, str, str], tuple[Any, ...]] = {}
     for partition, (offset, _, value) in fresh:
@@ -214,7 +241,7 @@ async def _receipts(connection: Connection, fresh: Sequence[tuple[int, Record]])
     )
 
 
-async def _observations(connection: Connection, fresh: Sequence[tuple[int, Record]]) -> None:
+async def _observations(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:
     newest: dict[tuple[str, str, str], tuple[Any, ...]] = {}
     for _, (_, _, value) in fresh:
         o = decode(Observation, value)
@@ -236,7 +263,7 @@ async def _observations(connection: Connection, fresh: Sequence[tuple[int, Recor
     )
 
 
-async def _dead_letters(connection: Connection, fresh: Sequence[tuple[int, Record]]) -> None:
+async def _dead_letters(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:
     rows = []
     for partition, (offset, _, value) in fresh:
         d = decode(DeadLetter, value)
@@ -250,7 +277,7 @@ async def _dead_letters(connection: Connection, fresh: Sequence[tuple[int, Recor
     )
 
 
-WRITERS: Mapping[str, Callable[[Connection, Sequence[tuple[int, Record]]], Any]] = {
+WRITERS: Mapping[str, Callable[[Connection, Sequence[tuple[int, Stored]]], Any]] = {
     MOVEMENTS.name: _movements,
     STOCK.name: _stock,
     CHANNEL_QUANTITIES.name: _channel_quantities,

@@ -133,7 +133,7 @@ class DeadLetter:
     """What was refused, why, and what is needed to try again.
 
     `payload` holds only the fields on the connector's allow-list, so no personal data. `ref` names the document for a
-    person. `stage` is where it was refused: `mapping`, `directory`, `settle`, `ledger` or `publish`.
+    person. `stage` is where it was refused: `mapping`, `directory`, `settle`, `ledger` or `record`.
     """
 
     __pydantic_config__ = STRICT

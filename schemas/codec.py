@@ -34,8 +34,10 @@ def encode(value: Any) -> bytes:
     return adapter(type(value)).dump_json(value, exclude_none=True)
 
 
-def decode(kind: type[Value], data: bytes) -> Value:
+def decode(kind: type[Value], data: bytes | None) -> Value:
     """The value in `data`. Raises `Undecodable`, which names the field, not its content."""
+    if data is None:
+        raise Undecodable("the record has no value")
     try:
         return adapter(kind).validate_json(data)
     except ValidationError as error:

@@ -109,7 +109,7 @@ async def worker(
         instance=instance,
         datadir=str(settings.data / "faust" / instance),
     )
-    recording = Recording(bootstrap, partitions, naming, Recorder(pool), dsn)
+    recording = Recording(bootstrap, partitions, naming, Recorder(pool), pushes, dsn)
     sinks = [
         Pushing(
             channel=name,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from projections.pool import DatabaseError, leadership
-from projections.recorder import Batch, Recorder
+from projections.recorder import Batch, Recorder, Unrecordable
 from schemas.topics import CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS, OBSERVATIONS, RECEIPTS, STOCK, Topic
-from streams.stages import Naming
+from streams.stages import Naming, dead_letter
+from streams.writer import NotWritten, Out, Writer
 
 log = structlog.get_logger()
 
@@ -31,6 +33,7 @@ class Recording:
     partitions: int
     naming: Naming
     recorder: Recorder
+    writer: Writer
     dsn: str
     pause: float = 1.0
 
@@ -40,7 +43,7 @@ class Recording:
             try:
                 async with leadership(self.dsn, f"{self.naming.prefix}recorder"):
                     await self._record()
-            except (KafkaError, *DatabaseError, OSError) as error:
+            except (KafkaError, *DatabaseError, NotWritten, OSError) as error:
                 log.warning("recording pauses", reason=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(self.pause)
 
@@ -63,11 +66,27 @@ class Recording:
             while True:
                 fetched = await consumer.getmany(timeout_ms=1_000, max_records=4_000)
                 if fetched:
-                    await self.recorder.record(
-                        [_batch(topics[tp.topic], tp, some) for tp, some in fetched.items()]
-                    )
+                    await self._take([_batch(topics[tp.topic], tp, some) for tp, some in fetched.items()])
         finally:
             await consumer.stop()
+
+    async def _take(self, batches: Sequence[Batch]) -> None:
+        """Records what was fetched. A record that cannot be recorded becomes a dead letter, and the rest goes on."""
+        try:
+            await self.recorder.record(batches)
+        except Unrecordable:
+            for one in (one for batch in batches for one in batch.singly()):
+                try:
+                    await self.recorder.record([one])
+                except Unrecordable as error:
+                    await self.writer.write([self._refused(one, str(error))])
+                    await self.recorder.record([replace(one, records=())])
+
+    def _refused(self, one: Batch, reason: str) -> Out:
+        [(offset, at, _)] = one.records
+        record = f"{one.topic.name}/{one.partition}/{offset}"
+        log.error("not recorded", record=record, reason=reason)
+        return dead_letter(self.naming, "record", one.topic.name, record, reason, at)
 
 
 def _batch(topic: Topic, tp: TopicPartition, records: list) -> Batch:  # type: ignore[type-arg]  # aiokafka's records

@@ -18,7 +18,7 @@ from connectors.errors import ConnectorError, SlowDown, Unreachable
 from projections.pool import DatabaseError, leadership
 from projections.queries import Queries
 from schemas.availability import ChannelQuantity, Shown
-from schemas.codec import decode, encode, headers
+from schemas.codec import Undecodable, Value, decode, encode, headers
 from schemas.receipts import Outcome, Receipt
 from schemas.topics import CHANNEL_QUANTITIES, RECEIPTS
 from streams.directories import Directories
@@ -140,6 +140,14 @@ class Board:
                 self.looks.pop((target.sku, target.place), None)
 
 
+def _known(kind: type[Value], value: bytes | None) -> Value | None:
+    """The value, or None where it is no such thing: the recorder makes a dead letter of it."""
+    try:
+        return decode(kind, value)
+    except Undecodable:
+        return None
+
+
 @dataclass(slots=True, kw_only=True)
 class Pushing:
     """The sink of one channel, at one worker at a time. `pace` is the time in seconds in which changes gather for one
@@ -221,17 +229,20 @@ class Pushing:
         while any([await consumer.position(tp) < end for tp, end in ends.items()]):
             for records in (await consumer.getmany(timeout_ms=500)).values():
                 for record in records:
-                    receipt = decode(Receipt, record.value)
-                    if receipt.channel == self.channel:
+                    receipt = _known(Receipt, record.value)
+                    if receipt is not None and receipt.channel == self.channel:
                         board.saw(receipt)
 
     async def _follow(self, board: Board, consumer: AIOKafkaConsumer) -> None:
         mine = f"{self.channel}|".encode()
         while True:
             for records in (await consumer.getmany(timeout_ms=1_000, max_records=2_000)).values():
-                newest = {record.key: record.value for record in records if record.key.startswith(mine)}
+                ours = (record for record in records if (record.key or b"").startswith(mine))
+                newest = {record.key: record.value for record in ours}
                 for value in newest.values():
-                    board.want(decode(ChannelQuantity, value))
+                    number = _known(ChannelQuantity, value)
+                    if number is not None:
+                        board.want(number)
 
     async def _push_some(self, board: Board) -> int:
         targets = board.next(self.sink.batch_max)

@@ -161,13 +161,19 @@ def instant(record: ConsumerRecord) -> datetime:
 
 
 def _dead(naming: Naming, record: ConsumerRecord, stage: str, reason: str) -> Out:
+    ref = f"{record.topic}/{record.partition}/{record.offset}"
+    return dead_letter(naming, stage, record.topic, ref, reason, record.timestamp)
+
+
+def dead_letter(naming: Naming, stage: str, topic: str, ref: str, reason: str, timestamp: int) -> Out:
+    """What becomes of a record of ours that is not what its topic holds. `timestamp` is its own, in milliseconds."""
     letter = DeadLetter(
         channel="onhand",
-        topic=record.topic,
+        topic=topic,
         stage=stage,
         reason=reason,
-        ref=f"{record.topic}/{record.partition}/{record.offset}",
-        received_at=instant(record),
+        ref=ref,
+        received_at=datetime.fromtimestamp(timestamp / 1000, UTC),
     )
     ce = headers(DEAD_LETTERS, f"{stage}/{letter.ref}", stage, letter.received_at)
     return Out(naming(DEAD_LETTERS), letter.channel.encode(), encode(letter), ce)

@@ -6,7 +6,13 @@ import asyncio
 import time
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
 from schemas.topics import TOPICS
 from streams.stages import Naming
@@ -33,6 +39,7 @@ async def create_topics(bootstrap: str, naming: Naming, partitions: int, replica
             if code and for_code(code) is not TopicAlreadyExistsError:
                 raise WrongTopics(f"topic {name} could not be created: {for_code(code).__name__}")
         await _await_leaders(admin, {naming(topic) for topic in TOPICS}, partitions)
+        await _await_coordinator(admin)
     finally:
         await admin.close()
 
@@ -54,6 +61,20 @@ async def _await_leaders(
             raise WrongTopics(
                 f"topic {name} has {len(found[name])} partitions, this installation is configured for {partitions}"
             )
+
+
+async def _await_coordinator(admin: AIOKafkaAdminClient, within: float = 20.0) -> None:
+    """Waits for the topic that keeps consumer groups: a new broker creates it at the first question."""
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            await admin.find_coordinator("onhand")
+        except (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError):
+            if time.monotonic() > deadline:
+                raise WrongTopics("the broker keeps no consumer groups: is it healthy?") from None
+            await asyncio.sleep(0.1)
+        else:
+            return
 
 
 async def reachable(bootstrap: str) -> bool:

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from aiokafka import ConsumerRecord
+
 from projections.queries import Queries
 from schemas.availability import Rules, Shown, quantity, same_numbers
 from schemas.claims import Claim
-from schemas.codec import Undecodable, decode
+from schemas.codec import Undecodable, Value, decode
 from schemas.ledger import Stock, fold
 from schemas.movements import Cause, Movement
 from schemas.settling import Transaction, apply
@@ -133,7 +135,9 @@ class Verifier:
         seen = 0
         async for records in self.reader.whole(self.naming(MOVEMENTS), self.partitions):
             for record in records:
-                movement = decode(Movement, record.value)
+                movement = _readable(Movement, record, "movements", report)
+                if movement is None:
+                    continue
                 due = posted.get(movement.id)
                 if due != movement:
                     report.differs("movements", movement.id, _plain(due), _plain(movement))
@@ -154,14 +158,14 @@ class Verifier:
 
     async def _table(self, report: Report, folded: Mapping[str, Stock]) -> None:
         """Faust's table, as its changelog restores it."""
-        newest: dict[bytes, tuple[int, bytes]] = {}
+        newest: dict[bytes, tuple[int, ConsumerRecord]] = {}
         async for records in self.reader.whole(self.naming(STOCK), self.partitions):
             for record in records:
                 offset = source_offset(record)
                 if record.key not in newest or newest[record.key][0] <= offset:
-                    newest[record.key] = offset, record.value
-        held = {key.decode(): decode(Stock, value) for key, (_, value) in newest.items()}
-        self._compare(report, "table", folded, held)
+                    newest[record.key] = offset, record
+        read = (_readable(Stock, record, "table", report) for _, record in newest.values())
+        self._compare(report, "table", folded, {stock.sku: stock for stock in read if stock is not None})
 
     async def _postgres(self, report: Report, folded: Mapping[str, Stock]) -> None:
         held = {stock.sku: stock async for stock in self.queries.all_stock()}
@@ -220,6 +224,17 @@ class Verifier:
                 if wanted != shown or (row is not None and not row["sure"]):
                     report.differs("pushed", f"{number.channel}/{number.sku}/{name}", wanted, shown)
         report.checks["pushed"] = compared
+
+
+def _readable(kind: type[Value], record: ConsumerRecord, check: str, report: Report) -> Value | None:
+    """The value of a record, or None and a difference."""
+    try:
+        return decode(kind, record.value)
+    except Undecodable as error:
+        report.differs(
+            check, f"{record.topic}/{record.partition}/{record.offset}", None, f"unreadable: {error}"
+        )
+        return None
 
 
 def _balances(stock: Stock) -> dict[str, Any]:
