@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from projections.recorder import Batch, Hole
+from projections.recorder import Batch, Hole, Unrecordable
 from schemas.availability import ChannelQuantity, Place
 from schemas.claims import DeadLetter, Observation
 from schemas.codec import encode
