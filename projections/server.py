@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
@@ -14,6 +15,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from psycopg import DataError
 from pydantic import AwareDatetime
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from projections.explain import explain
 from projections.pool import DatabaseError, Pool
@@ -24,6 +26,10 @@ from schemas.ledger import view
 
 BODY_SECONDS = 10.0
 """How long a sender may take to send a body."""
+
+DISCARD_SECONDS = 1.0
+DISCARD_MAX = 16 * 1024 * 1024
+"""How long, and how many bytes, are waited for of a body that is too large."""
 
 BEARER = HTTPBearer(auto_error=False)
 
@@ -121,6 +127,7 @@ async def _body(request: Request, most: int) -> bytes:
     declared = request.headers.get("content-length", "0")
     too_large = Problem(413, "Body too large", f"at most {most} bytes are read")
     if declared.isdigit() and int(declared) > most:
+        await _discard(request)
         raise too_large
     body = bytearray()
     try:
@@ -128,10 +135,26 @@ async def _body(request: Request, most: int) -> bytes:
             async for part in request.stream():
                 body += part
                 if len(body) > most:
-                    raise too_large
+                    break
     except TimeoutError:
         raise Problem(408, "Body too slow", f"it must arrive within {BODY_SECONDS:g} s") from None
+    if len(body) > most:
+        await _discard(request)
+        raise too_large
     return bytes(body)
+
+
+async def _discard(request: Request) -> None:
+    """Drops what is still coming, within bounds: closed in the middle of it, the connection would lose our answer."""
+    if "expect" in request.headers:  # whoever asks first has sent nothing
+        return
+    dropped = 0
+    with contextlib.suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(DISCARD_SECONDS):
+            async for part in request.stream():
+                dropped += len(part)
+                if dropped > DISCARD_MAX:
+                    return
 
 
 def _platform_routes(service: Service) -> APIRouter:

@@ -4,8 +4,11 @@ import asyncio
 import json
 import re
 import socket
+import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from typing import Any
 
 import aiohttp
@@ -352,6 +355,29 @@ DOORS = ("/webhooks/web/orders", "/v1/movements")
 async def test_given_a_body_that_says_it_is_too_large_then_413_before_any_of_it_is_sent(api, door):
     answer = await api.raw(HEAD.format(door) + f"Content-Length: {BODY_MAX + 1}")
     assert (answer.status, answer.json["detail"]) == (413, f"at most {BODY_MAX} bytes are read")
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_given_a_sender_who_asks_first_then_413_at_once(api, door):
+    began = time.monotonic()
+    answer = await api.raw(HEAD.format(door) + f"Expect: 100-continue\nContent-Length: {BODY_MAX + 1}")
+    assert answer.status == 413
+    assert time.monotonic() - began < 1.0
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_given_a_sender_who_sends_it_all_before_reading_then_413_reaches_him(api, door):
+    def send(size: int) -> int:
+        connection = HTTPConnection("127.0.0.1", api.port, timeout=5)
+        with closing(connection):
+            names = {"Idempotency-Key": "k", "Authorization": f"Bearer {KEY}", "Connection": "close"}
+            connection.request("POST", door, b"x" * size, names)
+            with connection.getresponse() as answer:
+                return answer.status
+
+    for size in (BODY_MAX + 1, 1_000_000, 12_000_000):
+        assert await asyncio.to_thread(send, size) == 413
+    assert api.desk.webhooks == api.desk.claims == []
 
 
 @pytest.mark.parametrize("door", DOORS)
