@@ -270,13 +270,21 @@ def demo(
 def _demo_table(report: dict[str, Any]) -> Table:
     table = Table(title="A trading day", show_header=False)
     for name, value in report.items():
-        shown = (
-            ", ".join(f"{k} {v}" for k, v in value.items() if k != "list")
-            if isinstance(value, dict)
-            else f"{value}"
-        )
-        table.add_row(name.replace("_", " "), shown)
+        table.add_row(name.replace("_", " "), _spoken(value))
     return table
+
+
+def _spoken(value: Any) -> str:
+    """A reported value for people: names with their values, and of a list how long it is."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case dict():
+            return ", ".join(f"{name.replace('_', ' ')} {_spoken(part)}" for name, part in value.items())
+        case list():
+            return f"{len(value)}"
+        case _:
+            return f"{value}"
 
 
 # -- asking
@@ -376,7 +384,7 @@ def verify(
         good = found["ok"]
         text = "every number is right" if good else f"{found['found']} differences"
         out.print(
-            f"{text}: {found['keys']} cells, {found['checks']}",
+            f"{text}: {found['keys']} cells, compared: {_spoken(found['checks'])}",
             style="green" if good else "red",
             highlight=False,
         )

@@ -17,9 +17,10 @@ from deploy.engines import Engines, remove, running
 from deploy.processes import runs
 
 OWNER = """
-import json, sys, time
+import json, signal, sys, time
 from pathlib import Path
 from deploy.engines import EngineError, Engines
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored
 try:
     with Engines(Path(sys.argv[1])) as engines:
         print(json.dumps({"dsn": engines.dsn, "bootstrap": engines.bootstrap}), flush=True)
