@@ -73,7 +73,9 @@ class Queries:
         """The balances of what had occurred by `at`, of what was recorded by `known_at`. None: nothing had."""
         found = await self.rows(
             "SELECT leg->>'location' AS location, leg->>'state' AS state, sum((leg->>'quantity')::bigint)::bigint AS units,"
-            " sum((kind = ANY(%(tracking)s))::int - coalesce(voids = ANY(%(tracking)s), false)::int) <> 0 AS tracked"
+            " sum(CASE WHEN coalesce(voids, kind) = 'StockCounted' AND counted IS NULL THEN 0"
+            " WHEN coalesce(voids, kind) = ANY(%(tracking)s) THEN CASE WHEN voids IS NULL THEN 1 ELSE -1 END"
+            " ELSE 0 END) <> 0 AS tracked"
             " FROM movements, jsonb_array_elements(legs) AS leg WHERE sku = %(sku)s"
             " AND (%(at)s::timestamptz IS NULL OR occurred_at <= %(at)s)"
             " AND (%(known)s::timestamptz IS NULL OR recorded_at <= %(known)s) GROUP BY 1, 2",
@@ -134,7 +136,7 @@ class Queries:
         """The journal, newest first, in an order that does not shift while rows are added behind the cursor."""
         before_at, before_id = _instant_cursor(cursor) if cursor else (None, None)
         found = await self.rows(
-            "SELECT id, sku, kind, quantity, legs, transaction, channel, document, occurred_at, recorded_at, reason, voids"
+            "SELECT id, sku, kind, quantity, legs, transaction, channel, document, occurred_at, recorded_at, reason, voids, counted"
             " FROM movements WHERE (%(sku)s::text IS NULL OR sku = %(sku)s)"
             " AND (%(location)s::text IS NULL OR %(location)s = ANY(locations))"
             " AND (%(since)s::timestamptz IS NULL OR occurred_at >= %(since)s)"

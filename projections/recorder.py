@@ -168,6 +168,7 @@ async def _movements(connection: Connection, fresh: Sequence[tuple[int, Stored]]
                 m.demand_class,
                 partition,
                 offset,
+                m.counted,
             )
         )
     stage = await _stage(connection, "movements", rows)

@@ -27,23 +27,51 @@ STRICT = ConfigDict(extra="forbid")
 
 
 class Fact(StrEnum):
-    """What a line of a document states. Each is cumulative: so many units up to the document's version."""
+    """What a line of a document states. Each is cumulative: so many units up to the document's version.
+
+    `counted` is the one that is absolute: so many units stood there at its instant, whatever had happened before.
+    """
 
     OPENED = "opened"
     OPENED_BELOW_ZERO = "opened_below_zero"
+    COUNTED = "counted"
+
     ORDERED = "ordered"
     CANCELLED = "cancelled"
+    PICKUP_LAPSED = "pickup_lapsed"
+    REROUTED = "rerouted"
+    PICK_REJECTED = "pick_rejected"
     SHIPPED = "shipped"
     COLLECTED = "collected"
     SHIPMENT_VOIDED = "shipment_voided"
+
     SOLD = "sold"
     SALE_VOIDED = "sale_voided"
     RETURNED = "returned"
+    REFUNDED = "refunded"
+
+    EXPECTED = "expected"
+    SUPPLY_CANCELLED = "supply_cancelled"
     RECEIVED = "received"
+    QUALITY_RELEASED = "quality_released"
+    VENDOR_RETURNED = "vendor_returned"
+
+    TRANSFER_SHIPPED = "transfer_shipped"
+    TRANSFER_RECEIVED = "transfer_received"
+    TRANSFER_SHORT = "transfer_short"
+
     ADJUSTED_UP = "adjusted_up"
     ADJUSTED_DOWN = "adjusted_down"
     DAMAGED = "damaged"
     SCRAPPED = "scrapped"
+    SET_ASIDE = "set_aside"
+    RETURNED_TO_SHELF = "returned_to_shelf"
+    POOL_ALLOCATED = "pool_allocated"
+
+    KIT_ASSEMBLED = "kit_assembled"
+    KIT_COMPONENT_USED = "kit_component_used"
+    KIT_BROKEN = "kit_broken"
+    KIT_COMPONENT_RECOVERED = "kit_component_recovered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +80,10 @@ class Line:
 
     `sku` and `location` are the platform's own references until a directory has resolved them (`connectors.directory`),
     and ours in the log. `location` is None for demand that no place has been chosen for. `at` is the instant of this
-    line, not of the document's version, so that it does not matter which versions were seen. `state` is where returned
-    or received goods land.
+    line, not of the document's version, so that it does not matter which versions were seen. `state` is where goods land
+    (returned, received, released) or are taken from (transferred, scrapped, returned to the shelf). `there` is the other
+    place: where a transfer goes or comes from, or who took over a commitment. `pool` is the part of `available` that is
+    meant, None the common one; `to_pool` where an allocation goes.
     """
 
     __pydantic_config__ = STRICT
@@ -65,6 +95,9 @@ class Line:
     location: Reference | None = None
     state: State = State.AVAILABLE
     reason: str | None = None
+    there: Reference | None = None
+    pool: str | None = None
+    to_pool: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

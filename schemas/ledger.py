@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from schemas.accounts import BOUNDARIES, ON_HAND, TRANSIT_PREFIX, State
 from schemas.claims import STRICT
-from schemas.movements import Movement
-from schemas.postings import TRACKING, Kind
+from schemas.counts import LATE_COUNT, Count, Shelf, micros
+from schemas.movements import OWN, Cause, Movement
+from schemas.postings import TRACKING, Kind, Leg, Places, legs
 
 Balances = dict[str, int]
 
 NOTHING: Balances = {}
+EMPTY = Shelf()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +28,9 @@ class Stock:
     nothing ("") where it was not opened: elsewhere its stock is unknown, not zero. `tracked_by` is what `tracked` follows
     from: how many standing movements say so, by place and opening channel. `told_by` maps location to channel to the part
     of `available` that this channel's own documents caused, so that a sink knows what its platform has counted by itself.
-    `applied` maps claims partition to the highest cause applied, and `offset` is the movements offset last applied: a
-    movement at or below either is a repeat.
+    `shelves` keeps what late counts need to know of each location.
+    `applied` maps the partition of causes to the highest cause applied, and `offset` is the movements offset last applied:
+    a movement at or below either is a repeat.
     """
 
     __pydantic_config__ = STRICT
@@ -36,6 +41,7 @@ class Stock:
     tracked: dict[str, str] = field(default_factory=dict)
     tracked_by: dict[str, Balances] = field(default_factory=dict)
     told_by: dict[str, Balances] = field(default_factory=dict)
+    shelves: dict[str, Shelf] = field(default_factory=dict)
     applied: dict[int, tuple[int, int]] = field(default_factory=dict)
     offset: int = -1
     v: int = 1
@@ -46,12 +52,16 @@ class Stock:
 
     def on_hand(self, location: str) -> int:
         """Units that are physically there, whatever they are promised to."""
-        here = self.locations.get(location, NOTHING)
-        return sum(units for state, units in here.items() if state.partition("[")[0] in ON_HAND)
+        return on_hand(self.locations.get(location, NOTHING))
 
     def total(self) -> int:
         """Physical plus boundary: zero, by the law of conservation."""
         return sum(sum(here.values()) for here in self.locations.values()) + sum(self.boundary.values())
+
+
+def on_hand(here: Balances) -> int:
+    """Units in the states that are physically at a location."""
+    return sum(units for state, units in here.items() if state.partition("[")[0] in ON_HAND)
 
 
 def is_repeat(stock: Stock, movement: Movement, offset: int) -> bool:
@@ -63,31 +73,145 @@ def is_repeat(stock: Stock, movement: Movement, offset: int) -> bool:
     )
 
 
-def fold(stock: Stock, movement: Movement, offset: int) -> Stock:
+class Taken(NamedTuple):
+    """The stock after a movement, what the ledger posts by itself because of it, and why it was refused, if it was."""
+
+    stock: Stock
+    posted: tuple[Movement, ...] = ()
+    refused: str | None = None
+
+
+def fold(stock: Stock, movement: Movement, offset: int, partition: int = 0) -> Stock:
     """The stock after a movement read at `offset` of its `movements` partition; unchanged for a repeat."""
+    return take(stock, movement, offset, partition).stock
+
+
+def take(stock: Stock, movement: Movement, offset: int, partition: int = 0) -> Taken:
+    """One step of the ledger. What it posts is in the stock already; read back from the log, it is a repeat."""
     if is_repeat(stock, movement, offset):
-        return stock
-    locations, boundary, told_by = dict(stock.locations), dict(stock.boundary), dict(stock.told_by)
-    for leg in movement.legs:
-        if leg.location in BOUNDARIES:
-            _add(boundary, leg.location, leg.quantity)
-            continue
-        locations[leg.location] = here = dict(locations.get(leg.location, NOTHING))
-        _add(here, leg.state, leg.quantity)
-        if leg.state == State.AVAILABLE:
-            told_by[leg.location] = told = dict(told_by.get(leg.location, NOTHING))
-            _add(told, movement.channel, leg.quantity)
+        return Taken(stock)
     cause = movement.cause
+    applied = {**stock.applied, cause.partition: (cause.offset, cause.index)}
     tracked, tracked_by = _tracked(stock, movement)
-    return Stock(
-        sku=stock.sku,
-        locations={name: here for name, here in locations.items() if here},
-        boundary=boundary,
-        tracked=tracked,
-        tracked_by=tracked_by,
-        told_by={name: told for name, told in told_by.items() if told},
-        applied={**stock.applied, cause.partition: (cause.offset, cause.index)},
-        offset=offset,
+    passed = replace(stock, applied=applied, offset=offset, tracked=tracked, tracked_by=tracked_by)
+    if reason := _too_late(stock, movement):
+        return Taken(passed, refused=reason)
+    balances, shelves = _Balances(stock), dict(stock.shelves)
+    came = balances.post(movement.legs, movement.channel)
+    for location, units in came.items():
+        shelves[location] = shelves.get(location, EMPTY).move(movement.occurred_at, units)
+    posted: list[Movement] = []
+
+    def restate(location: str, count: Count, units: int) -> None:
+        if units:
+            own = Cause(OWN - partition, offset, len(posted))
+            posted.append(_variance(movement, location, count, units, own))
+            balances.post(posted[-1].legs, count.channel)
+
+    for location, count, owed in _counting(shelves, movement):
+        restate(location, count, owed)
+    for location in sorted({*came, *_counted_at(movement)}):
+        due = tuple(shelves[location].variances(balances.on_hand(location)))
+        for count, variance in due:
+            restate(location, count, variance - count.variance)
+        shelves[location] = shelves[location].recount([variance for _, variance in due], movement.recorded_at)
+    if posted:
+        applied[OWN - partition] = (offset, len(posted) - 1)
+    after = replace(
+        passed,
+        locations={name: here for name, here in balances.locations.items() if here},
+        boundary=balances.boundary,
+        told_by={name: told for name, told in balances.told_by.items() if told},
+        shelves={name: shelf for name, shelf in shelves.items() if shelf != EMPTY},
+    )
+    return Taken(after, tuple(posted))
+
+
+class _Balances:
+    """The balances of a stock while one movement is taken; what is not touched is shared with it."""
+
+    def __init__(self, stock: Stock) -> None:
+        self.locations, self.boundary = dict(stock.locations), dict(stock.boundary)
+        self.told_by = dict(stock.told_by)
+        self._own: set[str] = set()
+
+    def post(self, moved: Iterable[Leg], channel: str) -> dict[str, int]:
+        """Posts legs. Returns how many units physically came to each location; what left counts below zero."""
+        came: dict[str, int] = {}
+        for leg in moved:
+            if leg.location in BOUNDARIES:
+                _add(self.boundary, leg.location, leg.quantity)
+                continue
+            if leg.location not in self._own:
+                self._own.add(leg.location)
+                self.locations[leg.location] = dict(self.locations.get(leg.location, NOTHING))
+                self.told_by[leg.location] = dict(self.told_by.get(leg.location, NOTHING))
+            _add(self.locations[leg.location], leg.state, leg.quantity)
+            if leg.state == State.AVAILABLE:
+                _add(self.told_by[leg.location], channel, leg.quantity)
+            if leg.location[0] != "@" and leg.state.partition("[")[0] in ON_HAND:
+                _add(came, leg.location, leg.quantity)
+        return came
+
+    def on_hand(self, location: str) -> int:
+        """Units physically at a location."""
+        return on_hand(self.locations.get(location, NOTHING))
+
+
+def _counted_at(movement: Movement) -> list[str]:
+    """The shelf a count is about: the place of its legs, which move nothing."""
+    if movement.counted is None:
+        return []
+    return [leg.location for leg in movement.legs if leg.location[0] != "@"]
+
+
+def _count_of(movement: Movement) -> Count:
+    assert movement.counted is not None
+    return Count(
+        at=movement.occurred_at,
+        channel=movement.channel,
+        document=movement.document,
+        units=movement.counted,
+    )
+
+
+def _too_late(stock: Stock, movement: Movement) -> str | None:
+    """Why a count cannot be taken in: movements from before it may be forgotten already."""
+    for location in _counted_at(movement):
+        shelf = stock.shelves.get(location, EMPTY)
+        horizon = shelf.horizon(movement.recorded_at)
+        if movement.voids is None and micros(movement.occurred_at) < horizon:
+            return f"counted more than {LATE_COUNT.days} days before the newest movement there"
+    return None
+
+
+def _counting(shelves: dict[str, Shelf], movement: Movement) -> Iterator[tuple[str, Count, int]]:
+    """Puts a count on its shelf. A voided one is taken off, and what had been posted for it is owed back."""
+    for location in _counted_at(movement):
+        count, shelf = _count_of(movement), shelves.get(location, EMPTY)
+        if movement.voids is None:
+            shelves[location] = shelf.count(count)
+        else:
+            shelves[location], variance = shelf.uncount(count)
+            yield location, count, -variance
+
+
+def _variance(by: Movement, location: str, count: Count, units: int, cause: Cause) -> Movement:
+    """What a count comes to, or what news of the time before it changes in that."""
+    itself = by.counted is not None and _count_of(by).order == count.order
+    return Movement(
+        id=cause.movement_id,
+        kind=Kind.STOCK_COUNTED,
+        sku=by.sku,
+        quantity=units,
+        legs=legs(Kind.STOCK_COUNTED, units, Places(location)),
+        transaction=by.transaction,
+        channel=count.channel,
+        document=count.document,
+        occurred_at=count.at,
+        recorded_at=by.recorded_at,
+        cause=cause,
+        reason=by.reason if itself else f"restated by {by.id}",
     )
 
 

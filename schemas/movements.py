@@ -10,9 +10,10 @@ from schemas.postings import Kind, Leg
 
 @dataclass(frozen=True, slots=True, order=True)
 class Cause:
-    """Where in the `claims` topic a movement comes from: partition, offset, and its index within the claim.
+    """Where in the log a movement comes from: partition, offset, and its index within the record.
 
-    For one SKU, the causes of one claims partition only grow, so a movement at or below the highest applied one is a
+    The record is in `claims`, or, where the ledger itself posted, in `movements`: then `partition` is `OWN` minus the
+    number. For one SKU, the causes of one partition only grow, so a movement at or below the highest applied one is a
     repeat.
     """
 
@@ -23,9 +24,19 @@ class Cause:
     index: int
 
     @property
+    def own(self) -> bool:
+        """Whether the ledger posted this itself."""
+        return self.partition <= OWN
+
+    @property
     def movement_id(self) -> str:
-        """The movement's id: the same however often the claim is settled."""
-        return f"{self.partition}-{self.offset}-{self.index}"
+        """The movement's id: the same however often its cause is taken."""
+        name = f"ledger-{OWN - self.partition}" if self.own else str(self.partition)
+        return f"{name}-{self.offset}-{self.index}"
+
+
+OWN = -1
+"""The partition of a cause is this minus the `movements` partition where the ledger posts itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +45,9 @@ class Movement:
 
     `occurred_at` is the platform's instant of this line; `recorded_at` is when Kafka appended the claim. `channel` is
     whose view this is and `document` the platform's document behind it. `voids` names the kind that a
-    `MovementVoided` reverses.
+    `MovementVoided` reverses. `counted` is how many units a count found: that movement moves nothing by itself, and what it
+    comes to (count minus on hand at its instant) the ledger posts as movements of its own, again whenever late news of
+    the time before changes it.
     """
 
     __pydantic_config__ = STRICT
@@ -53,4 +66,5 @@ class Movement:
     reason: str | None = None
     voids: Kind | None = None
     demand_class: str = "retail"
+    counted: int | None = None
     v: int = 1

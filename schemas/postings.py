@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from schemas.accounts import BOUNDARIES, BOUNDARY, TRANSIT_PREFIX, State
 
@@ -51,7 +52,8 @@ class Kind(StrEnum):
 
 POSTINGS: dict[Kind, tuple[str, ...]] = {
     # `source > target` moves the quantity; `here` and `there` are the movement's two places, `?` is its own state,
-    # `pool` its own pools, and `~` moves only the part that was expected.
+    # `to_pool` the pool an allocation goes to, and `~` moves only the part that was expected. `available` is that of the
+    # movement's own pool.
     Kind.STOCK_INITIALISED: ("@opening > here.available",),
     Kind.SUPPLY_EXPECTED: ("@expected > here.incoming",),
     Kind.SUPPLY_CANCELLED: ("here.incoming > @expected",),
@@ -83,7 +85,7 @@ POSTINGS: dict[Kind, tuple[str, ...]] = {
     Kind.STOCK_SCRAPPED: ("here.? > @scrap",),
     Kind.STOCK_SET_ASIDE: ("here.available > here.?",),
     Kind.STOCK_RETURNED_TO_SHELF: ("here.? > here.available",),
-    Kind.POOL_ALLOCATED: ("here.available[pool] > here.available[to_pool]",),
+    Kind.POOL_ALLOCATED: ("here.available > here.to_pool",),
     Kind.KIT_ASSEMBLED: ("@kit > here.available",),
     Kind.KIT_BROKEN: ("here.available > @kit",),
     Kind.VENDOR_RETURN_SHIPPED: ("here.? > @supplier",),
@@ -114,8 +116,7 @@ class Leg:
     quantity: int
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(NamedTuple):
     """What a posting needs to know besides kind and quantity. `state` is where goods land or are taken from."""
 
     here: str
@@ -161,11 +162,10 @@ def _account(pattern: str, places: Places) -> tuple[str, str]:
     location = places.here if side == "here" else places.there
     if location is None:
         raise ValueError(f"the posting {pattern} needs a second location")
-    if state == "available[pool]":
-        return location, pooled(places.pool)
-    if state == "available[to_pool]":
+    if state == "to_pool":
         return location, pooled(places.to_pool)
-    return location, places.state.value if state == "?" else state
+    named = places.state.value if state == "?" else state
+    return location, pooled(places.pool) if named == State.AVAILABLE else named
 
 
 def pooled(pool: str | None) -> str:

@@ -11,6 +11,7 @@ import faust
 
 from schemas.availability import Rules
 from schemas.topics import CLAIMS, MOVEMENTS, STOCK, TRANSACTIONS, Topic
+from schemas.witnesses import Authority
 from streams.chunks import ChunkSchema, ChunkStage, ChunkTable, agent_of, chunk_scheduler
 from streams.reader import Reader
 from streams.stages import Naming, ledger_stage, publish_again, settle_stage
@@ -42,7 +43,7 @@ def create_app(
     partitions: int,
     naming: Naming,
     rules: Rules,
-    authority: tuple[str, ...],
+    authority: Authority,
     writer: Writer,
     reader: Reader,
     group: str = "onhand",

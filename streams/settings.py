@@ -11,9 +11,17 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from connectors.contract import ChannelSettings, Connector, Secrets
@@ -21,6 +29,7 @@ from connectors.registry import CONNECTORS, AnyChannel
 from schemas.accounts import UNROUTED
 from schemas.availability import Rules
 from schemas.codec import adapter
+from schemas.witnesses import NOBODY, Authority
 
 EMBEDDED = "embedded"
 
@@ -69,6 +78,11 @@ class Location(BaseModel):
     title: str = ""
 
 
+def _trusted(given: Any) -> Any:
+    """A plain list of channels is the authority for everything."""
+    return {"channels": given} if isinstance(given, list | tuple) else given
+
+
 class Settings(BaseSettings):
     """The whole configuration. `data` is where embedded engines and this installation keep their files."""
 
@@ -82,7 +96,7 @@ class Settings(BaseSettings):
     serve: ServeSettings = ServeSettings()
     locations: dict[Annotated[str, Field(pattern=r"^[^@:|/\s][^|/]*$")], Location] = {}
     channels: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")], AnyChannel] = {}
-    authority: tuple[str, ...] = ()
+    authority: Annotated[Authority, BeforeValidator(_trusted)] = NOBODY
 
     @classmethod
     def settings_customise_sources(  # noqa: D102  # pydantic-settings' hook; the environment wins over the file
@@ -113,10 +127,12 @@ class Settings(BaseSettings):
                 )
             if channel.sandbox is not None and not channel.sandbox_port:
                 raise ValueError(f"channels.{name}: a sandbox needs sandbox_port, a free port such as 8801")
-        if unknown := sorted(set(self.authority) - set(self.channels)):
+        if unknown := sorted(self.authority.named - set(self.channels)):
             raise ValueError(
                 f"authority: unknown channel {unknown[0]!r}; channels are: {', '.join(self.channels)}"
             )
+        if unknown := sorted(set(self.authority.locations) - known):
+            raise ValueError(f"authority: unknown location {unknown[0]!r}")
         return self
 
     @property

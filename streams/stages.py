@@ -12,10 +12,11 @@ from aiokafka import ConsumerRecord
 from schemas.availability import ChannelQuantity, Rules, quantity, same_numbers
 from schemas.claims import Claim, DeadLetter
 from schemas.codec import Headers, Undecodable, decode, encode, headers
-from schemas.ledger import Stock, fold, is_repeat
+from schemas.ledger import Stock, is_repeat, take
 from schemas.movements import Cause, Movement
 from schemas.settling import Transaction, apply
 from schemas.topics import CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS, STOCK, TRANSACTIONS, Topic
+from schemas.witnesses import Authority
 from streams.chunks import Cell, Folded
 from streams.writer import Out
 
@@ -34,7 +35,7 @@ class Naming:
         return self.prefix + topic.name
 
 
-def settle_stage(naming: Naming, authority: Sequence[str]) -> Callable[..., Folded]:
+def settle_stage(naming: Naming, authority: Authority) -> Callable[..., Folded]:
     """Claims to movements. Claim by claim: a repeat makes the same movements wherever a chunk begins or ends."""
 
     def fold_claims(partition: int, look_up: LookUp, records: Sequence[ConsumerRecord]) -> Folded:
@@ -59,7 +60,7 @@ def settle_stage(naming: Naming, authority: Sequence[str]) -> Callable[..., Fold
                 unused += 1
                 continue
             states[key], posted = apply(before, claim, recorded_at, cause, authority)
-            outputs.extend(_movement(naming, movement, recorded_at) for movement in posted)
+            outputs.extend(_movement(naming, "settle", movement, recorded_at) for movement in posted)
             used, unused = (used + 1, unused) if posted else (used, unused + 1)
         cells = {
             key: _cell(TRANSACTIONS, key, state, state.offset, instant(records[-1]))
@@ -70,19 +71,20 @@ def settle_stage(naming: Naming, authority: Sequence[str]) -> Callable[..., Fold
     return fold_claims
 
 
-def _movement(naming: Naming, movement: Movement, at: datetime) -> Out:
-    ce = headers(MOVEMENTS, movement.id, "settle", at)
+def _movement(naming: Naming, source: str, movement: Movement, at: datetime) -> Out:
+    ce = headers(MOVEMENTS, movement.id, source, at)
     return Out(naming(MOVEMENTS), movement.sku.encode(), encode(movement), ce)
 
 
 def ledger_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
     """Movements to stock, and to the channel quantities that changed with it.
 
-    A key whose movement was applied before is written again all the same: that repairs a changelog or an output which
-    a crash cut off.
+    What the ledger posts by itself goes to `movements` too, and is passed over there: its stock holds it already. A key
+    whose movement was applied before is written again all the same: that repairs a changelog or an output which a crash
+    cut off.
     """
 
-    def fold_movements(_partition: int, look_up: LookUp, records: Sequence[ConsumerRecord]) -> Folded:
+    def fold_movements(partition: int, look_up: LookUp, records: Sequence[ConsumerRecord]) -> Folded:
         before: dict[bytes, Stock | None] = {}
         after: dict[bytes, Stock] = {}
         repaired: set[bytes] = set()
@@ -95,6 +97,9 @@ def ledger_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
                 outputs.append(_dead(naming, record, "ledger", str(error)))
                 dead += 1
                 continue
+            if movement.cause.own:
+                unused += 1
+                continue
             key = movement.sku.encode()
             if key not in after:
                 before[key] = _state(look_up(key), Stock)
@@ -103,8 +108,13 @@ def ledger_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
                 repaired.add(key)
                 unused += 1
                 continue
-            after[key] = fold(after[key], movement, record.offset)
-            used += 1
+            after[key], posted, refused = take(after[key], movement, record.offset, partition)
+            outputs.extend(_movement(naming, "ledger", own, movement.recorded_at) for own in posted)
+            if refused is None:
+                used += 1
+            else:
+                outputs.append(_dead(naming, record, "ledger", refused))
+                dead += 1
         now = instant(records[-1])
         for key, stock in after.items():
             known = None if key in repaired else before[key]

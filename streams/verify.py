@@ -14,10 +14,11 @@ from projections.queries import Queries
 from schemas.availability import Rules, Shown, quantity, same_numbers
 from schemas.claims import Claim
 from schemas.codec import Undecodable, Value, decode
-from schemas.ledger import Stock, fold
+from schemas.ledger import Stock, take
 from schemas.movements import Cause, Movement
 from schemas.settling import Transaction, apply
 from schemas.topics import CLAIMS, MOVEMENTS, STOCK
+from schemas.witnesses import Authority
 from streams.chunks import source_offset
 from streams.reader import Reader
 from streams.recorder import RECORDED
@@ -62,7 +63,7 @@ class Verifier:
     naming: Naming
     partitions: int
     rules: Rules
-    authority: tuple[str, ...]
+    authority: Authority
     group: str
     tells: Mapping[str, str]
 
@@ -132,6 +133,7 @@ class Verifier:
         """Folds every movement again; every posted one must be there, and no other."""
         folded: dict[str, Stock] = {}
         missing = dict(posted)
+        posted = dict(posted)
         seen = 0
         async for records in self.reader.whole(self.naming(MOVEMENTS), self.partitions):
             for record in records:
@@ -143,7 +145,9 @@ class Verifier:
                     report.differs("movements", movement.id, _plain(due), _plain(movement))
                 seen += missing.pop(movement.id, None) is not None
                 stock = folded.get(movement.sku, Stock(sku=movement.sku))
-                folded[movement.sku] = fold(stock, movement, record.offset)
+                folded[movement.sku], own, _ = take(stock, movement, record.offset, record.partition)
+                for due in own:
+                    posted[due.id] = missing[due.id] = due
             await asyncio.sleep(0)
         for ident, movement in missing.items():
             report.differs("movements", ident, _plain(movement), None)
@@ -244,6 +248,10 @@ def _balances(stock: Stock) -> dict[str, Any]:
         "tracked": dict(sorted(stock.tracked.items())),
         "tracked_by": dict(sorted(stock.tracked_by.items())),
         "told_by": stock.told_by,
+        "shelves": {
+            name: {"moved": [list(one) for one in shelf.moved], "counts": list(map(asdict, shelf.counts))}
+            for name, shelf in sorted(stock.shelves.items())
+        },
     }
 
 

@@ -17,6 +17,7 @@ from faust.contrib.asgi import bind_to_running_loop
 import streams.app
 from schemas.availability import ChannelRules, Rules
 from schemas.topics import MOVEMENTS
+from schemas.witnesses import NOBODY
 from streams.app import create_app
 from streams.reader import Reader
 from streams.stages import Naming, ledger_stage
@@ -63,7 +64,7 @@ async def main(bootstrap: str, prefix: str, partitions: int, datadir: str) -> No
         partitions=partitions,
         naming=naming,
         rules=RULES,
-        authority=(),
+        authority=NOBODY,
         writer=writer,
         reader=reader,
         datadir=datadir,

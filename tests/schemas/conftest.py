@@ -21,12 +21,20 @@ from schemas.codec import decode, encode
 from schemas.ledger import Stock, fold
 from schemas.movements import Cause, Movement
 from schemas.settling import Transaction, apply
+from schemas.witnesses import NOBODY, Authority, Stage
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 RECORDED = datetime(2026, 3, 5, tzinfo=UTC)
 PARTITIONS = 2
 CHANNELS = ("shop", "till", "carrier")
 LANDING = {Fact.RETURNED, Fact.RECEIVED}
+BETWEEN = {
+    Fact.TRANSFER_SHIPPED,
+    Fact.TRANSFER_RECEIVED,
+    Fact.TRANSFER_SHORT,
+    Fact.REROUTED,
+    Fact.PICK_REJECTED,
+}
 
 # -- what can be claimed
 
@@ -40,8 +48,8 @@ LINES = [
         (None, "WAREHOUSE", "STORE"),
     )
     for more in (
-        {},
-        {"state": State.DAMAGED, "reason": "chipped"} if fact in LANDING else {"reason": "recount"},
+        {"there": "STORE"} if fact in BETWEEN else {},
+        {"state": State.DAMAGED, "reason": "chipped"} if fact in LANDING else {"pool": "trade"},
     )
 ]
 """One draw chooses a whole line: drawing its fields one by one costs more than settling it."""
@@ -66,11 +74,21 @@ def _claim(dealt: tuple[str, str, str], told: list[Document]) -> Claim:
     )
 
 
-lines = st.integers(0, len(LINES) - 1).map(LINES.__getitem__)
+def _line(index: int) -> Line:
+    return LINES[index]
+
+
+lines = st.integers(0, len(LINES) - 1).map(_line)
 documents = st.builds(_document, st.sampled_from(NAMED), st.lists(lines, max_size=4))
 claims = st.builds(_claim, st.sampled_from(DEALT), st.lists(documents, min_size=1, max_size=2))
 news = st.lists(claims, min_size=1, max_size=8)
-authorities = st.sampled_from([(), *permutations(CHANNELS, 2)])
+authorities = st.sampled_from(
+    [
+        NOBODY,
+        *(Authority(channels=trusted) for trusted in permutations(CHANNELS, 2)),
+        Authority(stages={Stage.FULFILMENT: ("carrier",)}, locations={"STORE": ("till",)}),
+    ]
+)
 
 
 picks = st.lists(st.integers(0, 15), max_size=12)
@@ -100,6 +118,9 @@ def value_of(kind: Any) -> st.SearchStrategy[Any]:
     if dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind, include_extras=True)
         return st.builds(kind, **{one.name: value_of(hints[one.name]) for one in dataclasses.fields(kind)})
+    if hasattr(kind, "_fields"):
+        hints = get_type_hints(kind, include_extras=True)
+        return st.builds(kind, **{name: value_of(hints[name]) for name in kind._fields})
     if get_origin(kind) is not None:
         return _composed(get_origin(kind), get_args(kind))
     if isinstance(kind, type) and issubclass(kind, Enum):
@@ -158,7 +179,7 @@ def numbered(told: Iterable[Claim]) -> list[tuple[Claim, Cause]]:
     return appended
 
 
-def post(told: Iterable[Claim], authority: Sequence[str] = ()) -> list[Movement]:
+def post(told: Iterable[Claim], authority: Authority = NOBODY) -> list[Movement]:
     """Every movement the claims make, in the order of their arrival."""
     held: dict[str, Transaction] = {}
     posted: list[Movement] = []
@@ -180,7 +201,7 @@ def stocks(posted: Iterable[Movement]) -> dict[str, Stock]:
 def book(found: dict[str, Stock]) -> dict[str, tuple[Any, ...]]:
     """All that stock says, without where in the log it stands. A SKU of which nothing is left says nothing."""
     said = {
-        sku: (stock.locations, stock.boundary, stock.tracked, stock.tracked_by, stock.told_by)
+        sku: (stock.locations, stock.boundary, stock.tracked, stock.tracked_by, stock.told_by, stock.shelves)
         for sku, stock in found.items()
     }
     return {sku: parts for sku, parts in said.items() if any(parts)}
@@ -259,7 +280,7 @@ class Deal:
 
     def __init__(self) -> None:
         self.claims: list[Claim] = []
-        self.authority: tuple[str, ...] = ()
+        self.authority = NOBODY
 
     def tell(
         self, channel: str, document: str, version: int, *said: Line, demand_class: str = "retail"

@@ -7,10 +7,12 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.accounts import UNROUTED
+from schemas.accounts import ON_HAND, UNROUTED
 from schemas.claims import Fact
+from schemas.flows import Flow, balances
 from schemas.ledger import Stock, fold, is_repeat, view
-from schemas.settling import Transaction, balances, settle, take
+from schemas.postings import Kind
+from schemas.settling import Transaction, settle, take
 
 
 @given(data=st.data())
@@ -58,8 +60,13 @@ def test_given_any_claims_then_the_stock_is_what_the_newest_documents_say(data, 
     for offset, claim in enumerate(told):
         held[claim.transaction] = take(held.get(claim.transaction, Transaction()), claim, offset)
     due: Counter[tuple[str, str, str]] = Counter()
-    for transaction in held.values():
-        due.update(balances(settle(transaction)))
+    happened: list[tuple[Flow, int]] = []
+    for key, transaction in held.items():
+        happened.extend(settle(transaction).items())
+        due.update(balances(settle(transaction), key))
+    for (sku, location), units in lost_and_found(happened).items():
+        due[sku, location, "available"] += units
+        due[sku, "@loss", "boundary"] -= units
     kept = {
         (sku, location, state): quantity
         for sku, stock in log.stocks(log.post(told)).items()
@@ -67,6 +74,27 @@ def test_given_any_claims_then_the_stock_is_what_the_newest_documents_say(data, 
         for state, quantity in here.items()
     }
     assert kept == {key: quantity for key, quantity in due.items() if quantity}
+
+
+def lost_and_found(happened):
+    """What counting comes to, by SKU and shelf: what the newest count found, less what must have stood there then."""
+    counts: dict[tuple[str, str], list[tuple[object, ...]]] = {}
+    for one, units in happened:
+        if one.kind is Kind.STOCK_COUNTED:
+            told = (one.at, one.channel, one.document, units)
+            counts.setdefault((one.sku, one.places.here), []).append(told)
+    found: Counter[tuple[str, str]] = Counter()
+    for (sku, location), told in counts.items():
+        at, _, _, units = max(told)
+        stood = sum(
+            leg.quantity
+            for one, quantity in happened
+            if one.sku == sku and one.at <= at
+            for leg in one.legs(quantity, "")
+            if leg.location == location and leg.state.partition("[")[0] in ON_HAND
+        )
+        found[sku, location] = units - stood
+    return found
 
 
 def boundary(stock):

@@ -57,7 +57,8 @@ def test_given_an_example_ever_written_then_it_is_valid_and_reads_and_writes_the
     kept = json.loads(path.read_bytes())
     topic = HOLDS[named(path)]
     validator(topic).validate(kept)
-    assert json.loads(encode(decode(topic.holds, path.read_bytes()))) == kept
+    written = json.loads(encode(decode(topic.holds, path.read_bytes())))
+    assert written | kept == written, "what was said is said; a newer shape may say more"
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)

@@ -13,14 +13,16 @@ from schemas.accounts import UNROUTED, State
 from schemas.claims import Fact
 from schemas.movements import Cause
 from schemas.postings import POSTINGS, Kind
-from schemas.settling import POSTED_AS, Transaction, apply, settle
+from schemas.settling import Transaction, apply, settle
+from schemas.witnesses import DEMAND, FACTS, LEFT, Authority, Desk
 
 # -- laws
 
 
 def test_given_any_fact_then_it_is_known_what_it_is_posted_as():
-    assert set(POSTED_AS) == set(Fact)
-    assert set(POSTED_AS.values()) <= set(POSTINGS)
+    assert set(FACTS) == set(Fact)
+    assert {meaning.kind for meaning in FACTS.values()} <= set(POSTINGS)
+    assert all(FACTS[fact].desk is Desk.ORDER for fact in {*DEMAND, *LEFT})
 
 
 @given(data=st.data())
@@ -239,7 +241,7 @@ def test_given_two_views_of_the_demand_then_the_most_advanced_one_stands_whole(d
 
 @pytest.mark.parametrize("trusted", ["shop", "till"])
 def test_given_equally_advanced_views_then_the_more_trusted_channel_stands(deal, units, trusted):
-    deal.authority = (trusted,)
+    deal.authority = Authority(channels=(trusted,))
     deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 3, "WAREHOUSE"))
     deal.tell("till", "order/9", 1, units(Fact.ORDERED, 3, "STORE"))
     assert set(deal.stock.locations) == {"WAREHOUSE" if trusted == "shop" else "STORE"}
@@ -276,7 +278,7 @@ def test_given_a_wrong_opening_is_put_right_then_the_place_stays_tracked(deal, u
     assert deal.stock.locations == {}
 
 
-@pytest.mark.parametrize("fact", sorted(set(Fact) - {Fact.OPENED, Fact.OPENED_BELOW_ZERO}))
+@pytest.mark.parametrize("fact", sorted(fact for fact in Fact if not FACTS[fact].absolute))
 def test_given_a_line_of_no_units_then_it_says_nothing(deal, units, fact):
     deal.tell("shop", "order/1", 1, units(fact, 0, "STORE"))
     assert deal.movements == []

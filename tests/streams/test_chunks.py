@@ -14,6 +14,7 @@ from schemas.claims import DeadLetter, Fact
 from schemas.codec import decode, encode, headers
 from schemas.ledger import Stock
 from schemas.topics import CHANNEL_QUANTITIES, CLAIMS, DEAD_LETTERS, MOVEMENTS, STOCK
+from schemas.witnesses import NOBODY
 from streams.app import create_app
 from streams.chunks import OFFSET_HEADER, source_offset
 from streams.reader import Reader
@@ -38,7 +39,7 @@ class Running:
             partitions=PARTITIONS,
             naming=self.naming,
             rules=rules,
-            authority=(),
+            authority=NOBODY,
             writer=self.writer,
             reader=self.reader,
             instance="worker-0",

@@ -12,6 +12,7 @@ from schemas.claims import DeadLetter, Fact
 from schemas.codec import decode
 from schemas.movements import Movement
 from schemas.topics import CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS
+from schemas.witnesses import NOBODY
 from streams.stages import Naming, ledger_stage, settle_stage
 
 NAMING = Naming("p.")
@@ -31,12 +32,12 @@ def written(folded, topic, kind):
 
 
 def movements_of(claims, recorded):
-    folded, _ = fold(settle_stage(NAMING, ()), [recorded(claim) for claim in claims])
+    folded, _ = fold(settle_stage(NAMING, NOBODY), [recorded(claim) for claim in claims])
     return [out for out in folded.outputs if out.topic == NAMING(MOVEMENTS)]
 
 
 def test_given_a_claim_again_then_it_is_used_once_and_posts_once(claim, recorded):
-    stage, sale = settle_stage(NAMING, ()), claim("sale/1", (Fact.SOLD, "MUG", 2, "SOHO"))
+    stage, sale = settle_stage(NAMING, NOBODY), claim("sale/1", (Fact.SOLD, "MUG", 2, "SOHO"))
     folded, table = fold(stage, [recorded(sale), recorded(sale)])
     assert (folded.used, folded.unused, folded.dead) == (1, 1, 0)
     assert [m.quantity for m in written(folded, MOVEMENTS, Movement)] == [2]
@@ -51,7 +52,7 @@ def test_given_a_crash_between_outputs_and_state_then_the_repeat_makes_the_same_
             claim("order/1", (Fact.ORDERED, "MUG", 3, None), (Fact.SHIPPED, "MUG", 1, "SOHO"), version=2)
         ),
     ]
-    stage = settle_stage(NAMING, ())
+    stage = settle_stage(NAMING, NOBODY)
     whole, _ = fold(stage, records)
     first, table = fold(stage, records[:1])
     second, _ = fold(stage, records[1:], table)
@@ -63,7 +64,7 @@ def test_given_bytes_that_are_no_claim_then_a_dead_letter_says_so_and_the_next_c
 ):
     bad = record(b"k", b'{"transaction": "secret-name"}')
     folded, _ = fold(
-        settle_stage(NAMING, ()), [bad, recorded(claim("sale/1", (Fact.SOLD, "MUG", 1, "SOHO")))]
+        settle_stage(NAMING, NOBODY), [bad, recorded(claim("sale/1", (Fact.SOLD, "MUG", 1, "SOHO")))]
     )
     (letter,) = written(folded, DEAD_LETTERS, DeadLetter)
     assert (letter.stage, letter.ref, folded.dead, folded.used) == ("settle", "topic/0/0", 1, 1)

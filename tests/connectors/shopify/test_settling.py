@@ -16,8 +16,9 @@ from connectors.shopify.mapping import read
 from connectors.shopify.sandbox import orders, payloads
 from connectors.shopify.sandbox.shop import Order, Shop
 from schemas.claims import Claim
+from schemas.flows import balances
 from schemas.movements import Cause
-from schemas.settling import Transaction, apply, balances, settle
+from schemas.settling import Transaction, apply, settle
 
 Told = list[tuple[str, dict[str, Any]]]
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)

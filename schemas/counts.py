@@ -1,0 +1,120 @@
+"""Counts on one shelf: absolute at their instant, so what happened before is in them, whenever it is told.
+
+A count does not commute with movements. What does is the set: all counts and all physical movements of a shelf, by their
+instants. From that set follows what each count must add to or take off the shelf, its variance; news of the time before a
+count changes the count's variance and not the shelf.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from schemas.claims import STRICT, Instant
+
+LATE_COUNT = timedelta(days=7)
+"""How much older than the newest physical movement of its shelf a count may be when it is told. Not configuration: the log
+must come to the same stock whoever adds it up."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """`units` stood there `at` that instant, says a channel's document; `variance` is what has been posted for it."""
+
+    __pydantic_config__ = STRICT
+
+    at: Instant
+    channel: str
+    document: str
+    units: int
+    variance: int = 0
+
+    @property
+    def order(self) -> tuple[datetime, str, str, int]:
+        """Counts of one shelf in the order in which they hold."""
+        return self.at, self.channel, self.document, self.units
+
+
+class Moved(NamedTuple):
+    """So many units came to a shelf (negative: left it) at an instant, in microseconds since 1970."""
+
+    at: int
+    units: int
+
+
+def micros(at: datetime) -> int:
+    """An instant in microseconds since 1970."""
+    since = at - EPOCH
+    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """What is kept of one SKU at one location so that counts can be told late: recent movements and the counts in force,
+    both by their instants. The newest count is kept for good.
+    """
+
+    __pydantic_config__ = STRICT
+
+    moved: tuple[Moved, ...] = ()
+    counts: tuple[Count, ...] = ()
+
+    def move(self, at: datetime, units: int) -> Shelf:
+        """The shelf after a physical movement; movements of one instant are one."""
+        moved, instant = list(self.moved), micros(at)
+        index = bisect_right(moved, instant, key=_at)
+        if index and moved[index - 1].at == instant:
+            index -= 1
+            units += moved.pop(index).units
+        if units:
+            moved.insert(index, Moved(instant, units))
+        return Shelf(moved=tuple(moved), counts=self.counts)
+
+    def count(self, count: Count) -> Shelf:
+        """The shelf after a count."""
+        return replace(self, counts=tuple(sorted((*self.counts, count), key=lambda one: one.order)))
+
+    def uncount(self, count: Count) -> tuple[Shelf, int]:
+        """The shelf without a count, and the variance that had been posted for it."""
+        gone = next((one for one in self.counts if one.order == count.order), None)
+        if gone is None:
+            return self, 0
+        return replace(self, counts=tuple(one for one in self.counts if one is not gone)), gone.variance
+
+    def horizon(self, now: datetime) -> int:
+        """The instant from which on a count may be told, where the record at hand is from `now`: a clock that runs ahead
+        does not move it.
+        """
+        newest = min(self.moved[-1].at, micros(now)) if self.moved else 0
+        return newest - micros(EPOCH + LATE_COUNT)
+
+    def variances(self, on_hand: int) -> Iterator[tuple[Count, int]]:
+        """Each count and what it must have posted, where `on_hand` is what the shelf holds now, all variances in it."""
+        before = on_hand - sum(one.variance for one in self.counts) - sum(one.units for one in self.moved)
+        start = 0
+        for count in self.counts:
+            end = bisect_right(self.moved, micros(count.at), key=_at)
+            before += sum(one.units for one in self.moved[start:end])
+            start = end
+            yield count, count.units - before
+            before = count.units
+
+    def recount(self, due: Sequence[int], now: datetime) -> Shelf:
+        """The shelf with those variances posted, and without what no late count can ask for any more."""
+        counts = tuple(
+            one if one.variance == variance else replace(one, variance=variance)
+            for one, variance in zip(self.counts, due, strict=True)
+        )
+        horizon = self.horizon(now)
+        kept = tuple(one for one in counts[:-1] if micros(one.at) >= horizon) + counts[-1:]
+        return Shelf(moved=self.moved[bisect_left(self.moved, horizon, key=_at) :], counts=kept)
+
+
+def _at(moved: Moved) -> int:
+    return moved.at

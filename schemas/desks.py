@@ -1,0 +1,148 @@
+"""What lines that belong together come to: an order, a supply, a transfer, or a line alone. All for one SKU."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+from schemas.accounts import UNROUTED
+from schemas.claims import Fact
+from schemas.flows import Settled, flow
+from schemas.postings import Kind
+from schemas.witnesses import Desk, Told, units
+
+
+def alone(lines: Iterable[Told]) -> Settled:
+    """Each line as it stands."""
+    settled: Settled = Counter()
+    for item in lines:
+        settled[flow(item)] += item.line.quantity
+    return settled
+
+
+def order(lines: Iterable[Told]) -> Settled:
+    """Demand and the parcels that met it, with the routing that must lie between them."""
+    settled: Settled = Counter()
+    by_fact = _by_fact(lines)
+    parcels = _in_time(by_fact, Fact.SHIPPED, Fact.COLLECTED, Fact.SHIPMENT_VOIDED)
+    cancelled = _in_time(by_fact, Fact.CANCELLED, Fact.PICKUP_LAPSED)
+    open_at: Counter[str] = Counter()
+    for item in by_fact[Fact.ORDERED]:
+        open_at[item.line.location or UNROUTED] += item.line.quantity
+        settled[flow(item)] += item.line.quantity
+    left = sum(_leaving(item) for item in parcels)
+    unheard_of = left + units(cancelled) - units(by_fact[Fact.ORDERED])
+    if unheard_of > 0:  # a unit that was shipped or cancelled was ordered, even if nobody told us yet
+        first = min((*parcels, *cancelled), key=_when)
+        open_at[UNROUTED] += unheard_of
+        settled[flow(first, UNROUTED, kind=Kind.ORDER_PLACED)] += unheard_of
+    for item in _in_time(by_fact, Fact.REROUTED, Fact.PICK_REJECTED):
+        here, there = item.line.location or UNROUTED, item.line.there or UNROUTED
+        moved = min(item.line.quantity, max(0, open_at[here]))
+        if moved and here != there:
+            open_at[here] -= moved
+            open_at[there] += moved
+            settled[flow(item, here, there)] += moved
+    last_parcel: dict[str, Told] = {}
+    for item in parcels:
+        here = item.line.location or UNROUTED
+        open_at[here] -= _leaving(item)
+        settled[flow(item)] += item.line.quantity
+        last_parcel[here] = item
+    for here, item in sorted(last_parcel.items()):
+        for origin, quantity in _draw(open_at, -open_at[here]):
+            open_at[here] += quantity
+            routed = Kind.ORDER_ROUTED if origin == UNROUTED else Kind.ORDER_REROUTED
+            settled[flow(item, origin, here, routed)] += quantity
+    for item in cancelled:
+        for origin, quantity in _draw(open_at, item.line.quantity, first=item.line.location):
+            settled[flow(item, origin)] += quantity
+    return settled
+
+
+def supply(lines: Iterable[Told]) -> Settled:
+    """What a supplier owes and what came: goods relieve what was expected of them, and no more."""
+    settled: Settled = Counter()
+    expected: Counter[str] = Counter()
+    by_fact = _by_fact(lines)
+    for item in by_fact[Fact.EXPECTED]:
+        expected[item.line.location or UNROUTED] += item.line.quantity
+        settled[flow(item)] += item.line.quantity
+    for item in _in_time(by_fact, Fact.SUPPLY_CANCELLED):
+        cancelled = min(item.line.quantity, expected[item.line.location or UNROUTED])
+        if cancelled:
+            expected[item.line.location or UNROUTED] -= cancelled
+            settled[flow(item)] += cancelled
+    for item in _in_time(by_fact, Fact.RECEIVED):
+        here = item.line.location or UNROUTED
+        relieved = min(item.line.quantity, expected[here])
+        expected[here] -= relieved
+        for quantity, due in ((relieved, True), (item.line.quantity - relieved, False)):
+            if quantity:
+                settled[flow(item, expected=due)] += quantity
+    return settled
+
+
+def transfer(lines: Iterable[Told]) -> Settled:
+    """Goods between two places. What arrived was sent: by whom it is known to come from, else its origin owes it."""
+    settled: Settled = Counter()
+    by_fact = _by_fact(lines)
+    sent = _in_time(by_fact, Fact.TRANSFER_SHIPPED)
+    under_way: Counter[str] = Counter()
+    origins: dict[str, str] = {}
+    for item in sent:
+        there = item.line.there or UNROUTED
+        under_way[there] += item.line.quantity
+        origins.setdefault(there, item.line.location or UNROUTED)
+        settled[flow(item, there=there)] += item.line.quantity
+    for item in _in_time(by_fact, Fact.TRANSFER_RECEIVED, Fact.TRANSFER_SHORT):
+        there = item.line.location or UNROUTED
+        origin = item.line.there or origins.get(there)
+        unsent = min(item.line.quantity, item.line.quantity - under_way[there])
+        if unsent > 0 and origin is not None:
+            under_way[there] += unsent
+            settled[flow(item, origin, there, Kind.TRANSFER_SHIPPED)] += unsent
+        under_way[there] -= item.line.quantity
+        settled[flow(item, origin, there)] += item.line.quantity
+    return settled
+
+
+DESKS: Mapping[Desk, Callable[[Iterable[Told]], Settled]] = {
+    Desk.ORDER: order,
+    Desk.SUPPLY: supply,
+    Desk.TRANSFER: transfer,
+    Desk.ALONE: alone,
+}
+
+
+def _by_fact(lines: Iterable[Told]) -> dict[Fact, list[Told]]:
+    found: dict[Fact, list[Told]] = defaultdict(list)
+    for item in lines:
+        found[item.line.fact].append(item)
+    return found
+
+
+def _in_time(by_fact: Mapping[Fact, list[Told]], *facts: Fact) -> list[Told]:
+    return sorted((item for fact in facts for item in by_fact.get(fact, ())), key=_when)
+
+
+def _when(item: Told) -> tuple[datetime, str, str, str, int]:
+    line = item.line
+    return line.at, item.channel, item.document, f"{line.fact}/{line.location}/{line.there}", line.quantity
+
+
+def _leaving(item: Told) -> int:
+    return -item.line.quantity if item.line.fact is Fact.SHIPMENT_VOIDED else item.line.quantity
+
+
+def _draw(open_at: Counter[str], wanted: int, first: str | None = None) -> list[tuple[str, int]]:
+    """Takes up to `wanted` open units from `first`, else from demand without a place, else from places by name."""
+    drawn: list[tuple[str, int]] = []
+    for location in sorted(open_at, key=lambda name: (name != first, name != UNROUTED, name)):
+        quantity = min(wanted, open_at[location])
+        if quantity > 0:
+            open_at[location] -= quantity
+            wanted -= quantity
+            drawn.append((location, quantity))
+    return drawn

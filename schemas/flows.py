@@ -1,0 +1,144 @@
+"""What happened, as settled, and the movements that turn one settled state into the next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from schemas.accounts import UNROUTED
+from schemas.movements import Cause, Movement
+from schemas.postings import TRACKING, Kind, Leg, Places, legs, reverse
+from schemas.witnesses import FACTS, Told
+
+
+class Flow(NamedTuple):
+    """One thing that happened: the identity of a posting. Quantities are counted per flow.
+
+    `expected` says that the units had been expected, `negative` that they go the other way.
+    """
+
+    kind: Kind
+    sku: str
+    places: Places
+    at: datetime
+    channel: str
+    document: str
+    demand_class: str
+    reason: str | None
+    negative: bool = False
+    expected: bool = False
+
+    def legs(self, units: int, transit: str) -> tuple[Leg, ...]:
+        """The legs of so many units. A count has none to speak of: the ledger knows what it comes to."""
+        if self.kind is Kind.STOCK_COUNTED:
+            return legs(self.kind, 0, self.places)
+        signed = -units if self.negative else units
+        places = self.places._replace(transit=transit)
+        return legs(self.kind, signed, places, expected=units if self.expected else 0)
+
+
+Settled = Counter[Flow]
+
+
+def flow(
+    item: Told,
+    here: str | None = None,
+    there: str | None = None,
+    kind: Kind | None = None,
+    *,
+    expected: bool = False,
+) -> Flow:
+    """The flow of a line, at its own place unless `here` says another."""
+    line, meaning = item.line, FACTS[item.line.fact]
+    return Flow(
+        kind or meaning.kind,
+        line.sku,
+        Places(
+            here or line.location or UNROUTED,
+            there,
+            line.state,
+            pool=line.pool,
+            to_pool=line.to_pool,
+        ),
+        line.at,
+        item.channel,
+        item.document,
+        item.demand_class,
+        line.reason,
+        meaning.negative,
+        expected,
+    )
+
+
+def movements(
+    before: Settled, after: Settled, key: str, recorded_at: datetime, cause: Cause
+) -> list[Movement]:
+    """The movements that turn the posted `before` into `after`: the difference and nothing else.
+
+    `key` is the transaction; `cause` names the claim, with index 0. Voids come first, both sides in a fixed order, so
+    that a repeat makes exactly the same movements.
+    """
+    changes = sorted(_changes(before, after), key=lambda change: (change.grows, *map(str, change.flow)))
+    posted: list[Movement] = []
+    for index, (one, grows, units) in enumerate(changes):
+        at_index = Cause(cause.partition, cause.offset, index)
+        moved = one.legs(units, key)
+        counted = one.kind is Kind.STOCK_COUNTED
+        posted.append(
+            Movement(
+                id=at_index.movement_id,
+                kind=one.kind if grows else Kind.MOVEMENT_VOIDED,
+                sku=one.sku,
+                quantity=0 if counted else -units if one.negative else units,
+                legs=moved if grows else reverse(moved),
+                transaction=key,
+                channel=one.channel,
+                document=one.document,
+                occurred_at=one.at,
+                recorded_at=recorded_at,
+                cause=at_index,
+                reason=one.reason,
+                voids=None if grows else one.kind,
+                demand_class=one.demand_class,
+                counted=units if counted else None,
+            ),
+        )
+    return posted
+
+
+class Change(NamedTuple):
+    """A flow that appears or grows, or shrinks or vanishes, by so many units."""
+
+    flow: Flow
+    grows: bool
+    units: int
+
+
+def _changes(before: Settled, after: Settled) -> Iterator[Change]:
+    """What differs between two settled states.
+
+    A flow that makes a place tracked is taken back whole and posted anew, so that the ledger can tell by counting whether
+    anything still says that the SKU is kept there: units cannot tell, a place may be opened at zero.
+    """
+    for one in {**before, **after}:
+        old, new = before.get(one), after.get(one)
+        if old == new:
+            continue
+        if one.kind not in TRACKING:
+            yield Change(one, grows=after[one] > before[one], units=abs(after[one] - before[one]))
+            continue
+        if old is not None:
+            yield Change(one, grows=False, units=old)
+        if new is not None:
+            yield Change(one, grows=True, units=new)
+
+
+def balances(settled: Mapping[Flow, int], transit: str = "") -> Counter[tuple[str, str, str]]:
+    """The net effect of settled flows: units by (SKU, location, state). What the ledger must agree with."""
+    net: Counter[tuple[str, str, str]] = Counter()
+    for one, units in settled.items():
+        for leg in one.legs(units, transit):
+            net[one.sku, leg.location, leg.state] += leg.quantity
+    return net

@@ -1,0 +1,173 @@
+"""What lines that belong together come to: orders rerouted and lapsed, deliveries, transfers, kits, pools."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.accounts import UNROUTED, State
+from schemas.claims import Fact
+
+
+def test_given_a_pick_is_rejected_then_the_other_store_owes_the_units(deal, units):
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 3, "STORE"))
+    deal.tell("shop", "routing/1", 1, units(Fact.PICK_REJECTED, 2, "STORE", hour=1, there="WAREHOUSE"))
+    assert deal.kinds == ["OrderPlaced", "PickRejected"]
+    assert deal.stock.locations == {
+        "STORE": {"available": -1, "committed": 1},
+        "WAREHOUSE": {"available": -2, "committed": 2},
+    }
+
+
+def test_given_more_is_rerouted_than_is_open_then_only_what_is_open_moves(deal, units):
+    deal.tell("shop", "routing/1", 1, units(Fact.REROUTED, 2, "STORE", hour=1, there="WAREHOUSE"))
+    assert deal.stock.locations == {}
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 1, "STORE"))
+    assert deal.stock.locations == {"WAREHOUSE": {"available": -1, "committed": 1}}
+
+
+def test_given_a_parcel_left_another_store_than_the_one_that_promised_then_the_order_was_rerouted(
+    deal, units
+):
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 1, "STORE"))
+    deal.tell("shop", "parcel/1", 1, units(Fact.SHIPPED, 1, "WAREHOUSE", hour=1))
+    assert sorted(deal.kinds) == ["OrderPlaced", "OrderRerouted", "OrderShipped"]
+    assert deal.stock.locations == {"WAREHOUSE": {"available": -1}}
+
+
+def test_given_a_pickup_lapsed_then_its_units_are_for_sale_again(deal, units):
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 2, "STORE"))
+    deal.tell("shop", "order/1", 2, units(Fact.ORDERED, 2, "STORE"), units(Fact.PICKUP_LAPSED, 2, "STORE"))
+    assert deal.kinds == ["OrderPlaced", "PickupLapsed"]
+    assert deal.stock.locations == {}
+
+
+# -- supply
+
+
+def test_given_an_order_to_a_supplier_then_units_are_expected_and_not_on_hand(deal, units):
+    deal.tell("erp", "purchase/1", 1, units(Fact.EXPECTED, 10, "STORE"))
+    assert deal.stock.locations == {"STORE": {"incoming": 10}}
+    assert deal.stock.tracked == {}
+
+
+def test_given_a_delivery_then_what_came_is_expected_no_more_and_the_surplus_came_unexpected(deal, units):
+    deal.tell("erp", "purchase/1", 1, units(Fact.EXPECTED, 10, "STORE"))
+    deal.tell("dock", "receipt/1", 1, units(Fact.RECEIVED, 4, "STORE", hour=1))
+    assert deal.stock.locations == {"STORE": {"available": 4, "incoming": 6}}
+    deal.tell("dock", "receipt/2", 1, units(Fact.RECEIVED, 9, "STORE", hour=2, state=State.QUALITY_CONTROL))
+    assert deal.stock.locations == {"STORE": {"available": 4, "quality_control": 9}}
+    assert deal.stock.boundary == {"@supplier": -13}
+
+
+def test_given_the_delivery_is_told_before_the_order_then_it_ends_the_same(deal, units):
+    deal.tell("dock", "receipt/1", 1, units(Fact.RECEIVED, 4, "STORE", hour=1))
+    deal.tell("erp", "purchase/1", 1, units(Fact.EXPECTED, 10, "STORE"))
+    assert deal.stock.locations == {"STORE": {"available": 4, "incoming": 6}}
+
+
+def test_given_supply_is_cancelled_then_no_more_than_was_open_is_taken_back(deal, units):
+    deal.tell("erp", "purchase/1", 1, units(Fact.EXPECTED, 10, "STORE"))
+    deal.tell("dock", "receipt/1", 1, units(Fact.RECEIVED, 4, "STORE", hour=1))
+    deal.tell(
+        "erp",
+        "purchase/1",
+        2,
+        units(Fact.EXPECTED, 10, "STORE"),
+        units(Fact.SUPPLY_CANCELLED, 12, "STORE", hour=2),
+    )
+    assert deal.stock.locations == {"STORE": {"available": 4}}
+
+
+def test_given_goods_pass_quality_control_then_they_are_for_sale_or_damaged(deal, units):
+    deal.tell("dock", "receipt/1", 1, units(Fact.RECEIVED, 5, "STORE", state=State.QUALITY_CONTROL))
+    deal.tell(
+        "dock",
+        "inspection/1",
+        1,
+        units(Fact.QUALITY_RELEASED, 3, "STORE", hour=1),
+        units(Fact.QUALITY_RELEASED, 1, "STORE", hour=1, state=State.DAMAGED),
+    )
+    assert deal.stock.locations == {"STORE": {"available": 3, "quality_control": 1, "damaged": 1}}
+
+
+def test_given_goods_go_back_to_the_supplier_then_they_are_gone(deal, units):
+    deal.tell("dock", "receipt/1", 1, units(Fact.RECEIVED, 5, "STORE"))
+    deal.tell("dock", "return/1", 1, units(Fact.VENDOR_RETURNED, 2, "STORE", hour=1))
+    assert deal.stock.locations == {"STORE": {"available": 3}}
+    assert deal.stock.boundary == {"@supplier": -3}
+
+
+# -- transfers
+
+
+def test_given_a_transfer_left_then_it_is_on_the_way_and_expected(deal, units):
+    deal.tell("erp", "transfer/1", 1, units(Fact.TRANSFER_SHIPPED, 10, "WAREHOUSE", there="STORE"))
+    assert deal.stock.locations == {
+        "WAREHOUSE": {"available": -10},
+        "transit:deal-1": {"in_transit": 10},
+        "STORE": {"incoming": 10},
+    }
+
+
+def test_given_a_transfer_arrived_short_and_was_closed_then_the_rest_is_a_loss(deal, units):
+    deal.tell("erp", "transfer/1", 1, units(Fact.TRANSFER_SHIPPED, 10, "WAREHOUSE", there="STORE"))
+    deal.tell(
+        "erp",
+        "arrival/1",
+        1,
+        units(Fact.TRANSFER_RECEIVED, 8, "STORE", hour=5, there="WAREHOUSE"),
+        units(Fact.TRANSFER_SHORT, 2, "STORE", hour=6, there="WAREHOUSE"),
+    )
+    assert deal.stock.locations == {"WAREHOUSE": {"available": -10}, "STORE": {"available": 8}}
+    assert deal.stock.boundary == {"@loss": 2}
+    assert deal.stock.tracked == {"STORE": ""}
+
+
+@pytest.mark.parametrize("origin", ["WAREHOUSE", None])
+def test_given_the_arrival_is_told_before_the_departure_then_it_ends_the_same(deal, units, origin):
+    deal.tell("till", "arrival/1", 1, units(Fact.TRANSFER_RECEIVED, 8, "STORE", hour=5, there=origin))
+    deal.tell("erp", "transfer/1", 1, units(Fact.TRANSFER_SHIPPED, 8, "WAREHOUSE", there="STORE"))
+    assert deal.stock.locations == {"WAREHOUSE": {"available": -8}, "STORE": {"available": 8}}
+
+
+def test_given_more_arrived_than_left_then_the_origin_sent_more(deal, units):
+    deal.tell("erp", "transfer/1", 1, units(Fact.TRANSFER_SHIPPED, 8, "WAREHOUSE", there="STORE"))
+    deal.tell("till", "arrival/1", 1, units(Fact.TRANSFER_RECEIVED, 9, "STORE", hour=5))
+    assert deal.stock.locations == {"WAREHOUSE": {"available": -9}, "STORE": {"available": 9}}
+
+
+# -- work on the shelf
+
+
+def test_given_a_kit_is_assembled_and_broken_then_its_components_are_bound_and_free_again(deal, units):
+    deal.tell("erp", "build/1", 1, units(Fact.KIT_ASSEMBLED, 2, "STORE"))
+    assert deal.stock.locations == {"STORE": {"available": 2}}
+    deal.tell("erp", "build/2", 1, units(Fact.KIT_COMPONENT_USED, 6, "STORE", hour=1))
+    assert deal.stock.locations == {"STORE": {"available": -4}}
+    deal.tell("erp", "unbuild/1", 1, units(Fact.KIT_COMPONENT_RECOVERED, 3, "STORE", hour=2))
+    deal.tell("erp", "unbuild/2", 1, units(Fact.KIT_BROKEN, 1, "STORE", hour=2))
+    assert deal.stock.locations == {"STORE": {"available": -2}}
+    assert deal.stock.boundary == {"@kit": 2}
+
+
+def test_given_units_are_ring_fenced_then_only_their_pool_s_orders_take_them(deal, units):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 10, "STORE"))
+    deal.tell("erp", "pool/1", 1, units(Fact.POOL_ALLOCATED, 6, "STORE", hour=1, to_pool="trade"))
+    deal.tell("erp", "order/1", 1, units(Fact.ORDERED, 4, "STORE", hour=2, pool="trade"))
+    assert deal.stock.locations == {"STORE": {"available": 4, "available[trade]": 2, "committed": 4}}
+    assert deal.stock.on_hand("STORE") == 10
+
+
+def test_given_units_are_set_aside_and_put_back_then_they_stay_on_hand(deal, units):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 5, "STORE"))
+    deal.tell("erp", "aside/1", 1, units(Fact.SET_ASIDE, 3, "STORE", hour=1, state=State.SAFETY_STOCK))
+    deal.tell("erp", "back/1", 1, units(Fact.RETURNED_TO_SHELF, 1, "STORE", hour=2, state=State.SAFETY_STOCK))
+    assert deal.stock.locations == {"STORE": {"available": 3, "safety_stock": 2}}
+    assert deal.stock.on_hand("STORE") == 5
+
+
+def test_given_money_is_refunded_then_it_is_told_and_no_stock_moves(deal, units):
+    deal.tell("shop", "refund/1", 1, units(Fact.REFUNDED, 1))
+    assert deal.kinds == ["RefundIssued"]
+    assert deal.stock.locations == {}
+    assert UNROUTED not in deal.stock.tracked
