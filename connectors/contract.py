@@ -14,9 +14,9 @@ from typing import Any, Literal, NamedTuple, Protocol
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.directory import Directory
-from schemas.availability import ChannelRules
 from schemas.claims import Claim, Observation
 from schemas.receipts import Outcome
+from schemas.rules import ChannelRules
 
 
 class ChannelSettings(BaseModel):

@@ -6,8 +6,9 @@ from collections import Counter
 from typing import Any
 
 from projections.queries import Queries
-from schemas.availability import ChannelRules, Shown, eligible, steps
+from schemas.availability import Shown, eligible, steps
 from schemas.ledger import Stock
+from schemas.rules import ChannelRules
 
 RECENT = 50
 """Movements that get a line of their own; older ones are summed by location."""

@@ -13,11 +13,13 @@ import orjson
 from psycopg.rows import dict_row
 
 from projections.pool import Pool
-from schemas.accounts import BOUNDARY, TRANSIT_PREFIX
+from schemas.accounts import BOUNDARY, TRANSIT_PREFIX, UNROUTED
 from schemas.availability import ChannelQuantity
 from schemas.codec import adapter
 from schemas.ledger import Stock
-from schemas.postings import TRACKING
+from schemas.postings import TRACKING, Kind
+from schemas.reservations import Wanted
+from schemas.rules import ChannelRules
 
 PAGE_MAX = 1_000
 
@@ -154,6 +156,24 @@ class Queries:
             },
         )
         return _page(found, min(limit, PAGE_MAX), lambda row: [row["occurred_at"].isoformat(), row["id"]])
+
+    async def reservation(self, ident: str) -> tuple[Wanted, ...]:
+        """The lines of a reservation that was held, in their order; none where it never was."""
+        found = await self.rows(
+            "SELECT document, sku, quantity, legs FROM movements WHERE transaction = %s"
+            " AND kind = %s AND jsonb_array_length(legs) > 0 ORDER BY document",
+            [f"reservation/{ident}", Kind.RESERVATION_PLACED.value],
+        )
+        lines = {
+            int(row["document"].rpartition("/")[2]): Wanted(
+                sku=row["sku"],
+                quantity=row["quantity"],
+                rules=ChannelRules(),
+                location=None if row["legs"][0]["location"] == UNROUTED else row["legs"][0]["location"],
+            )
+            for row in found
+        }
+        return tuple(line for _, line in sorted(lines.items()))
 
     # -- channels
 

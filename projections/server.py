@@ -21,8 +21,10 @@ from projections.explain import explain
 from projections.pool import DatabaseError, Pool
 from projections.problems import Problem, response
 from projections.queries import BadCursor, Page, Queries
-from schemas.availability import ChannelRules, Rules
+from projections.reservations import Reserving
+from projections.reservations import routes as reservation_routes
 from schemas.ledger import view
+from schemas.rules import ChannelRules, Rules
 
 BODY_SECONDS = 10.0
 """How long a sender may take to send a body."""
@@ -54,6 +56,7 @@ class Service:
     intake: Intake
     ready: Callable[[], Awaitable[str | None]]
     body_max: int
+    reserving: Reserving
 
     def channel(self, name: str) -> ChannelRules:
         """A channel's rules. Raises a 404 problem for a channel that is not configured."""
@@ -70,10 +73,11 @@ def create_api(
     keys: Callable[[str], bool],
     intake: Intake,
     ready: Callable[[], Awaitable[str | None]],
+    reserving: Reserving,
     body_max: int = 1_048_576,
 ) -> FastAPI:
     """The application. Every `/v1` route asks `keys` about the caller's bearer token."""
-    service = Service(Queries(pool), rules, keys, intake, ready, body_max)
+    service = Service(Queries(pool), rules, keys, intake, ready, body_max, reserving)
     api = FastAPI(title="Onhand", version="1", docs_url=None, redoc_url=None)
     _problems(api)
     api.include_router(_platform_routes(service))
@@ -199,6 +203,7 @@ def _v1_routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["v1"], dependencies=[Depends(authorised)])
     _stock_routes(router, service)
     _journal_routes(router, service)
+    router.include_router(reservation_routes(service.reserving, service.channel))
     return router
 
 

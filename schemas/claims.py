@@ -30,6 +30,7 @@ class Fact(StrEnum):
     """What a line of a document states. Each is cumulative: so many units up to the document's version.
 
     `counted` is the one that is absolute: so many units stood there at its instant, whatever had happened before.
+    `converted` only the ledger says: so many units of the demand had been reserved, and are committed already.
     """
 
     OPENED = "opened"
@@ -38,6 +39,7 @@ class Fact(StrEnum):
 
     ORDERED = "ordered"
     CANCELLED = "cancelled"
+    CONVERTED = "converted"
     PICKUP_LAPSED = "pickup_lapsed"
     REROUTED = "rerouted"
     PICK_REJECTED = "pick_rejected"

@@ -22,17 +22,17 @@ def alone(lines: Iterable[Told]) -> Settled:
 
 
 def order(lines: Iterable[Told]) -> Settled:
-    """Demand and the parcels that met it, with the routing that must lie between them."""
+    """Demand and the parcels that met it, with the routing that must lie between them. What was reserved for it is
+    committed already.
+    """
     settled: Settled = Counter()
     by_fact = _by_fact(lines)
     parcels = _in_time(by_fact, Fact.SHIPPED, Fact.COLLECTED, Fact.SHIPMENT_VOIDED)
     cancelled = _in_time(by_fact, Fact.CANCELLED, Fact.PICKUP_LAPSED)
     open_at: Counter[str] = Counter()
-    for item in by_fact[Fact.ORDERED]:
-        open_at[item.line.location or UNROUTED] += item.line.quantity
-        settled[flow(item)] += item.line.quantity
+    known = _demanded(by_fact, open_at, settled)
     left = sum(_leaving(item) for item in parcels)
-    unheard_of = left + units(cancelled) - units(by_fact[Fact.ORDERED])
+    unheard_of = left + units(cancelled) - known
     if unheard_of > 0:  # a unit that was shipped or cancelled was ordered, even if nobody told us yet
         first = min((*parcels, *cancelled), key=_when)
         open_at[UNROUTED] += unheard_of
@@ -59,6 +59,20 @@ def order(lines: Iterable[Told]) -> Settled:
         for origin, quantity in _draw(open_at, item.line.quantity, first=item.line.location):
             settled[flow(item, origin)] += quantity
     return settled
+
+
+def _demanded(by_fact: Mapping[Fact, list[Told]], open_at: Counter[str], settled: Settled) -> int:
+    """Posts what was ordered, less what had been reserved for it. Returns how many units are demanded in all."""
+    reserved = units(by_fact[Fact.CONVERTED])
+    for item in (*by_fact[Fact.CONVERTED], *by_fact[Fact.ORDERED]):
+        quantity = item.line.quantity
+        if item.line.fact is Fact.ORDERED:
+            covered = min(reserved, quantity)
+            reserved, quantity = reserved - covered, quantity - covered
+        if quantity:
+            open_at[item.line.location or UNROUTED] += quantity
+            settled[flow(item)] += quantity
+    return open_at.total()
 
 
 def supply(lines: Iterable[Told]) -> Settled:

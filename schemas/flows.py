@@ -41,6 +41,9 @@ class Flow(NamedTuple):
 
 Settled = Counter[Flow]
 
+LEDGERS = frozenset({Kind.RESERVATION_CONVERTED})
+"""Kinds that the ledger has posted itself before a claim tells of them."""
+
 
 def flow(
     item: Told,
@@ -123,6 +126,8 @@ def _changes(before: Settled, after: Settled) -> Iterator[Change]:
     anything still says that the SKU is kept there: units cannot tell, a place may be opened at zero.
     """
     for one in {**before, **after}:
+        if one.kind in LEDGERS:
+            continue
         old, new = before.get(one), after.get(one)
         if old == new:
             continue
@@ -139,6 +144,8 @@ def balances(settled: Mapping[Flow, int], transit: str = "") -> Counter[tuple[st
     """The net effect of settled flows: units by (SKU, location, state). What the ledger must agree with."""
     net: Counter[tuple[str, str, str]] = Counter()
     for one, units in settled.items():
+        if one.kind in LEDGERS:
+            continue
         for leg in one.legs(units, transit):
             net[one.sku, leg.location, leg.state] += leg.quantity
     return net

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from schemas.accounts import BOUNDARIES, ON_HAND, TRANSIT_PREFIX, State
-from schemas.claims import STRICT
+from schemas.claims import STRICT, Claim
 from schemas.counts import LATE_COUNT, Count, Shelf, micros
 from schemas.movements import OWN, Cause, Movement
 from schemas.postings import TRACKING, Kind, Leg, Places, legs
+from schemas.reservations import Hold
 
 Balances = dict[str, int]
 
@@ -28,7 +29,7 @@ class Stock:
     nothing ("") where it was not opened: elsewhere its stock is unknown, not zero. `tracked_by` is what `tracked` follows
     from: how many standing movements say so, by place and opening channel. `told_by` maps location to channel to the part
     of `available` that this channel's own documents caused, so that a sink knows what its platform has counted by itself.
-    `shelves` keeps what late counts need to know of each location.
+    `shelves` keeps what late counts need to know of each location, `holds` the reservations by their id.
     `applied` maps the partition of causes to the highest cause applied, and `offset` is the movements offset last applied:
     a movement at or below either is a repeat.
     """
@@ -42,6 +43,7 @@ class Stock:
     tracked_by: dict[str, Balances] = field(default_factory=dict)
     told_by: dict[str, Balances] = field(default_factory=dict)
     shelves: dict[str, Shelf] = field(default_factory=dict)
+    holds: dict[str, Hold] = field(default_factory=dict)
     applied: dict[int, tuple[int, int]] = field(default_factory=dict)
     offset: int = -1
     v: int = 1
@@ -65,8 +67,13 @@ def on_hand(here: Balances) -> int:
 
 
 def is_repeat(stock: Stock, movement: Movement, offset: int) -> bool:
-    """Whether the stock already holds this movement: seen at this offset, or posted again after a crash."""
+    """Whether the stock already holds this movement: seen at this offset, or posted again after a crash.
+
+    A request is known by its reservation: the same one again is asked again.
+    """
     cause = movement.cause
+    if movement.request is not None:
+        return offset <= stock.offset
     return offset <= stock.offset or stock.applied.get(cause.partition, (-1, -1)) >= (
         cause.offset,
         cause.index,
@@ -74,10 +81,13 @@ def is_repeat(stock: Stock, movement: Movement, offset: int) -> bool:
 
 
 class Taken(NamedTuple):
-    """The stock after a movement, what the ledger posts by itself because of it, and why it was refused, if it was."""
+    """The stock after a movement; what the ledger posts by itself because of it, and tells of transactions; and why the
+    movement was refused, if it was.
+    """
 
     stock: Stock
     posted: tuple[Movement, ...] = ()
+    claims: tuple[Claim, ...] = ()
     refused: str | None = None
 
 
@@ -96,8 +106,8 @@ def take(stock: Stock, movement: Movement, offset: int, partition: int = 0) -> T
     passed = replace(stock, applied=applied, offset=offset, tracked=tracked, tracked_by=tracked_by)
     if reason := _too_late(stock, movement):
         return Taken(passed, refused=reason)
-    balances, shelves = _Balances(stock), dict(stock.shelves)
-    came = balances.post(movement.legs, movement.channel)
+    book, shelves = Book(stock), dict(stock.shelves)
+    came = book.post(movement.legs, movement.channel)
     for location, units in came.items():
         shelves[location] = shelves.get(location, EMPTY).move(movement.occurred_at, units)
     posted: list[Movement] = []
@@ -106,29 +116,23 @@ def take(stock: Stock, movement: Movement, offset: int, partition: int = 0) -> T
         if units:
             own = Cause(OWN - partition, offset, len(posted))
             posted.append(_variance(movement, location, count, units, own))
-            balances.post(posted[-1].legs, count.channel)
+            book.post(posted[-1].legs, count.channel)
 
     for location, count, owed in _counting(shelves, movement):
         restate(location, count, owed)
     for location in sorted({*came, *_counted_at(movement)}):
-        due = tuple(shelves[location].variances(balances.on_hand(location)))
+        due = tuple(shelves[location].variances(book.on_hand(location)))
         for count, variance in due:
             restate(location, count, variance - count.variance)
         shelves[location] = shelves[location].recount([variance for _, variance in due], movement.recorded_at)
     if posted:
         applied[OWN - partition] = (offset, len(posted) - 1)
-    after = replace(
-        passed,
-        locations={name: here for name, here in balances.locations.items() if here},
-        boundary=balances.boundary,
-        told_by={name: told for name, told in balances.told_by.items() if told},
-        shelves={name: shelf for name, shelf in shelves.items() if shelf != EMPTY},
-    )
-    return Taken(after, tuple(posted))
+    kept = {name: shelf for name, shelf in shelves.items() if shelf != EMPTY}
+    return Taken(replace(book.close(passed), shelves=kept), tuple(posted))
 
 
-class _Balances:
-    """The balances of a stock while one movement is taken; what is not touched is shared with it."""
+class Book:
+    """The balances of a stock while one record is taken; what is not touched is shared with it."""
 
     def __init__(self, stock: Stock) -> None:
         self.locations, self.boundary = dict(stock.locations), dict(stock.boundary)
@@ -152,6 +156,15 @@ class _Balances:
             if leg.location[0] != "@" and leg.state.partition("[")[0] in ON_HAND:
                 _add(came, leg.location, leg.quantity)
         return came
+
+    def close(self, stock: Stock) -> Stock:
+        """The stock with these balances."""
+        return replace(
+            stock,
+            locations={name: here for name, here in self.locations.items() if here},
+            boundary=self.boundary,
+            told_by={name: told for name, told in self.told_by.items() if told},
+        )
 
     def on_hand(self, location: str) -> int:
         """Units physically at a location."""

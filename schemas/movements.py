@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from schemas.claims import STRICT, Instant
 from schemas.postings import Kind, Leg
+from schemas.reservations import Request
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,7 +27,7 @@ class Cause:
     @property
     def own(self) -> bool:
         """Whether the ledger posted this itself."""
-        return self.partition <= OWN
+        return ASKED < self.partition <= OWN
 
     @property
     def movement_id(self) -> str:
@@ -34,6 +35,9 @@ class Cause:
         name = f"ledger-{OWN - self.partition}" if self.own else str(self.partition)
         return f"{name}-{self.offset}-{self.index}"
 
+
+ASKED = -(2**31)
+"""The partition of the cause of a request, which is in no topic before it is in `movements`."""
 
 OWN = -1
 """The partition of a cause is this minus the `movements` partition where the ledger posts itself."""
@@ -47,7 +51,8 @@ class Movement:
     whose view this is and `document` the platform's document behind it. `voids` names the kind that a
     `MovementVoided` reverses. `counted` is how many units a count found: that movement moves nothing by itself, and what it
     comes to (count minus on hand at its instant) the ledger posts as movements of its own, again whenever late news of
-    the time before changes it.
+    the time before changes it. `request` is something asked of the ledger, which moves nothing by itself either: what is
+    granted, or refused, follows as a movement of the ledger's own.
     """
 
     __pydantic_config__ = STRICT
@@ -67,4 +72,5 @@ class Movement:
     voids: Kind | None = None
     demand_class: str = "retail"
     counted: int | None = None
+    request: Request | None = None
     v: int = 1

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     GOODS_RECEIVED = "GoodsReceived"
     QUALITY_RELEASED = "QualityReleased"
     RESERVATION_PLACED = "ReservationPlaced"
+    RESERVATION_REFUSED = "ReservationRefused"
     RESERVATION_RELEASED = "ReservationReleased"
     RESERVATION_EXPIRED = "ReservationExpired"
     RESERVATION_CONVERTED = "ReservationConverted"
@@ -60,6 +61,7 @@ POSTINGS: dict[Kind, tuple[str, ...]] = {
     Kind.GOODS_RECEIVED: ("@supplier > here.?", "~ here.incoming > @expected"),
     Kind.QUALITY_RELEASED: ("here.quality_control > here.?",),
     Kind.RESERVATION_PLACED: ("here.available > here.reserved",),
+    Kind.RESERVATION_REFUSED: (),
     Kind.RESERVATION_RELEASED: ("here.reserved > here.available",),
     Kind.RESERVATION_EXPIRED: ("here.reserved > here.available",),
     Kind.RESERVATION_CONVERTED: ("here.reserved > here.committed",),

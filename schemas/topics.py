@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.availability import ChannelQuantity, Rules
+from schemas.availability import ChannelQuantity
 from schemas.claims import Claim, DeadLetter, Observation
 from schemas.ledger import Stock
 from schemas.movements import Movement
 from schemas.receipts import Receipt
+from schemas.rules import Rules
 from schemas.settling import Transaction
 
 FOREVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}

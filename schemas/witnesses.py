@@ -54,6 +54,7 @@ FACTS: dict[Fact, Meaning] = {
     Fact.COUNTED: Meaning(Kind.STOCK_COUNTED, absolute=True),
     Fact.ORDERED: Meaning(Kind.ORDER_PLACED, Desk.ORDER, Stage.DEMAND),
     Fact.CANCELLED: Meaning(Kind.ORDER_CANCELLED, Desk.ORDER, Stage.DEMAND),
+    Fact.CONVERTED: Meaning(Kind.RESERVATION_CONVERTED, Desk.ORDER, Stage.DEMAND),
     Fact.PICKUP_LAPSED: Meaning(Kind.PICKUP_LAPSED, Desk.ORDER, Stage.DEMAND),
     Fact.REROUTED: Meaning(Kind.ORDER_REROUTED, Desk.ORDER, Stage.FULFILMENT),
     Fact.PICK_REJECTED: Meaning(Kind.PICK_REJECTED, Desk.ORDER, Stage.FULFILMENT),

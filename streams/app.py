@@ -9,13 +9,17 @@ from typing import Any
 
 import faust
 
-from schemas.availability import Rules
+from schemas.rules import Rules
 from schemas.topics import CLAIMS, MOVEMENTS, STOCK, TRANSACTIONS, Topic
 from schemas.witnesses import Authority
 from streams.chunks import ChunkSchema, ChunkStage, ChunkTable, agent_of, chunk_scheduler
+from streams.expiry import Expiry
 from streams.reader import Reader
 from streams.stages import Naming, ledger_stage, publish_again, settle_stage
 from streams.writer import Writer
+
+EXPIRE_EVERY = 0.2
+"""Seconds between two looks at which reservations are due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,14 +125,23 @@ def create_app(
         app.timer(made.limits.commit_every)(made.tick)
         return made
 
-    return Topology(
-        app=app,
-        settle=stage(CLAIMS, TRANSACTIONS, fold=settle_stage(naming, authority)),
-        ledger=stage(
-            MOVEMENTS,
-            STOCK,
-            fold=ledger_stage(naming, rules),
-            stamp=rules.version,
-            on_stamp=publish_again(naming, rules, lambda: datetime.now(UTC)),
-        ),
+    expiry = Expiry(naming, writer, _now)
+    ledger = stage(
+        MOVEMENTS,
+        STOCK,
+        fold=ledger_stage(naming, rules),
+        stamp=rules.version,
+        on_stamp=publish_again(naming, rules, _now),
+        watch=expiry.note,
     )
+
+    async def expire() -> None:
+        await expiry.tick(ledger.progress.__contains__)
+
+    app.timer(EXPIRE_EVERY)(expire)
+    settle = stage(CLAIMS, TRANSACTIONS, fold=settle_stage(naming, authority))
+    return Topology(app=app, settle=settle, ledger=ledger)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -174,7 +174,7 @@ class ChunkStage:
 
     `stamp` is kept with every commit; `on_stamp` is called for a partition whose last commit had another one, before
     its first chunk, and yields records to write again (a stage whose output depends on configuration writes its output
-    again when that changed). `fail` ends the process.
+    again when that changed). `watch` is shown every state that the table holds or takes in. `fail` ends the process.
     """
 
     def __init__(
@@ -189,11 +189,13 @@ class ChunkStage:
         reader: Reader,
         stamp: str = "",
         on_stamp: Callable[[ChunkTable, int], Iterable[Out]] = lambda _table, _partition: (),
+        watch: Callable[[int, Iterable[Any]], None] = lambda _partition, _states: None,
         limits: Limits | None = None,
         fail: Callable[[str], None] | None = None,
     ) -> None:
         self.app, self.source, self.table, self.changelog = app, source, table, changelog
         self.fold, self.writer, self.reader, self.stamp, self.on_stamp = fold, writer, reader, stamp, on_stamp
+        self.watch = watch
         self.limits = limits or Limits()
         self.fail = fail or _end_process
         self.progress: dict[int, Progress] = {}
@@ -314,6 +316,7 @@ class ChunkStage:
         if epoch != self._epoch:
             return  # durable, but not ours any more
         self.table.put(partition, {key: cell for key, (cell, _, _) in folded.cells.items()})
+        self.watch(partition, (cell.state for cell, _, _ in folded.cells.values()))
         progress = self.progress[partition]
         progress.next, progress.moved_at = then, time.monotonic()
         if strange is not None:
@@ -367,6 +370,7 @@ class ChunkStage:
             await self.writer.write(self.on_stamp(self.table, partition))
         if epoch != self._epoch:
             return False
+        self.watch(partition, (self.table.data.data[key].state for key in self.table.keys_of(partition)))
         self.progress.setdefault(partition, Progress(next=first, changelog_end=end))
         return True
 

@@ -17,9 +17,9 @@ from connectors.errors import Forged, Malformed, Refused
 from projections.problems import Problem
 from schemas.claims import STRICT, Claim, DeadLetter, Document, Line, Observation
 from schemas.codec import adapter, describe, encode, headers
-from schemas.topics import CLAIMS, DEAD_LETTERS, OBSERVATIONS
+from schemas.topics import DEAD_LETTERS, OBSERVATIONS
 from streams.directories import Directories
-from streams.stages import Naming
+from streams.stages import Naming, claim_out
 from streams.writer import NotWritten, Out, Writer
 
 REF_KEYS = ("admin_graphql_api_id", "id", "sale_id", "inventory_item_id", "product_id")
@@ -88,7 +88,7 @@ class Intake:
             occurred_at=asked.lines[0].at,
             documents=(Document(id=f"custom/{digest}", version=1, lines=asked.lines),),
         )
-        await self._write_in_time([self._claim(claim)])
+        await self._write_in_time([claim_out(self.naming, claim)])
         return {"accepted": True, "transaction": claim.transaction}
 
     async def documents(self, channel: str, payloads: Iterable[Payload]) -> None:
@@ -97,7 +97,7 @@ class Intake:
 
     async def claims(self, claims: Iterable[Claim]) -> None:
         """Takes claims in that are already in our words. Raises `NotWritten`."""
-        await self.writer.send([self._claim(claim) for claim in claims])
+        await self.writer.send([claim_out(self.naming, claim) for claim in claims])
 
     async def outcome(self, channel: str, payload: Payload) -> Out:
         """The record a document becomes: a claim, an observation, or a dead letter. Asks for an unknown name once."""
@@ -126,12 +126,9 @@ class Intake:
         said = self.connectors[channel].read(channel, payload)
         if isinstance(said, Observation):
             return self._observation(resolve_observation(said, directory))
-        return self._claim(resolve(said, directory, settings.rules.ships_from, settings.quantity_max))
-
-    def _claim(self, claim: Claim) -> Out:
-        versions = ",".join(f"{document.id}@{document.version}" for document in claim.documents)
-        ce = headers(CLAIMS, f"{claim.topic}/{versions}", claim.channel, claim.occurred_at)
-        return Out(self.naming(CLAIMS), claim.transaction.encode(), encode(claim), ce)
+        return claim_out(
+            self.naming, resolve(said, directory, settings.rules.ships_from, settings.quantity_max)
+        )
 
     def _observation(self, seen: Observation) -> Out:
         key = f"{seen.channel}|{seen.sku}"

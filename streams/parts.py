@@ -23,8 +23,8 @@ from projections.pool import DatabaseError, migrate, open_pool
 from projections.queries import Queries
 from projections.recorder import Recorder
 from projections.server import create_api
-from schemas.availability import Rules
 from schemas.codec import encode, headers
+from schemas.rules import Rules
 from schemas.topics import RULES
 from streams.app import Topology, create_app
 from streams.directories import Directories
@@ -32,6 +32,7 @@ from streams.intake import Intake
 from streams.keys import Keys
 from streams.reader import Reader
 from streams.recorder import Recording
+from streams.reserving import Reserving
 from streams.settings import BadConfiguration, Settings, load, secrets_of
 from streams.sinks import Pushing
 from streams.stages import Naming
@@ -212,6 +213,15 @@ async def serve(
         reload=_reloader(path, directories),
     )
 
+    reserving = Reserving(
+        bootstrap=bootstrap,
+        partitions=partitions,
+        naming=naming,
+        writer=writer,
+        queries=queries,
+        clock=lambda: datetime.now(UTC),
+    )
+
     async def ready() -> str | None:
         return None if writer.connected else "Kafka has not answered yet"
 
@@ -221,6 +231,7 @@ async def serve(
         keys=keys.accept,
         intake=intake,
         ready=ready,
+        reserving=reserving,
         body_max=settings.serve.body_max,
     )
     server = uvicorn.Server(
@@ -245,7 +256,11 @@ async def serve(
     ]
     try:
         async with background(
-            patiently("server", writer.start), _when_up(server, on_ready, address), *polls, *hooks
+            patiently("server", writer.start),
+            _when_up(server, on_ready, address),
+            reserving.run(),
+            *polls,
+            *hooks,
         ):
             await server.serve(sockets=[listener])
     finally:

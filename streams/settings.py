@@ -27,8 +27,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from connectors.contract import ChannelSettings, Connector, Secrets
 from connectors.registry import CONNECTORS, AnyChannel
 from schemas.accounts import UNROUTED
-from schemas.availability import Rules
 from schemas.codec import adapter
+from schemas.rules import Rules
 from schemas.witnesses import NOBODY, Authority
 
 EMBEDDED = "embedded"

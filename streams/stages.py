@@ -9,13 +9,15 @@ from typing import Any, TypeVar
 
 from aiokafka import ConsumerRecord
 
-from schemas.availability import ChannelQuantity, Rules, quantity, same_numbers
+from schemas.availability import ChannelQuantity, quantity, same_numbers
 from schemas.claims import Claim, DeadLetter
 from schemas.codec import Headers, Undecodable, decode, encode, headers
-from schemas.ledger import Stock, is_repeat, take
+from schemas.granting import step
+from schemas.ledger import Stock, is_repeat
 from schemas.movements import Cause, Movement
+from schemas.rules import Rules
 from schemas.settling import Transaction, apply
-from schemas.topics import CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS, STOCK, TRANSACTIONS, Topic
+from schemas.topics import CHANNEL_QUANTITIES, CLAIMS, DEAD_LETTERS, MOVEMENTS, STOCK, TRANSACTIONS, Topic
 from schemas.witnesses import Authority
 from streams.chunks import Cell, Folded
 from streams.writer import Out
@@ -76,6 +78,13 @@ def _movement(naming: Naming, source: str, movement: Movement, at: datetime) -> 
     return Out(naming(MOVEMENTS), movement.sku.encode(), encode(movement), ce)
 
 
+def claim_out(naming: Naming, claim: Claim) -> Out:
+    """A claim as its topic holds it."""
+    versions = ",".join(f"{document.id}@{document.version}" for document in claim.documents)
+    ce = headers(CLAIMS, f"{claim.topic}/{versions}", claim.channel, claim.occurred_at)
+    return Out(naming(CLAIMS), claim.transaction.encode(), encode(claim), ce)
+
+
 def ledger_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
     """Movements to stock, and to the channel quantities that changed with it.
 
@@ -108,8 +117,9 @@ def ledger_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
                 repaired.add(key)
                 unused += 1
                 continue
-            after[key], posted, refused = take(after[key], movement, record.offset, partition)
+            after[key], posted, claims, refused = step(after[key], movement, record.offset, partition)
             outputs.extend(_movement(naming, "ledger", own, movement.recorded_at) for own in posted)
+            outputs.extend(claim_out(naming, claim) for claim in claims)
             if refused is None:
                 used += 1
             else:

@@ -11,11 +11,13 @@ from typing import Any
 from aiokafka import ConsumerRecord
 
 from projections.queries import Queries
-from schemas.availability import Rules, Shown, quantity, same_numbers
+from schemas.availability import Shown, quantity, same_numbers
 from schemas.claims import Claim
 from schemas.codec import Undecodable, Value, decode
-from schemas.ledger import Stock, take
+from schemas.granting import step
+from schemas.ledger import Stock
 from schemas.movements import Cause, Movement
+from schemas.rules import Rules
 from schemas.settling import Transaction, apply
 from schemas.topics import CLAIMS, MOVEMENTS, STOCK
 from schemas.witnesses import Authority
@@ -140,14 +142,19 @@ class Verifier:
                 movement = _readable(Movement, record, "movements", report)
                 if movement is None:
                     continue
-                due = posted.get(movement.id)
-                if due != movement:
-                    report.differs("movements", movement.id, _plain(due), _plain(movement))
-                seen += missing.pop(movement.id, None) is not None
+                if movement.request is None:  # what was asked is nobody's to expect; what was answered is
+                    due = posted.get(movement.id)
+                    if due != movement:
+                        report.differs("movements", movement.id, _plain(due), _plain(movement))
+                    seen += missing.pop(movement.id, None) is not None
+                if movement.cause.own:
+                    continue
                 stock = folded.get(movement.sku, Stock(sku=movement.sku))
-                folded[movement.sku], own, _ = take(stock, movement, record.offset, record.partition)
-                for due in own:
-                    posted[due.id] = missing[due.id] = due
+                taken = step(stock, movement, record.offset, record.partition)
+                folded[movement.sku] = taken.stock
+                for own in taken.posted:
+                    if own.request is None:
+                        posted[own.id] = missing[own.id] = own
             await asyncio.sleep(0)
         for ident, movement in missing.items():
             report.differs("movements", ident, _plain(movement), None)

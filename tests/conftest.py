@@ -20,7 +20,7 @@ from deploy.engines import Engines, remove
 from deploy.kafka import version
 from projections.pool import Pool, migrate, open_pool
 
-ENGINE_FIXTURES = {"addresses", "kafka", "dsn", "pool", "engines_apart"}
+ENGINE_FIXTURES = {"addresses", "kafka", "dsn", "pool", "engines_apart", "up"}
 """A test that uses one of these has used a real engine."""
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from faust.contrib.asgi import bind_to_running_loop
 
 import streams.app
-from schemas.availability import ChannelRules, Rules
+from schemas.rules import ChannelRules, Rules
 from schemas.topics import MOVEMENTS
 from schemas.witnesses import NOBODY
 from streams.app import create_app

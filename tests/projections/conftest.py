@@ -13,11 +13,12 @@ import pytest
 from projections.pool import Pool, migrate, open_pool
 from projections.queries import Queries
 from projections.recorder import Batch, Recorder
-from schemas.availability import ChannelRules, quantity
+from schemas.availability import quantity
 from schemas.codec import encode
 from schemas.ledger import Stock, fold
 from schemas.movements import Cause, Movement
 from schemas.postings import Kind, Places, legs, reverse
+from schemas.rules import ChannelRules
 from schemas.topics import CHANNEL_QUANTITIES, MOVEMENTS, STOCK, Topic
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -5,10 +5,11 @@ import random
 import pytest
 
 from projections.explain import explain
-from schemas.availability import ChannelRules, quantity
+from schemas.availability import quantity
 from schemas.ledger import Stock
 from schemas.postings import Kind
 from schemas.receipts import Outcome, Receipt
+from schemas.rules import ChannelRules
 from schemas.topics import MOVEMENTS, RECEIPTS, STOCK
 
 RULES = {

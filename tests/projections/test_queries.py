@@ -10,11 +10,12 @@ import pytest
 
 from projections.queries import BadCursor, Page
 from schemas.accounts import BOUNDARY
-from schemas.availability import ChannelQuantity, ChannelRules, Place
+from schemas.availability import ChannelQuantity, Place
 from schemas.claims import DeadLetter
 from schemas.ledger import Stock, fold, view
 from schemas.postings import Kind
 from schemas.receipts import Outcome, Receipt
+from schemas.rules import ChannelRules
 from schemas.topics import CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS, RECEIPTS
 
 

@@ -21,10 +21,11 @@ from projections import server
 from projections.pool import Pool, open_pool
 from projections.problems import Problem
 from projections.server import create_api
-from schemas.availability import ChannelRules, Rules
 from schemas.claims import DeadLetter
 from schemas.ledger import view
 from schemas.postings import Kind
+from schemas.reservations import Ask, Request
+from schemas.rules import ChannelRules, Rules
 from schemas.topics import DEAD_LETTERS
 
 KEY = "the-right-key-3f9c"
@@ -57,6 +58,25 @@ class Desk:
 
 
 @dataclass
+class Ledger:
+    """Grants what it is asked, and keeps it; or says `then`."""
+
+    asked: list[Request] = field(default_factory=list)
+    ended: list[tuple[str, Ask, str | None]] = field(default_factory=list)
+    then: Exception | None = None
+
+    async def place(self, request: Request) -> dict[str, Any]:
+        if self.then is not None:
+            raise self.then
+        self.asked.append(request)
+        return {"id": request.id, "state": "held"}
+
+    async def end(self, ident: str, ask: Ask, transaction: str | None = None) -> dict[str, Any]:
+        self.ended.append((ident, ask, transaction))
+        return {"id": ident, "state": "released"}
+
+
+@dataclass
 class Answer:
     status: int
     headers: Mapping[str, str]
@@ -74,6 +94,7 @@ class Counter:
     port: int
     desk: Desk
     session: aiohttp.ClientSession
+    ledger: Ledger
     unready: str | None = None
 
     async def ask(self, method: str, path: str, *, key: str | None = KEY, **more: Any) -> Answer:
@@ -110,7 +131,7 @@ class Counter:
 
 
 async def serving(pool: Pool):
-    desk, held = Desk(), socket.create_server(("127.0.0.1", 0))
+    desk, ledger, held = Desk(), Ledger(), socket.create_server(("127.0.0.1", 0))
     held.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     async def ready() -> str | None:
@@ -122,12 +143,13 @@ async def serving(pool: Pool):
         keys=lambda offered: offered == KEY,
         intake=desk,
         ready=ready,
+        reserving=ledger,
         body_max=BODY_MAX,
     )
     running = uvicorn.Server(uvicorn.Config(api, log_level="critical", access_log=False))
     task = asyncio.create_task(running.serve(sockets=[held]))
     async with aiohttp.ClientSession() as session:
-        counter = Counter(held.getsockname()[1], desk, session)
+        counter = Counter(held.getsockname()[1], desk, session, ledger)
         while not running.started:  # uvicorn has no event to wait for
             await asyncio.sleep(0.01)
         yield counter
@@ -495,3 +517,66 @@ async def test_given_the_database_is_away_then_questions_get_503_with_retry_afte
         assert answer.json["detail"] == "the database does not answer"
     assert (await dark.get("/livez")).status == 200
     assert (await dark.ask("POST", "/webhooks/web", data=b"{}")).status == 200
+
+
+# -- reservations
+
+
+def wants(*lines: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"channel": "web", "lines": list(lines), **more}
+
+
+async def test_given_lines_of_one_sku_and_place_then_they_are_summed_before_they_are_asked_for(api):
+    one, other = {"sku": "TEE", "quantity": 2}, {"sku": "TEE", "quantity": 3, "location": "WH"}
+    answer = await api.ask("POST", "/v1/reservations", json=wants(one, other, one, ttl_seconds=30))
+    assert (answer.status, answer.json["state"]) == (201, "held")
+    (asked,) = api.ledger.asked
+    assert [(line.sku, line.quantity, line.location) for line in asked.lines] == [
+        ("TEE", 3, "WH"),
+        ("TEE", 4, None),
+    ]
+    assert (asked.ttl, asked.channel, asked.ask) == (30, "web", Ask.PLACE)
+    assert all(line.rules.safety_stock == 2 for line in asked.lines)
+
+
+async def test_given_the_same_key_then_it_is_the_same_reservation(api):
+    for key in ("a", "a", "b", None, None):
+        headers = {"Idempotency-Key": key} if key else {}
+        await api.ask("POST", "/v1/reservations", json=wants({"sku": "TEE", "quantity": 1}), headers=headers)
+    names = [request.id for request in api.ledger.asked]
+    assert names[0] == names[1]
+    assert len(set(names)) == 4
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (wants(), 422),
+        (wants({"sku": "TEE", "quantity": 0}), 422),
+        (wants({"sku": "", "quantity": 1}), 422),
+        (wants({"sku": "TEE", "quantity": 1}, ttl_seconds=0), 422),
+        (wants({"sku": "TEE", "quantity": 1, "colour": "red"}), 422),
+        ({**wants({"sku": "TEE", "quantity": 1}), "channel": "nowhere"}, 404),
+    ],
+)
+async def test_given_a_reservation_that_makes_no_sense_then_the_ledger_is_not_asked(api, body, status):
+    assert (await api.ask("POST", "/v1/reservations", json=body)).status == status
+    assert api.ledger.asked == []
+
+
+async def test_given_the_ledger_refuses_then_the_answer_says_what_is_not_free(api):
+    api.ledger.then = Problem(409, "Not reserved", "3 of 4 units of TEE are free")
+    answer = await api.ask("POST", "/v1/reservations", json=wants({"sku": "TEE", "quantity": 4}))
+    assert (answer.status, answer.json["detail"]) == (409, "3 of 4 units of TEE are free")
+
+
+async def test_given_a_reservation_is_released_or_becomes_an_order_then_the_ledger_hears_which(api):
+    assert (await api.ask("DELETE", "/v1/reservations/r1")).status == 200
+    assert (await api.ask("POST", "/v1/reservations/r1/convert")).status == 200
+    into = {"transaction": "order/web/1"}
+    assert (await api.ask("POST", "/v1/reservations/r1/convert", json=into)).status == 200
+    assert api.ledger.ended == [
+        ("r1", Ask.RELEASE, None),
+        ("r1", Ask.CONVERT, None),
+        ("r1", Ask.CONVERT, "order/web/1"),
+    ]

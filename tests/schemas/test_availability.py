@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.accounts import NETWORK, UNROUTED
-from schemas.availability import ChannelRules, Place, eligible, quantity, same_numbers, steps
+from schemas.availability import Place, eligible, quantity, same_numbers, steps
 from schemas.codec import Undecodable, decode
 from schemas.ledger import Stock
+from schemas.rules import ChannelRules
 
 LOCATIONS = ("A", "B", "C")
 levels = st.integers(-20, 20)

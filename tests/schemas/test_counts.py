@@ -22,9 +22,10 @@ def posted(deal):
     """What the ledger posts by itself for the deal's movements, and the stock after them."""
     stock, own = Stock(sku="mug"), []
     for offset, movement in enumerate(deal.movements):
-        stock, made, refused = take(stock, movement, offset)
-        assert refused is None
-        own.extend(made)
+        taken = take(stock, movement, offset)
+        assert taken.refused is None
+        stock = taken.stock
+        own.extend(taken.posted)
     return stock, own
 
 

@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from faust.contrib.asgi import bind_to_running_loop
 
-from schemas.availability import ChannelQuantity, ChannelRules, Rules
+from schemas.availability import ChannelQuantity
 from schemas.claims import DeadLetter, Fact
 from schemas.codec import decode, encode, headers
 from schemas.ledger import Stock
+from schemas.rules import ChannelRules, Rules
 from schemas.topics import CHANNEL_QUANTITIES, CLAIMS, DEAD_LETTERS, MOVEMENTS, STOCK
 from schemas.witnesses import NOBODY
 from streams.app import create_app

@@ -7,10 +7,11 @@ import itertools
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.availability import ChannelQuantity, ChannelRules, Rules
+from schemas.availability import ChannelQuantity
 from schemas.claims import DeadLetter, Fact
 from schemas.codec import decode
 from schemas.movements import Movement
+from schemas.rules import ChannelRules, Rules
 from schemas.topics import CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS
 from schemas.witnesses import NOBODY
 from streams.stages import Naming, ledger_stage, settle_stage

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -33,6 +39,8 @@ from streams.verify import Report, Verifier
 from streams.writer import Out, Writer
 
 ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "deploy" / "example"
+SECRET = "sandbox"
 
 
 def onhand(*arguments: str, config: Path, code: int | None = 0, env: dict[str, str] | None = None) -> str:
@@ -190,3 +198,122 @@ def wait_for(what: Callable[[], Any], within: float = 10.0) -> Any:
 def free() -> Callable[[], int]:
     """Asks for a free port."""
     return free_port
+
+
+class Up:
+    """`onhand up` on a copy of the example, with ports of its own."""
+
+    def __init__(self, data: Path) -> None:
+        self.config = data / "onhand.toml"
+        self.ports = {8765: free_port(), 8801: free_port(), 8802: free_port()}
+        shutil.copytree(EXAMPLE, data, dirs_exist_ok=True)
+        self.edit(
+            lambda text: re.sub(r"\b(8765|8801|8802)\b", lambda port: str(self.ports[int(port[0])]), text)
+        )
+        self.url = f"http://127.0.0.1:{self.ports[8765]}"
+        self.tills = f"http://127.0.0.1:{self.ports[8801]}"
+        self.free = free_port
+        self.start()
+        self.key = (data / ".onhand" / "api-key").read_text().strip()
+
+    def start(self) -> None:
+        said = self.config.parent / "up.log"
+        with said.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "streams.cli", "up", "--config", str(self.config)],
+                cwd=ROOT,
+                stderr=log,
+            )
+        self.until(lambda: b"ready in" in said.read_bytes(), 60)
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def edit(self, change) -> None:
+        self.config.write_text(change(self.config.read_text()))
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(40)
+
+    def run(self, *arguments: str, code: int = 0):
+        done = subprocess.run(
+            [sys.executable, "-m", "streams.cli", *arguments, "--json"],
+            cwd=ROOT,
+            env={**os.environ, "ONHAND_CONFIG": str(self.config)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=90,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def ask(self, method: str, url: str, body: bytes | None = None, **headers: str):
+        """Status, headers and decoded body of a request."""
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(url, body, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=40) as answer:
+                return answer.status, answer.headers, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers, json.loads(error.read())
+
+    def get(self, path: str):
+        return self.ask("GET", self.url + path, Authorization=f"Bearer {self.key}")[2]
+
+    def webhook(self, document, *, topic="orders/updated", secret=SECRET, body: bytes | None = None):
+        """Posts a document as the web shop does; returns the status."""
+        return self.ask(*self.signed(document, topic=topic, secret=secret, body=body)[:3], **self.headers)[0]
+
+    def signed(self, document, *, topic, secret, body):
+        raw = json.dumps(document).encode() if body is None else body
+        digest = base64.b64encode(hmac.new(secret.encode(), raw, hashlib.sha256).digest()).decode()
+        self.headers = {"X_Shopify_Topic": topic, "X_Shopify_Hmac_Sha256": digest}
+        return "POST", f"{self.url}/webhooks/web", raw
+
+    def till_level(self, sku: str, store: str) -> float:
+        """What the till's own software shows."""
+        token = {"Authorization": f"Bearer {SECRET}", "Content_Type": "application/json"}
+        product = self._named(self.ask("GET", f"{self.tills}/api/2026-07/products", **token), "sku", sku)
+        outlet = self._named(self.ask("GET", f"{self.tills}/api/2026-07/outlets", **token), "name", store)
+        rows = self.ask("POST", f"{self.tills}/api/2026-07/inventory", b'{"after": 0}', **token)[2]
+        return next(
+            row["current_inventory_level"]
+            for row in rows
+            if (row["product_id"], row["outlet_id"]) == (product, outlet)
+        )
+
+    def _named(self, answer, field: str, name: str) -> str:
+        return next(row["id"] for row in answer[2]["data"] if row[field] == name)
+
+    def available(self, sku: str, store: str) -> int:
+        found = self.get(f"/v1/stock/{sku}")
+        return found.get("locations", {}).get(store, {}).get("available", 0)
+
+    def until(self, what, within: float = 10.0):
+        deadline = time.monotonic() + within
+        while not (found := what()):
+            assert time.monotonic() < deadline, (self.config.parent / "up.log").read_text()[-2_000:]
+            time.sleep(0.05)
+        return found
+
+
+@pytest.fixture(scope="module")
+def up() -> Iterator[Up]:
+    """`onhand up` on the example, one for all tests of a file."""
+    data = Path(tempfile.mkdtemp(prefix="onhand-story-"))
+    data.chmod(0o755)
+    up = None
+    try:
+        up = Up(data)
+        up.run("import", "tills")
+        up.until(lambda: up.available("TEE-BLACK-M", "SOHO") == 12)
+        yield up
+    finally:
+        if up is not None:
+            up.stop()
+        remove(data / ".onhand" / "engines")
+        shutil.rmtree(data, ignore_errors=True)

@@ -2,144 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 import os
 import random
-import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import psycopg
-import pytest
 
-from deploy.engines import remove, running
+from deploy.engines import running
 from deploy.kafka import jars, java
-from deploy.processes import free_port
 from schemas.topics import TOPICS
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "deploy" / "example"
 SECRET = "sandbox"
-
-
-class Up:
-    """`onhand up` on a copy of the example, with ports of its own."""
-
-    def __init__(self, data: Path) -> None:
-        self.config = data / "onhand.toml"
-        self.ports = {8765: free_port(), 8801: free_port(), 8802: free_port()}
-        shutil.copytree(EXAMPLE, data, dirs_exist_ok=True)
-        self.edit(
-            lambda text: re.sub(r"\b(8765|8801|8802)\b", lambda port: str(self.ports[int(port[0])]), text)
-        )
-        self.url = f"http://127.0.0.1:{self.ports[8765]}"
-        self.tills = f"http://127.0.0.1:{self.ports[8801]}"
-        with (data / "up.log").open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "streams.cli", "up", "--config", str(self.config)],
-                cwd=ROOT,
-                stderr=log,
-            )
-        self.until(lambda: b"ready in" in (data / "up.log").read_bytes(), 60)
-        self.key = (data / ".onhand" / "api-key").read_text().strip()
-
-    def edit(self, change) -> None:
-        self.config.write_text(change(self.config.read_text()))
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(40)
-
-    def run(self, *arguments: str, code: int = 0):
-        done = subprocess.run(
-            [sys.executable, "-m", "streams.cli", *arguments, "--json"],
-            cwd=ROOT,
-            env={**os.environ, "ONHAND_CONFIG": str(self.config)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=90,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return json.loads(done.stdout)
-
-    def ask(self, method: str, url: str, body: bytes | None = None, **headers: str):
-        """Status, headers and decoded body of a request."""
-        headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = urllib.request.Request(url, body, headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=40) as answer:
-                return answer.status, answer.headers, json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.headers, json.loads(error.read())
-
-    def get(self, path: str):
-        return self.ask("GET", self.url + path, Authorization=f"Bearer {self.key}")[2]
-
-    def webhook(self, document, *, topic="orders/updated", secret=SECRET, body: bytes | None = None):
-        """Posts a document as the web shop does; returns the status."""
-        return self.ask(*self.signed(document, topic=topic, secret=secret, body=body)[:3], **self.headers)[0]
-
-    def signed(self, document, *, topic, secret, body):
-        raw = json.dumps(document).encode() if body is None else body
-        digest = base64.b64encode(hmac.new(secret.encode(), raw, hashlib.sha256).digest()).decode()
-        self.headers = {"X_Shopify_Topic": topic, "X_Shopify_Hmac_Sha256": digest}
-        return "POST", f"{self.url}/webhooks/web", raw
-
-    def till_level(self, sku: str, store: str) -> float:
-        """What the till's own software shows."""
-        token = {"Authorization": f"Bearer {SECRET}", "Content_Type": "application/json"}
-        product = self._named(self.ask("GET", f"{self.tills}/api/2026-07/products", **token), "sku", sku)
-        outlet = self._named(self.ask("GET", f"{self.tills}/api/2026-07/outlets", **token), "name", store)
-        rows = self.ask("POST", f"{self.tills}/api/2026-07/inventory", b'{"after": 0}', **token)[2]
-        return next(
-            row["current_inventory_level"]
-            for row in rows
-            if (row["product_id"], row["outlet_id"]) == (product, outlet)
-        )
-
-    def _named(self, answer, field: str, name: str) -> str:
-        return next(row["id"] for row in answer[2]["data"] if row[field] == name)
-
-    def available(self, sku: str, store: str) -> int:
-        found = self.get(f"/v1/stock/{sku}")
-        return found.get("locations", {}).get(store, {}).get("available", 0)
-
-    def until(self, what, within: float = 10.0):
-        deadline = time.monotonic() + within
-        while not (found := what()):
-            assert time.monotonic() < deadline, (self.config.parent / "up.log").read_text()[-2_000:]
-            time.sleep(0.05)
-        return found
-
-
-@pytest.fixture(scope="module")
-def engines_apart():
-    """One running system for the whole story."""
-    data = Path(tempfile.mkdtemp(prefix="onhand-story-"))
-    data.chmod(0o755)
-    up = None
-    try:
-        up = Up(data)
-        up.run("import", "tills")
-        up.until(lambda: up.available("TEE-BLACK-M", "SOHO") == 12)
-        yield up
-    finally:
-        if up is not None:
-            up.stop()
-        remove(data / ".onhand" / "engines")
-        shutil.rmtree(data, ignore_errors=True)
 
 
 def order(number: int, sku: str, quantity: int, *, at: str = "2026-11-20T10:00:00-05:00", version: int = 0):
@@ -153,8 +33,7 @@ def order(number: int, sku: str, quantity: int, *, at: str = "2026-11-20T10:00:0
     return document
 
 
-def test_given_a_web_order_then_the_store_s_till_shows_one_less_within_two_seconds(engines_apart):
-    up = engines_apart
+def test_given_a_web_order_then_the_store_s_till_shows_one_less_within_two_seconds(up):
     before = up.till_level("TEE-BLACK-M", "SOHO")
     began = time.monotonic()
     assert up.webhook(order(1001, "TEE-BLACK-M", 2)) == 200
@@ -174,8 +53,7 @@ def test_given_a_web_order_then_the_store_s_till_shows_one_less_within_two_secon
     assert verdict["differences"] == []
 
 
-def test_given_the_same_webhook_ten_times_then_it_counts_once(engines_apart):
-    up = engines_apart
+def test_given_the_same_webhook_ten_times_then_it_counts_once(up):
     before = up.available("MUG-WHITE", "SOHO")
     assert {up.webhook(order(1002, "MUG-WHITE", 3)) for _ in range(10)} == {200}
     up.until(lambda: up.available("MUG-WHITE", "SOHO") == before - 3)
@@ -183,8 +61,7 @@ def test_given_the_same_webhook_ten_times_then_it_counts_once(engines_apart):
     assert up.available("MUG-WHITE", "SOHO") == before - 3
 
 
-def test_given_a_day_of_webhooks_in_any_order_then_the_stock_is_the_same(engines_apart):
-    up = engines_apart
+def test_given_a_day_of_webhooks_in_any_order_then_the_stock_is_the_same(up):
     day = [order(2000 + n, "MUG-WHITE", 2, version=version) for n in range(6) for version in (0, 1)]
     before = up.available("MUG-WHITE", "SOHO")
     for document in day:
@@ -198,8 +75,7 @@ def test_given_a_day_of_webhooks_in_any_order_then_the_stock_is_the_same(engines
     assert up.run("verify")["ok"]
 
 
-def test_given_bad_input_then_the_answer_is_clear_and_nothing_is_kept(engines_apart):
-    up = engines_apart
+def test_given_bad_input_then_the_answer_is_clear_and_nothing_is_kept(up):
     known = up.get("/v1/dead-letters")["items"]
     assert up.webhook(order(1, "MUG-WHITE", 1), secret="forged") == 401
     assert up.webhook(None, body=b'{"id": 1, "line_items": [') == 400
@@ -210,8 +86,7 @@ def test_given_bad_input_then_the_answer_is_clear_and_nothing_is_kept(engines_ap
     assert up.get("/v1/dead-letters")["items"] == known
 
 
-def test_given_what_nobody_knows_then_it_waits_as_a_dead_letter_and_counts_after_the_mapping(engines_apart):
-    up = engines_apart
+def test_given_what_nobody_knows_then_it_waits_as_a_dead_letter_and_counts_after_the_mapping(up):
     assert up.webhook(order(5001, "MUG-WEISS", 4, at="2026-11-19T08:00:00Z")) == 200
     elsewhere = order(5002, "MUG-WHITE", 1) | {"location_id": 77, "source_name": "pos"}
     assert up.webhook(elsewhere) == 200
@@ -240,8 +115,7 @@ def test_given_what_nobody_knows_then_it_waits_as_a_dead_letter_and_counts_after
     assert len(up.run("dead-letters", "list")["items"]) == 1
 
 
-def test_given_the_custom_api_then_a_claim_with_one_key_counts_once(engines_apart):
-    up = engines_apart
+def test_given_the_custom_api_then_a_claim_with_one_key_counts_once(up):
     before = up.available("MUG-WHITE", "SOHO")
     line = {
         "fact": "sold",
@@ -263,8 +137,7 @@ def test_given_the_custom_api_then_a_claim_with_one_key_counts_once(engines_apar
     assert (status, problem["status"]) == (400, 400)
 
 
-def test_given_kafka_s_own_consumer_then_it_reads_every_topic_as_json_with_cloudevents_headers(engines_apart):
-    up = engines_apart
+def test_given_kafka_s_own_consumer_then_it_reads_every_topic_as_json_with_cloudevents_headers(up):
     engines = running(up.config.parent / ".onhand" / "engines")
     assert engines is not None
     level = {
@@ -297,8 +170,7 @@ def console(bootstrap: str, topics: list[str]) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_given_somebody_tampers_then_verify_says_what(engines_apart):
-    up = engines_apart
+def test_given_somebody_tampers_then_verify_says_what(up):
     engines = running(up.config.parent / ".onhand" / "engines")
     assert engines is not None
     change = "UPDATE stock SET stock = jsonb_set(stock, '{locations,SOHO,available}', %s) WHERE sku = 'TEE-BLACK-M'"
@@ -313,13 +185,9 @@ def test_given_somebody_tampers_then_verify_says_what(engines_apart):
     assert up.run("verify")["ok"]
 
 
-def test_given_a_wrong_configuration_then_the_line_the_field_and_the_remedy_are_named(
-    engines_apart, tmp_path
-):
+def test_given_a_wrong_configuration_then_the_line_the_field_and_the_remedy_are_named(up, tmp_path):
     wrong = tmp_path / "onhand.toml"
-    wrong.write_text(
-        engines_apart.config.read_text().replace('platform = "shopify"', 'platform = "shopify"\nshp = "x"')
-    )
+    wrong.write_text(up.config.read_text().replace('platform = "shopify"', 'platform = "shopify"\nshp = "x"'))
     done = subprocess.run(
         [sys.executable, "-m", "streams.cli", "check", "--config", str(wrong)],
         cwd=ROOT,
@@ -333,8 +201,7 @@ def test_given_a_wrong_configuration_then_the_line_the_field_and_the_remedy_are_
     assert done.stderr.strip() == f"{wrong}:{line}: {fault}"
 
 
-def test_given_kafka_is_down_then_webhooks_are_not_acknowledged_and_count_once_when_it_is_back(engines_apart):
-    up = engines_apart
+def test_given_kafka_is_down_then_webhooks_are_not_acknowledged_and_count_once_when_it_is_back(up):
     engines = running(up.config.parent / ".onhand" / "engines")
     assert engines is not None
     before = up.available("MUG-WHITE", "SOHO")

@@ -1,0 +1,99 @@
+"""The routes of reservations: a request may be refused, and the same key is the same reservation."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from typing import Annotated, Any, Protocol
+
+from fastapi import APIRouter, Header
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.claims import REFERENCE_MAX
+from schemas.reservations import TTL_MAX, Ask, Request, Wanted
+from schemas.rules import ChannelRules
+
+Name = Annotated[str, Field(min_length=1, max_length=REFERENCE_MAX)]
+
+
+class WantedLine(BaseModel):
+    """So many units of a SKU; at one location, or of the channel's number for all of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sku: Name
+    quantity: Annotated[int, Field(ge=1, lt=1_000_000_000)]
+    location: Name | None = None
+
+
+class WantedReservation(BaseModel):
+    """What a channel wants to hold, and for how many seconds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    channel: str
+    lines: Annotated[list[WantedLine], Field(min_length=1, max_length=100)]
+    ttl_seconds: Annotated[int, Field(ge=1, le=TTL_MAX)] = 900
+
+
+class Conversion(BaseModel):
+    """The transaction that the reservation becomes a part of; its own, where none is named."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    transaction: Name | None = None
+
+
+class Reserving(Protocol):
+    """Who asks the ledger. Raises `Problem` for what is refused."""
+
+    async def place(self, request: Request) -> dict[str, Any]:
+        """Holds all lines or none."""
+
+    async def end(self, ident: str, ask: Ask, transaction: str | None = None) -> dict[str, Any]:
+        """Releases or converts a reservation."""
+
+
+def routes(reserving: Reserving, rules: Callable[[str], ChannelRules]) -> APIRouter:
+    """The routes. `rules` are a channel's; it raises `Problem` for one that is not configured."""
+    router = APIRouter(prefix="/reservations")
+
+    @router.post("", status_code=201)
+    async def place(
+        wanted: WantedReservation, idempotency_key: Annotated[str | None, Header(max_length=255)] = None
+    ) -> dict[str, Any]:
+        """Holds all lines for a time, or none: 409 says what is not free. The same `Idempotency-Key` is the same
+        reservation.
+        """
+        its = rules(wanted.channel)
+        summed: dict[tuple[str, str | None], int] = {}
+        for line in wanted.lines:
+            cell = line.sku, line.location
+            summed[cell] = summed.get(cell, 0) + line.quantity
+        lines = tuple(
+            Wanted(sku=sku, quantity=units, location=location, rules=its.narrowed(sku))
+            for (sku, location), units in sorted(summed.items(), key=str)
+        )
+        name = hashlib.sha256(idempotency_key.encode()).hexdigest()[:24] if idempotency_key else None
+        return await reserving.place(
+            Request(
+                id=name or secrets.token_hex(12),
+                ask=Ask.PLACE,
+                channel=wanted.channel,
+                lines=lines,
+                ttl=wanted.ttl_seconds,
+            )
+        )
+
+    @router.delete("/{ident}")
+    async def release(ident: str) -> dict[str, Any]:
+        """Frees what is held."""
+        return await reserving.end(ident, Ask.RELEASE)
+
+    @router.post("/{ident}/convert")
+    async def convert(ident: str, into: Conversion | None = None) -> dict[str, Any]:
+        """The reservation became an order: what was held is committed."""
+        return await reserving.end(ident, Ask.CONVERT, into.transaction if into else None)
+
+    return router

@@ -1,0 +1,59 @@
+"""How each channel's numbers are made: what an operator decides, as events in the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.accounts import UNROUTED
+from schemas.claims import STRICT
+
+Units = Annotated[int, Field(ge=0)]
+Percent = Annotated[int, Field(ge=0, le=100)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelRules:
+    """How one channel's numbers are made. Quantities are units.
+
+    `publish` is `network` (one number for all its locations: available to ship) or `locations` (one number for each:
+    available in store). `ships_from` is where demand is committed that the platform gives no location for. `locations`
+    lists the eligible ones, None means every tracked one. `safety_stock` is held back at each location, unless
+    `safety_stock_by_location` or `safety_stock_by_sku` (which wins) says otherwise. Then `threshold` is taken off the
+    sum, `share_percent` of the rest is offered, and never more than `cap`.
+    """
+
+    __pydantic_config__ = STRICT
+
+    publish: Literal["network", "locations"] = "network"
+    ships_from: str = UNROUTED
+    locations: tuple[str, ...] | None = None
+    safety_stock: Units = 0
+    safety_stock_by_location: dict[str, Units] = field(default_factory=dict)
+    safety_stock_by_sku: dict[str, Units] = field(default_factory=dict)
+    threshold: Units = 0
+    share_percent: Percent = 100
+    cap: Units | None = None
+
+    def held_back(self, sku: str, location: str) -> int:
+        """The safety stock of a SKU at a location for this channel."""
+        by_location = self.safety_stock_by_location.get(location, self.safety_stock)
+        return self.safety_stock_by_sku.get(sku, by_location)
+
+    def narrowed(self, sku: str) -> ChannelRules:
+        """The rules as far as they are about one SKU."""
+        its = {sku: self.safety_stock_by_sku[sku]} if sku in self.safety_stock_by_sku else {}
+        return replace(self, safety_stock_by_sku=its)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The rules of all channels. `version` changes whenever any of them does."""
+
+    __pydantic_config__ = STRICT
+
+    version: str
+    channels: dict[str, ChannelRules] = field(default_factory=dict)
+    v: int = 1
