@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench-smoke race lock clean
+.PHONY: help setup demo test check bench-smoke race simulate lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,6 +30,10 @@ bench-smoke: $(READY) ## a short benchmark: the ledger worker beside a plain loo
 
 race: $(READY) ## 200 buyers for 10 units on 3 channels, a thousand times over, on a running installation (ROUNDS=1000)
 	@ONHAND_ROUNDS=$(or $(ROUNDS),1000) $(BIN)/python -m pytest -q -s tests/system/test_reservations.py -o timeout=3600 --engines-at-least 1 $(ARGS)
+
+simulate: $(READY) ## the core in a simulated world that loses, repeats, delays and kills; then planted bugs (SEEDS=10000)
+	@$(BIN)/python tests/simulator/simulate.py --seeds $(or $(SEEDS),10000)
+	@$(BIN)/python tests/simulator/simulate.py --hunt --seeds 1000
 
 lock: $(READY) ## resolves the dependencies again and writes requirements.lock
 	@$(BIN)/python -m piptools compile --quiet --all-extras --generate-hashes --strip-extras --allow-unsafe \

@@ -113,15 +113,22 @@ class Queries:
             async for row in cursor:
                 yield row
 
-    async def journal_totals(self) -> dict[tuple[str, str, str], int]:
-        """Units by SKU, location and state, summed from the journal's legs; zero sums left out."""
+    async def journal_totals(self, ends: Mapping[int, int]) -> dict[tuple[str, str, str], int]:
+        """Units by SKU, location and state, summed from the legs of the journal up to offsets by partition; zero sums
+        left out.
+        """
         sql = (
             "SELECT sku, leg->>'location' AS location, leg->>'state' AS state,"
             " sum((leg->>'quantity')::bigint)::bigint AS units"
-            " FROM movements, jsonb_array_elements(legs) AS leg WHERE leg->>'state' <> 'boundary'"
+            " FROM movements JOIN unnest(%s::int[], %s::bigint[]) AS upto(number, next)"
+            " ON partition = number AND log_offset < next, jsonb_array_elements(legs) AS leg"
+            " WHERE leg->>'state' <> 'boundary'"
             " GROUP BY 1, 2, 3 HAVING sum((leg->>'quantity')::bigint) <> 0"
         )
-        return {(row["sku"], row["location"], row["state"]): row["units"] async for row in self._stream(sql)}
+        upto = [list(ends), list(ends.values())]
+        return {
+            (row["sku"], row["location"], row["state"]): row["units"] async for row in self._stream(sql, upto)
+        }
 
     # -- movements
 

@@ -96,6 +96,8 @@ class Shelf:
 
     def variances(self, on_hand: int) -> Iterator[tuple[Count, int]]:
         """Each count and what it must have posted, where `on_hand` is what the shelf holds now, all variances in it."""
+        if not self.counts:
+            return
         before = on_hand - sum(one.variance for one in self.counts) - sum(one.units for one in self.moved)
         start = 0
         for count in self.counts:
@@ -112,6 +114,9 @@ class Shelf:
             for one, variance in zip(self.counts, due, strict=True)
         )
         horizon = self.horizon(now)
+        oldest = (*(one.at for one in self.moved[:1]), *(micros(one.at) for one in counts[:-1][:1]))
+        if counts == self.counts and all(at >= horizon for at in oldest):
+            return self
         kept = tuple(one for one in counts[:-1] if micros(one.at) >= horizon) + counts[-1:]
         return Shelf(moved=self.moved[bisect_left(self.moved, horizon, key=_at) :], counts=kept)
 

@@ -107,7 +107,9 @@ class _Decision:
         applied = dict(self.stock.applied)
         if self.posted:
             applied[self.cause] = (self.offset, len(self.posted) - 1)
-        after = replace(self.book.close(self.stock), holds=self.holds, applied=applied, offset=self.offset)
+        after = replace(
+            self.stock, **self.book.closed(), holds=self.holds, applied=applied, offset=self.offset
+        )
         return Taken(after, tuple(self.posted), tuple(self.claims))
 
     def place(self) -> None:
@@ -117,7 +119,7 @@ class _Decision:
             self._refuse("this key was used for another reservation")
         elif known is not None:
             self._again(known)
-        elif (found := free(self.book.close(self.stock), line)) >= line.quantity:
+        elif (found := free(replace(self.stock, **self.book.closed()), line)) >= line.quantity:
             ends = self.now + timedelta(seconds=self.request.ttl)
             self._set(
                 self.key,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from schemas.accounts import BOUNDARIES, ON_HAND, TRANSIT_PREFIX, State
 from schemas.claims import STRICT, Claim
@@ -103,10 +103,30 @@ def take(stock: Stock, movement: Movement, offset: int, partition: int = 0) -> T
     cause = movement.cause
     applied = {**stock.applied, cause.partition: (cause.offset, cause.index)}
     tracked, tracked_by = _tracked(stock, movement)
-    passed = replace(stock, applied=applied, offset=offset, tracked=tracked, tracked_by=tracked_by)
     if reason := _too_late(stock, movement):
+        passed = replace(stock, applied=applied, offset=offset, tracked=tracked, tracked_by=tracked_by)
         return Taken(passed, refused=reason)
     book, shelves = Book(stock), dict(stock.shelves)
+    posted = _shelved(book, shelves, movement, OWN - partition, offset)
+    if posted:
+        applied[OWN - partition] = (offset, len(posted) - 1)
+    after = Stock(
+        sku=stock.sku,
+        **book.closed(),
+        tracked=tracked,
+        tracked_by=tracked_by,
+        shelves=shelves,
+        holds=stock.holds,
+        applied=applied,
+        offset=offset,
+    )
+    return Taken(after, tuple(posted))
+
+
+def _shelved(
+    book: Book, shelves: dict[str, Shelf], movement: Movement, source: int, offset: int
+) -> list[Movement]:
+    """Posts a movement, and puts it on the shelves. Returns what it changes in what counts come to."""
     came = book.post(movement.legs, movement.channel)
     for location, units in came.items():
         shelves[location] = shelves.get(location, EMPTY).move(movement.occurred_at, units)
@@ -114,7 +134,7 @@ def take(stock: Stock, movement: Movement, offset: int, partition: int = 0) -> T
 
     def restate(location: str, count: Count, units: int) -> None:
         if units:
-            own = Cause(OWN - partition, offset, len(posted))
+            own = Cause(source, offset, len(posted))
             posted.append(_variance(movement, location, count, units, own))
             book.post(posted[-1].legs, count.channel)
 
@@ -125,10 +145,9 @@ def take(stock: Stock, movement: Movement, offset: int, partition: int = 0) -> T
         for count, variance in due:
             restate(location, count, variance - count.variance)
         shelves[location] = shelves[location].recount([variance for _, variance in due], movement.recorded_at)
-    if posted:
-        applied[OWN - partition] = (offset, len(posted) - 1)
-    kept = {name: shelf for name, shelf in shelves.items() if shelf != EMPTY}
-    return Taken(replace(book.close(passed), shelves=kept), tuple(posted))
+        if shelves[location] == EMPTY:
+            del shelves[location]
+    return posted
 
 
 class Book:
@@ -157,14 +176,14 @@ class Book:
                 _add(came, leg.location, leg.quantity)
         return came
 
-    def close(self, stock: Stock) -> Stock:
-        """The stock with these balances."""
-        return replace(
-            stock,
-            locations={name: here for name, here in self.locations.items() if here},
-            boundary=self.boundary,
-            told_by={name: told for name, told in self.told_by.items() if told},
-        )
+    def closed(self) -> dict[str, Any]:
+        """The balances as a stock has them: without what is empty."""
+        for name in self._own:
+            for balances in (self.locations, self.told_by):
+                if not balances[name]:
+                    del balances[name]
+        self._own.clear()
+        return {"locations": self.locations, "boundary": self.boundary, "told_by": self.told_by}
 
     def on_hand(self, location: str) -> int:
         """Units physically at a location."""

@@ -58,8 +58,12 @@ class Folded:
     dead: int = 0
 
 
-Fold = Callable[[int, Callable[[bytes], Cell | None], Sequence[ConsumerRecord]], Folded]
-"""Pure: (partition, how to look a key up, records) to what they make."""
+Fold = Callable[[int, Callable[[bytes], Cell | None], Sequence[ConsumerRecord], bool], Folded]
+"""Pure: (partition, how to look a key up, records, again) to what they make.
+
+`again` says that a worker that died may have folded some of these records already, in other chunks: what a chunk writes
+only because it changed must be written all the same, for the other may have written what lay between.
+"""
 
 
 def chunk_scheduler(sources: frozenset[str], changelogs: frozenset[str]) -> type[DefaultSchedulingStrategy]:
@@ -150,10 +154,13 @@ def source_offset(record: ConsumerRecord) -> int:
 
 @dataclass(slots=True)
 class Progress:
-    """Where one owned partition stands: the next source offset, the changelog's end as we know it."""
+    """Where one owned partition stands: the next source offset, the changelog's end as we know it, and where the source
+    ended when we began: up to there others may have folded.
+    """
 
     next: int
     changelog_end: int
+    others: int = 0
     committed: int = -1
     moved_at: float = field(default_factory=time.monotonic)
 
@@ -204,6 +211,7 @@ class ChunkStage:
         self._open = False
         self._owned: set[int] = set()
         self._inflight: dict[int, asyncio.Task[None]] = {}
+        self._idle: set[int] = set()
         self._waiting: dict[int, list[Sequence[ConsumerRecord]]] = {}
         self._rewinds: dict[int, int] = {}
         self._beginnings: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -253,13 +261,19 @@ class ChunkStage:
         waiting = self._waiting.setdefault(partition, [])
         waiting.append(records)
         if partition not in self._inflight:
-            self._inflight[partition] = asyncio.create_task(self._pump(partition, self._epoch))
+            self._start(partition)
         elif sum(map(len, waiting)) > self.limits.waiting:
             await asyncio.wait([self._inflight[partition]])
+
+    def _start(self, partition: int) -> None:
+        self._inflight[partition] = asyncio.create_task(self._pump(partition, self._epoch))
 
     async def _pump(self, partition: int, epoch: int) -> None:
         """Takes what waits for a partition until nothing does."""
         try:
+            if partition in self._idle:
+                self._idle.discard(partition)
+                await self._look_after(partition)
             while (waiting := self._waiting.pop(partition, None)) and epoch == self._epoch and self._open:
                 if partition not in self.progress and not await self._begin(partition):
                     return
@@ -268,7 +282,8 @@ class ChunkStage:
                     if not self._mine(partition, epoch):
                         return
                     some = fresh[start : start + SLICE]
-                    folded = self.fold(partition, self._look_up, some)
+                    again = some[0].offset < self.progress[partition].others
+                    folded = self.fold(partition, self._look_up, some, again)
                     self._count(folded)
                     await self._settle(partition, epoch, some[-1].offset + 1, folded)
         except Exception as error:  # noqa: BLE001  # a fold that fails would fail again: stop before it is passed over
@@ -355,14 +370,17 @@ class ChunkStage:
             TopicPartition(self.source, partition)
         )
         end = (await self.reader.ends(self.changelog, [partition]))[partition]
+        others = (await self.reader.ends(self.source, [partition]))[partition]
         earliest = (await self.reader.begins(self.source, [partition]))[partition]
         recovery = self.app.tables.recovery
         restored = recovery.active_offsets.get(TP(self.changelog, partition))
         first = earliest if committed is None or committed.offset < 0 else committed.offset
         if epoch != self._epoch or not self._open or partition not in self._owned or recovery.in_recovery:
             return False
-        if restored is None or restored < end - 1:
+        if restored is None:
             return False
+        async for records in self.reader.read(self.changelog, partition, restored + 1, end):
+            self.table.restore(partition, records)  # somebody wrote after the restore had ended
         overwritten = getattr(self.table, "strangers", {}).pop(partition, set())
         if overwritten:
             end = await self._write_again(partition, overwritten, end)
@@ -371,7 +389,7 @@ class ChunkStage:
         if epoch != self._epoch:
             return False
         self.watch(partition, (self.table.data.data[key].state for key in self.table.keys_of(partition)))
-        self.progress.setdefault(partition, Progress(next=first, changelog_end=end))
+        self.progress.setdefault(partition, Progress(next=first, changelog_end=end, others=others))
         return True
 
     async def _is_next(self, partition: int, expected: int, offered: int) -> bool:
@@ -433,7 +451,9 @@ class ChunkStage:
                 self.progress[p].committed = at
 
     async def tick(self) -> None:
-        """Every `limits.commit_every` seconds: commits, and fetches again what Faust dropped at the tail."""
+        """Every `limits.commit_every` seconds: commits. Of partitions where nothing moves it fetches again what Faust dropped
+        at the tail, and writes over what a stranger wrote.
+        """
         if not self._open:
             return
         await self.commit()
@@ -441,13 +461,23 @@ class ChunkStage:
         for partition, progress in list(self.progress.items()):
             if partition in self._inflight or time.monotonic() - progress.moved_at < self.limits.idle:
                 continue
-            end = (await self.reader.ends(self.source, [partition]))[partition]
             progress.moved_at = time.monotonic()
-            if progress.next < end:
-                log.info(
-                    "fetching again", topic=self.source, partition=partition, start=progress.next, end=end
-                )
-                await self.app.consumer.seek_wait({TP(self.source, partition): progress.next})
+            self._idle.add(partition)
+            self._start(partition)
+
+    async def _look_after(self, partition: int) -> None:
+        """Looks where an idle partition and its changelog end."""
+        progress = self.progress.get(partition)
+        if progress is None:
+            return
+        end = (await self.reader.ends(self.source, [partition]))[partition]
+        if progress.next < end:
+            log.info("fetching again", topic=self.source, partition=partition, start=progress.next, end=end)
+            await self.app.consumer.seek_wait({TP(self.source, partition): progress.next})
+        written = (await self.reader.ends(self.changelog, [partition]))[partition]
+        if progress.changelog_end < written and partition in self.progress:
+            start, progress.changelog_end = progress.changelog_end, written
+            await self._write_over_stranger(partition, start, written)
 
     @property
     def ready(self) -> bool:

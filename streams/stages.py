@@ -40,7 +40,12 @@ class Naming:
 def settle_stage(naming: Naming, authority: Authority) -> Callable[..., Folded]:
     """Claims to movements. Claim by claim: a repeat makes the same movements wherever a chunk begins or ends."""
 
-    def fold_claims(partition: int, look_up: LookUp, records: Sequence[ConsumerRecord]) -> Folded:
+    def fold_claims(
+        partition: int,
+        look_up: LookUp,
+        records: Sequence[ConsumerRecord],
+        again: bool = False,  # noqa: ARG001  # a fold's signature; here every claim writes for itself
+    ) -> Folded:
         states: dict[bytes, Transaction] = {}
         outputs: list[Out] = []
         used = unused = dead = 0
@@ -58,7 +63,6 @@ def settle_stage(naming: Naming, authority: Authority) -> Callable[..., Folded]:
             if (
                 record.offset <= before.offset
             ):  # a repeat after a crash: its movements went out before the state did
-                states[key] = before
                 unused += 1
                 continue
             states[key], posted = apply(before, claim, recorded_at, cause, authority)
@@ -88,15 +92,15 @@ def claim_out(naming: Naming, claim: Claim) -> Out:
 def ledger_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
     """Movements to stock, and to the channel quantities that changed with it.
 
-    What the ledger posts by itself goes to `movements` too, and is passed over there: its stock holds it already. A key
-    whose movement was applied before is written again all the same: that repairs a changelog or an output which a crash
-    cut off.
+    What the ledger posts by itself goes to `movements` too, and is passed over there: its stock holds it already. So is
+    what was applied before: a state is written after its outputs, so those are in the log.
     """
 
-    def fold_movements(partition: int, look_up: LookUp, records: Sequence[ConsumerRecord]) -> Folded:
+    def fold_movements(
+        partition: int, look_up: LookUp, records: Sequence[ConsumerRecord], again: bool = False
+    ) -> Folded:
         before: dict[bytes, Stock | None] = {}
         after: dict[bytes, Stock] = {}
-        repaired: set[bytes] = set()
         outputs: list[Out] = []
         used = unused = dead = 0
         for record in records:
@@ -110,14 +114,13 @@ def ledger_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
                 unused += 1
                 continue
             key = movement.sku.encode()
-            if key not in after:
+            if key not in before:
                 before[key] = _state(look_up(key), Stock)
-                after[key] = before[key] or Stock(sku=movement.sku)
-            if is_repeat(after[key], movement, record.offset):
-                repaired.add(key)
+            stock = after.get(key) or before[key] or Stock(sku=movement.sku)
+            if is_repeat(stock, movement, record.offset):
                 unused += 1
                 continue
-            after[key], posted, claims, refused = step(after[key], movement, record.offset, partition)
+            after[key], posted, claims, refused = step(stock, movement, record.offset, partition)
             outputs.extend(_movement(naming, "ledger", own, movement.recorded_at) for own in posted)
             outputs.extend(claim_out(naming, claim) for claim in claims)
             if refused is None:
@@ -127,8 +130,7 @@ def ledger_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
                 dead += 1
         now = instant(records[-1])
         for key, stock in after.items():
-            known = None if key in repaired else before[key]
-            outputs.extend(_quantities(naming, rules, known, stock, now))
+            outputs.extend(_quantities(naming, rules, None if again else before[key], stock, now))
         cells = {key: _cell(STOCK, key, stock, stock.offset, now) for key, stock in after.items()}
         return Folded(outputs, cells, used, unused, dead)
 

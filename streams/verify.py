@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,12 +19,13 @@ from schemas.ledger import Stock
 from schemas.movements import Cause, Movement
 from schemas.rules import Rules
 from schemas.settling import Transaction, apply
-from schemas.topics import CLAIMS, MOVEMENTS, STOCK
+from schemas.topics import CLAIMS, MOVEMENTS, STOCK, Topic
 from schemas.witnesses import Authority
 from streams.chunks import source_offset
 from streams.reader import Reader
 from streams.recorder import RECORDED
 from streams.stages import Naming, instant
+from streams.writer import partition_of
 
 DIFFERENCES_MAX = 1_000
 """Differences that are listed one by one; all are counted."""
@@ -58,7 +59,10 @@ class Report:
 
 @dataclass(slots=True, kw_only=True)
 class Verifier:
-    """Compares what should be equal after everything has settled. Reads only."""
+    """Compares what should be equal after everything has settled. Reads only.
+
+    What arrives meanwhile is not compared: everything is judged as of the ends of the log at which all had settled.
+    """
 
     reader: Reader
     queries: Queries
@@ -68,6 +72,7 @@ class Verifier:
     authority: Authority
     group: str
     tells: Mapping[str, str]
+    _ends: dict[str, dict[int, int]] = field(default_factory=dict)
 
     async def settled(self, within: float) -> str | None:
         """Waits until all stages have taken everything in. Returns what still lags after `within` seconds, else None."""
@@ -87,7 +92,8 @@ class Verifier:
         committed = await self.reader.committed(self.group)
         at = {(tp.topic, tp.partition): found.offset for tp, found in committed.items()}
         for topic in (CLAIMS, MOVEMENTS):
-            for p, end in (await self.reader.ends(self.naming(topic), partitions)).items():
+            self._ends[topic.name] = await self.reader.ends(self.naming(topic), partitions)
+            for p, end in self._ends[topic.name].items():
                 if at.get((self.naming(topic), p), 0) < end:
                     return f"{topic.name}[{p}] is at {at.get((self.naming(topic), p), 0)} of {end}"
         for topic in RECORDED:
@@ -100,6 +106,9 @@ class Verifier:
     async def run(self) -> Report:
         """Everything. Memory grows with the number of transactions and cells."""
         report = Report()
+        for topic in (CLAIMS, MOVEMENTS):
+            if topic.name not in self._ends:
+                self._ends[topic.name] = await self.reader.ends(self.naming(topic), range(self.partitions))
         posted = await self._movements_of_claims(report)
         folded = await self._stock_of_movements(report, posted)
         report.keys = sum(len(stock.locations.keys() | stock.tracked.keys()) for stock in folded.values())
@@ -110,12 +119,28 @@ class Verifier:
         await self._pushed(report)
         return report
 
+    async def _log(self, topic: Topic) -> AsyncIterator[list[ConsumerRecord]]:
+        """A topic up to where all had settled."""
+        ends = self._ends[topic.name]
+        for partition, start in (await self.reader.begins(self.naming(topic), ends)).items():
+            async for records in self.reader.read(self.naming(topic), partition, start, ends[partition]):
+                yield records
+
+    def _later(self, movement: Movement) -> bool:
+        """Whether the claim behind a movement came after all had settled."""
+        cause = movement.cause
+        return not cause.own and cause.offset >= self._ends[CLAIMS.name].get(cause.partition, 0)
+
+    def _moved(self, stock: Stock) -> bool:
+        """Whether a stock has moved since."""
+        return stock.offset >= self._ends[MOVEMENTS.name][partition_of(stock.sku.encode(), self.partitions)]
+
     async def _movements_of_claims(self, report: Report) -> dict[str, Movement]:
         """Settles every claim again."""
         transactions: dict[str, Transaction] = {}
         posted: dict[str, Movement] = {}
         claims = 0
-        async for records in self.reader.whole(self.naming(CLAIMS), self.partitions):
+        async for records in self._log(CLAIMS):
             for record in records:
                 claims += 1
                 try:
@@ -137,24 +162,22 @@ class Verifier:
         missing = dict(posted)
         posted = dict(posted)
         seen = 0
+        ends = self._ends[MOVEMENTS.name]
         async for records in self.reader.whole(self.naming(MOVEMENTS), self.partitions):
             for record in records:
                 movement = _readable(Movement, record, "movements", report)
                 if movement is None:
                     continue
-                if movement.request is None:  # what was asked is nobody's to expect; what was answered is
+                if record.offset >= ends[record.partition]:  # it may still be what an earlier record caused
+                    seen += missing.pop(movement.id, None) is not None
+                    continue
+                if movement.request is None and not self._later(movement):
                     due = posted.get(movement.id)
                     if due != movement:
                         report.differs("movements", movement.id, _plain(due), _plain(movement))
                     seen += missing.pop(movement.id, None) is not None
-                if movement.cause.own:
-                    continue
-                stock = folded.get(movement.sku, Stock(sku=movement.sku))
-                taken = step(stock, movement, record.offset, record.partition)
-                folded[movement.sku] = taken.stock
-                for own in taken.posted:
-                    if own.request is None:
-                        posted[own.id] = missing[own.id] = own
+                for own in _taken(folded, movement, record):
+                    posted[own.id] = missing[own.id] = own
             await asyncio.sleep(0)
         for ident, movement in missing.items():
             report.differs("movements", ident, _plain(movement), None)
@@ -181,7 +204,7 @@ class Verifier:
     async def _postgres(self, report: Report, folded: Mapping[str, Stock]) -> None:
         held = {stock.sku: stock async for stock in self.queries.all_stock()}
         self._compare(report, "postgres", folded, held)
-        journal = await self.queries.journal_totals()
+        journal = await self.queries.journal_totals(self._ends[MOVEMENTS.name])
         balances = {
             (sku, location, state): units
             for sku, stock in folded.items()
@@ -198,12 +221,15 @@ class Verifier:
     ) -> None:
         for sku in folded.keys() | held.keys():
             ours, theirs = folded.get(sku), held.get(sku)
+            if theirs is not None and self._moved(theirs):
+                continue
             if ours is None or theirs is None or _balances(ours) != _balances(theirs):
                 report.differs(check, sku, ours and _balances(ours), theirs and _balances(theirs))
         report.checks[check] = len(held)
 
     async def _channels(self, report: Report, folded: Mapping[str, Stock]) -> None:
         """The numbers of every channel, as the rules make them from the folded stock, and what was pushed of them."""
+        ends = self._ends[MOVEMENTS.name]
         recorded = {(q.channel, q.sku): q async for q in self.queries.all_channel_quantities()}
         for channel, rules in self.rules.channels.items():
             for sku, stock in folded.items():
@@ -211,17 +237,24 @@ class Verifier:
                     quantity(stock, channel, rules, self.rules.version),
                     recorded.pop((channel, sku), None),
                 )
+                if held is not None and held.offset >= ends[partition_of(sku.encode(), self.partitions)]:
+                    continue
                 if not same_numbers(due, held):
                     report.differs("channel-quantities", f"{channel}/{sku}", _plain(due), _plain(held))
                 report.checks["channel-quantities"] = report.checks.get("channel-quantities", 0) + 1
-        for channel, sku in recorded:
-            report.differs("channel-quantities", f"{channel}/{sku}", None, "recorded")
+        for (channel, sku), held in recorded.items():
+            if held.offset < ends[partition_of(sku.encode(), self.partitions)]:
+                report.differs("channel-quantities", f"{channel}/{sku}", None, "recorded")
 
     async def _pushed(self, report: Report) -> None:
         """What every platform shows by our last word with it, moved on by its own documents since."""
         told = {(row["channel"], row["sku"], row["place"]): row async for row in self.queries.all_told()}
         compared = 0
+        ends = self._ends.get(MOVEMENTS.name, {})
         async for number in self.queries.all_channel_quantities():
+            partition = partition_of(number.sku.encode(), self.partitions)
+            if report.checks and number.offset >= ends.get(partition, 0):
+                continue  # it moved since; while we wait for the platforms it is waited for
             for name, place in number.places.items():
                 row = told.get((number.channel, number.sku, name))
                 if row is None and not place.opened:
@@ -235,6 +268,16 @@ class Verifier:
                 if wanted != shown or (row is not None and not row["sure"]):
                     report.differs("pushed", f"{number.channel}/{number.sku}/{name}", wanted, shown)
         report.checks["pushed"] = compared
+
+
+def _taken(folded: dict[str, Stock], movement: Movement, record: ConsumerRecord) -> Iterator[Movement]:
+    """Folds a movement into its SKU's stock. Yields what the ledger must have posted because of it."""
+    if movement.cause.own:
+        return
+    stock = folded.get(movement.sku, Stock(sku=movement.sku))
+    taken = step(stock, movement, record.offset, record.partition)
+    folded[movement.sku] = taken.stock
+    yield from (own for own in taken.posted if own.request is None)
 
 
 def _readable(kind: type[Value], record: ConsumerRecord, check: str, report: Report) -> Value | None:

@@ -1,0 +1,324 @@
+"""A broker and workers in one thread: the real stages, the real order of writes, and a clock and faults of the seed's.
+
+Nothing here waits. Every coroutine of a worker runs until it has written, and between any two records it writes it may be
+killed, or stopped and resumed when another worker has long taken over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections import defaultdict
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from faust.types import TP
+from world import RULES
+
+import streams.chunks
+import streams.stages
+from schemas.claims import Claim
+from schemas.granting import asking
+from schemas.reservations import Request
+from schemas.witnesses import NOBODY
+from streams.chunks import ChunkStage, ChunkTable, Limits
+from streams.stages import Naming, ledger_stage, settle_stage
+from streams.writer import partition_of
+
+PARTITIONS = 2
+START = datetime(2026, 3, 9, tzinfo=UTC)
+CHANGELOGS = {"claims": "transactions", "movements": "stock"}
+
+
+def without_bytes() -> None:
+    """Values stay values: the codec has tests of its own, and costs most of the time."""
+    streams.stages.decode = lambda _kind, value: value  # type: ignore[assignment]
+    streams.stages.encode = streams.chunks.encode = lambda value: value  # type: ignore[assignment]
+    streams.stages.headers = lambda *_: ()  # type: ignore[assignment]
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Stopped:
+    """What a stopped process waits for."""
+
+    def __await__(self) -> Iterator[None]:
+        yield
+
+
+class Record(NamedTuple):
+    """A record as a consumer hands it out."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes
+    value: Any
+    headers: Sequence[tuple[str, bytes]]
+
+
+class Broker:
+    """Logs by topic and partition, committed offsets, and the present."""
+
+    def __init__(self) -> None:
+        self.logs: dict[tuple[str, int], list[Record]] = defaultdict(list)
+        self.committed: dict[tuple[str, int], tuple[int, str]] = {}
+        self.now = START
+
+    def append(self, topic: str, key: bytes, value: Any, headers: Any, partition: int | None = None) -> int:
+        number = partition_of(key, PARTITIONS) if partition is None else partition
+        log = self.logs[topic, number]
+        log.append(Record(topic, number, len(log), int(self.now.timestamp() * 1000), key, value, headers))
+        return number
+
+    def end(self, topic: str, partition: int) -> int:
+        return len(self.logs[topic, partition])
+
+
+class Table:
+    """Faust's table without Faust: the parts of it that are ours, on dictionaries."""
+
+    put, restore, keys_of = ChunkTable.put, ChunkTable.restore, ChunkTable.keys_of
+
+    def __init__(self) -> None:
+        self.data = SimpleNamespace(data={}, _key_partition={})
+
+
+class Worker:
+    """Both stages of a worker, its own view of the broker, and what the seed does to it."""
+
+    def __init__(self, broker: Broker, owned: Sequence[int]) -> None:
+        self.broker, self.owned, self.alive = broker, owned, True
+        self.writes_left: int | None = None
+        self.stops = False
+        self.position: dict[tuple[str, int], int] = {}
+        self.restored: dict[tuple[str, int], int] = {}
+        self.stages = {
+            "claims": self._stage("claims", settle_stage(Naming(), NOBODY)),
+            "movements": self._stage("movements", ledger_stage(Naming(), RULES)),
+        }
+        for stage in self.stages.values():
+            stage._start = lambda partition, stage=stage: drive(stage._pump(partition, stage._epoch))  # type: ignore[method-assign]
+            drive(stage._assigned(None, {TP(stage.source, p) for p in owned}))
+            for partition in owned:
+                stage.table.restore(partition, broker.logs[stage.changelog, partition])
+                self.restored[stage.changelog, partition] = broker.end(stage.changelog, partition) - 1
+                committed = broker.committed.get((stage.source, partition), (0, ""))
+                self.position[stage.source, partition] = committed[0]
+
+    def _stage(self, source: str, fold: Any) -> ChunkStage:
+        app = SimpleNamespace(
+            conf=SimpleNamespace(id="onhand", broker_rebalance_timeout=1.0),
+            tables=SimpleNamespace(recovery=SimpleNamespace(in_recovery=False, active_offsets=self.restored)),
+            consumer=SimpleNamespace(
+                seek_wait=self._seek,
+                _thread=SimpleNamespace(call_thread=self._commit, _consumer=SimpleNamespace(commit=None)),
+            ),
+            on_partitions_revoked=SimpleNamespace(connect=lambda _: None),
+            on_partitions_assigned=SimpleNamespace(connect=lambda _: None),
+        )
+        return ChunkStage(
+            app,
+            source=source,
+            table=Table(),  # type: ignore[arg-type]
+            changelog=CHANGELOGS[source],
+            fold=fold,
+            writer=self,  # type: ignore[arg-type]
+            reader=self,  # type: ignore[arg-type]
+            limits=Limits(idle=0.0),
+            fail=self._fail,
+        )
+
+    def _fail(self, reason: str) -> None:
+        raise Killed(reason)
+
+    # -- what a stage sees of the broker
+
+    async def write(self, outs: Iterable[Any]) -> dict[tuple[str, int], tuple[int, int]]:
+        spans: dict[tuple[str, int], tuple[int, int]] = {}
+        for out in outs:
+            await self._fate()
+            headers = out.headers
+            partition = self.broker.append(out.topic, out.key, out.value, headers, out.partition)
+            last = self.broker.end(out.topic, partition) - 1
+            first, _ = spans.get((out.topic, partition), (last, 0))
+            spans[out.topic, partition] = first, last - first + 1
+        await self._fate()
+        return spans
+
+    async def _fate(self) -> None:
+        if self.writes_left is None:
+            return
+        self.writes_left -= 1
+        if self.writes_left < 0:
+            self.writes_left = None
+            self.alive = False
+            if not self.stops:
+                raise Killed
+            await Stopped()
+
+    async def _commit(self, _commit: Any, offsets: Any) -> None:
+        await self._fate()
+        if not self.alive:
+            raise RuntimeError("fenced: the group has another member for this")
+        for tp, (offset, stamp) in offsets.items():
+            self.broker.committed[tp.topic, tp.partition] = offset, stamp
+
+    async def _seek(self, offsets: Any) -> None:
+        for tp, offset in offsets.items():
+            self.position[tp.topic, tp.partition] = offset
+
+    async def committed(self, _group: str) -> dict[Any, Any]:
+        return {
+            TP(topic, p): SimpleNamespace(offset=offset, metadata=stamp)
+            for (topic, p), (offset, stamp) in self.broker.committed.items()
+        }
+
+    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        return {p: self.broker.end(topic, p) for p in partitions}
+
+    async def begins(self, _topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        return dict.fromkeys(partitions, 0)
+
+    async def read(self, topic: str, partition: int, start: int, end: int) -> Any:
+        if records := self.broker.logs[topic, partition][start:end]:
+            yield records
+
+    # -- what the seed makes it do
+
+    def fetch(self, rng: random.Random, source: str, partition: int) -> list[Record]:
+        """Some of what comes next; now and then with a hole before it, or with what was fetched already."""
+        log, position = self.broker.logs[source, partition], self.position[source, partition]
+        start = position
+        if rng.random() < 0.04:
+            start = max(0, position + rng.choice([-3, 3]))
+        records = log[start : start + rng.randrange(1, 24)]
+        if records:
+            self.position[source, partition] = records[-1].offset + 1
+        return records
+
+    def work(self, rng: random.Random, source: str, partition: int) -> Coroutine[Any, Any, None] | None:
+        """Takes a chunk. Returns the coroutine of a worker that was stopped in it."""
+        records = self.fetch(rng, source, partition)
+        if not records:
+            return None
+        stage = self.stages[source]
+        stage._waiting[partition] = [records]
+        return drive(stage._pump(partition, stage._epoch))
+
+    def commit(self) -> None:
+        for stage in self.stages.values():
+            drive(stage.commit())
+
+    def caught_up(self) -> bool:
+        return all(
+            self.position[source, p] >= self.broker.end(source, p)
+            for source in self.stages
+            for p in self.owned
+        )
+
+    def tick(self) -> None:
+        """What a stage does every second: it begins what it owns, commits, and looks after what is idle."""
+        for stage in self.stages.values():
+            drive(stage.tick())
+
+
+def drive(coroutine: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None] | None:
+    """Runs a coroutine to its end, or to where its process was stopped."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return None
+    return coroutine
+
+
+class Cluster:
+    """The hub under a seed: inputs arrive, workers work, die, stop, and take over."""
+
+    def __init__(self, seed: int, *, calm: bool = False) -> None:
+        self.rng, self.calm = random.Random(f"cluster/{seed}"), calm
+        self.broker = Broker()
+        self.zombies: list[Coroutine[Any, Any, None]] = []
+        self.kills = 0
+        self.workers = self._start()
+
+    def _start(self) -> list[Worker]:
+        """One worker for everything, or two that share the partitions."""
+        if self.rng.random() < 0.7:
+            return [Worker(self.broker, range(PARTITIONS))]
+        return [Worker(self.broker, [p]) for p in range(PARTITIONS)]
+
+    def hear(self, told: Claim | Request) -> None:
+        """An input reaches the log."""
+        self.broker.now += timedelta(seconds=self.rng.randrange(200))
+        if isinstance(told, Claim):
+            self.broker.append("claims", told.transaction.encode(), told, ())
+        else:
+            self.broker.append("movements", told.line.sku.encode(), asking(told, self.broker.now), ())
+
+    def turn(self) -> None:
+        """A while of work, with whatever befalls the workers in it."""
+        rng = self.rng
+        worker = rng.choice(self.workers)
+        if not self.calm and rng.random() < 0.12:
+            worker.writes_left, worker.stops = rng.randrange(12), rng.random() < 0.5
+        try:
+            for source in worker.stages:
+                for partition in worker.owned:
+                    self._work(worker, source, partition)
+            if rng.random() < 0.3:
+                worker.commit()
+        except Killed:
+            self._replace(worker)
+        if self.zombies and rng.random() < 0.2:
+            self._resume(self.zombies.pop(0))
+        if not self.calm and rng.random() < 0.02:
+            self._rebalance()
+
+    def _work(self, worker: Worker, source: str, partition: int) -> None:
+        """One chunk. A worker that is stopped in it counts as dead to the others."""
+        stopped = worker.work(self.rng, source, partition)
+        if stopped is not None:
+            self.zombies.append(stopped)
+            raise Killed
+
+    def _replace(self, worker: Worker) -> None:
+        self.kills += 1
+        worker.alive = False
+        self.workers[self.workers.index(worker)] = Worker(self.broker, worker.owned)
+
+    def _resume(self, zombie: Coroutine[Any, Any, None]) -> None:
+        """A stopped worker goes on as if nothing had happened, until somebody refuses it."""
+        with contextlib.suppress(Killed, RuntimeError):
+            drive(zombie)
+
+    def _rebalance(self) -> None:
+        for worker in self.workers:
+            try:
+                for stage in worker.stages.values():
+                    drive(stage._revoked(None, ()))
+            except Killed:
+                self.kills += 1
+            worker.alive = False
+        self.workers = self._start()
+
+    def settle(self) -> None:
+        """Peace: everything is worked off."""
+        self.calm = True
+        while self.zombies:
+            self._resume(self.zombies.pop(0))
+        for worker in self.workers:
+            worker.writes_left = None
+        for _ in range(10_000):
+            for worker in self.workers:
+                worker.tick()
+            if all(worker.caught_up() for worker in self.workers):
+                return
+            for _ in self.workers:
+                self.turn()
+        raise AssertionError("it never settles")

@@ -1,0 +1,139 @@
+"""Bugs to plant in the core, to see that the simulator finds them: each is a line of a module, and what it becomes."""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """In a module's source, this text becomes that one."""
+
+    module: str
+    text: str
+    becomes: str
+
+
+MUTANTS: dict[str, Mutant] = {
+    "sign-flipped": Mutant(
+        "schemas.postings",
+        "posted.append(Leg(*_account(source, places), -amount))",
+        "posted.append(Leg(*_account(source, places), amount))",
+    ),
+    "dedupe-removed": Mutant(
+        "schemas.ledger", "return offset <= stock.offset or stock.applied", "return False and stock.applied"
+    ),
+    "cause-not-checked": Mutant(
+        "schemas.ledger",
+        "return offset <= stock.offset or stock.applied",
+        "return offset <= stock.offset or () and stock.applied",
+    ),
+    "offset-committed-early": Mutant(
+        "streams.chunks",
+        "        try:\n            if folded.outputs:",
+        "        self.progress[partition].next = then\n        await self.commit()\n        try:\n            if folded.outputs:",
+    ),
+    "state-before-outputs": Mutant(
+        "streams.chunks",
+        "            if folded.outputs:\n                await self.writer.write(folded.outputs)\n"
+        "            strange = await self._write_changelog(partition, epoch, folded)",
+        "            strange = await self._write_changelog(partition, epoch, folded)\n"
+        "            if folded.outputs:\n                await self.writer.write(folded.outputs)",
+    ),
+    "hole-stepped-over": Mutant("streams.chunks", "if first > expected and not", "if False and not"),
+    "restore-takes-the-last": Mutant(
+        "streams.chunks", "if held is not None and held.offset > offset:", "if False:"
+    ),
+    "stranger-stands": Mutant("streams.chunks", "        if strange is not None:\n", "        if False:\n"),
+    "older-version-replaces": Mutant(
+        "schemas.settling", "return offered.document.version > held.document.version", "return True"
+    ),
+    "witnesses-add-up": Mutant(
+        "schemas.witnesses",
+        "        return f\"{item.channel}/{item.document.partition('/')[0]}\"\n    return item.channel",
+        "        return f\"{item.channel}/{item.document.partition('/')[0]}\"\n    return ''",
+    ),
+    "twins-not-known": Mutant(
+        "schemas.witnesses",
+        "twin = TWINS.get(item.line.fact) if item.line.sku in ordered else None",
+        "twin = None",
+    ),
+    "unheard-of-demand-dropped": Mutant("schemas.desks", "    if unheard_of > 0:", "    if False:"),
+    "routing-left-out": Mutant(
+        "schemas.desks", "for here, item in sorted(last_parcel.items()):", "for here, item in ():"
+    ),
+    "count-as-delta": Mutant(
+        "schemas.counts", "yield count, count.units - before", "yield count, count.units"
+    ),
+    "late-sale-not-restated": Mutant(
+        "schemas.ledger",
+        "restate(location, count, variance - count.variance)",
+        "restate(location, count, variance - count.variance if movement.counted is not None else 0)",
+    ),
+    "count-before-its-instant": Mutant(
+        "schemas.counts",
+        "end = bisect_right(self.moved, micros(count.at), key=_at)",
+        "end = len(self.moved)",
+    ),
+    "void-adds": Mutant(
+        "schemas.postings",
+        "Leg(leg.location, leg.state, -leg.quantity) for leg in posted",
+        "Leg(leg.location, leg.state, leg.quantity) for leg in posted",
+    ),
+    "surplus-relieves-too-much": Mutant(
+        "schemas.desks", "relieved = min(item.line.quantity, expected[here])", "relieved = item.line.quantity"
+    ),
+    "reserved-twice": Mutant(
+        "schemas.granting", "        elif known is not None:\n            self._again(known)\n", ""
+    ),
+    "reserved-without-looking": Mutant(
+        "schemas.granting",
+        "(found := free(replace(self.stock, **self.book.closed()), line)) >= line.quantity",
+        "(found := line.quantity) >= line.quantity",
+    ),
+    "half-a-basket-stays": Mutant(
+        "schemas.granting", "for index in range(self.request.index):", "for index in range(0):"
+    ),
+    "never-expires": Mutant("schemas.granting", "if hold.expires_at <= self.now:", "if False:"),
+    "converted-and-ordered": Mutant("schemas.desks", "covered = min(reserved, quantity)", "covered = 0"),
+}
+
+
+class Planter(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Loads one module with the mutant in it."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self.mutant = mutant
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self.mutant.module:
+            return None
+        found = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        assert found is not None
+        return importlib.util.spec_from_file_location(fullname, found.origin, loader=self)
+
+    def exec_module(self, module: ModuleType) -> None:
+        assert module.__spec__ is not None
+        assert module.__spec__.origin is not None
+        source = Path(module.__spec__.origin).read_text(encoding="utf-8")
+        assert source.count(self.mutant.text) == 1, (
+            f"the text of the mutant stands {source.count(self.mutant.text)} times"
+        )
+        exec(
+            compile(source.replace(self.mutant.text, self.mutant.becomes), module.__spec__.origin, "exec"),
+            module.__dict__,
+        )
+
+
+if "--mutant" in sys.argv[:-1]:
+    name = sys.argv[sys.argv.index("--mutant") + 1]
+    if name in MUTANTS:
+        sys.meta_path.insert(0, Planter(MUTANTS[name]))

@@ -1,0 +1,308 @@
+"""Runs seeds of the simulated world through the real core and compares with the oracle.
+
+`python tests/simulator/simulate.py --seeds 10000`; a seed that fails is shrunk, and the command that replays it is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+import mutants  # plants a bug before the core is imported
+
+# isort: split
+import cluster
+import structlog
+from cluster import PARTITIONS, Cluster, Record
+from oracle import Oracle
+from world import RULES, World, world
+
+from schemas.availability import quantity
+from schemas.ledger import Stock
+from schemas.movements import Movement
+from schemas.postings import Kind
+from schemas.reservations import Ask, Request
+
+INPUTS = 200
+
+
+class Wrong(AssertionError):
+    """The core and the oracle do not agree."""
+
+
+def run(seed: int, only: Sequence[int] | None = None) -> tuple[int, int]:
+    """One seed. Returns how many inputs were heard and how often a worker died. Raises `Wrong`, or whatever the core does."""
+    made = world(seed, INPUTS, only)
+    hub = Cluster(seed)
+    for told in made.heard:
+        hub.hear(told)
+        if hub.rng.random() < 0.12:
+            hub.turn()
+    hub.settle()
+    _expire(hub, made)
+    hub.settle()
+    check(made, hub)
+    return len(made.heard), hub.kills
+
+
+def _expire(hub: Cluster, made: World) -> None:
+    """Long after all that, no reservation is held any more."""
+    hub.broker.now += timedelta(hours=20)
+    for deal in made.deals:
+        for request in deal.requests[:1]:
+            for index in range(len(request.lines)):
+                hub.hear(
+                    Request(id=request.id, ask=Ask.EXPIRE, channel="onhand", lines=request.lines, index=index)
+                )
+
+
+def check(made: World, hub: Cluster) -> None:
+    """All laws, at the end."""
+    journal = _journal(hub)
+    stocks = _tables(hub)
+    due = _due(made, journal)
+    held = {
+        (sku, place, state): units
+        for sku, stock in stocks.items()
+        for place, here in stock.locations.items()
+        for state, units in here.items()
+    }
+    _same("stock", due, held)
+    summed: Counter[tuple[str, str, str]] = Counter()
+    for movement in journal.values():
+        for leg in movement.legs:
+            if not leg.location.startswith("@") or leg.location == "@unrouted":
+                summed[movement.sku, leg.location, leg.state] += leg.quantity
+        if sum(leg.quantity for leg in movement.legs):
+            raise Wrong(f"conservation: {movement.id}")
+    _same("journal", due, {cell: units for cell, units in summed.items() if units})
+    for sku, stock in stocks.items():
+        if stock.total():
+            raise Wrong(f"conservation: {sku}: {stock.total()}")
+    _published(hub, stocks)
+    _granted(hub, journal)
+    _whole(made, journal)
+
+
+def _same(what: str, due: dict, held: dict) -> None:  # type: ignore[type-arg]
+    if due != held:
+        wrong = {
+            cell: (due.get(cell, 0), held.get(cell, 0))
+            for cell in due.keys() | held.keys()
+            if due.get(cell) != held.get(cell)
+        }
+        raise Wrong(f"{what} (true, ours): {wrong}")
+
+
+def _journal(hub: Cluster) -> dict[str, Movement]:
+    """Every movement, once; the same id must be the same movement."""
+    journal: dict[str, Movement] = {}
+    for partition in range(PARTITIONS):
+        for record in hub.broker.logs["movements", partition]:
+            movement: Movement = record.value
+            if movement.request is not None:
+                continue
+            if journal.setdefault(movement.id, movement) != movement:
+                raise Wrong(f"two movements called {movement.id}")
+    return journal
+
+
+def _tables(hub: Cluster) -> dict[str, Stock]:
+    """The ledger's tables, which must be what their changelogs restore."""
+    stocks: dict[str, Stock] = {}
+    for worker in hub.workers:
+        table = worker.stages["movements"].table
+        for partition in worker.owned:
+            restored = cluster.Table()
+            restored.restore(partition, hub.broker.logs["stock", partition])
+            for key in table.keys_of(partition):
+                cell = table.data.data[key]
+                if restored.data.data.get(key) != cell:
+                    raise Wrong(f"the changelog of {key.decode()} restores something else")
+                stocks[key.decode()] = cell.state
+    for topic in ("stock", "transactions"):
+        _newest_is_last(hub, topic)
+    return stocks
+
+
+def _newest_is_last(hub: Cluster, topic: str) -> None:
+    """What compaction would keep of a changelog, the last record of a key, is the newest."""
+    for partition in range(PARTITIONS):
+        last: dict[bytes, tuple[int, int]] = {}
+        for record in hub.broker.logs[topic, partition]:
+            offset = streams_offset(record)
+            newest, _ = last.get(record.key, (-1, -1))
+            last[record.key] = max(newest, offset), offset
+        for key, (newest, kept) in last.items():
+            if kept != newest:
+                raise Wrong(f"compaction would keep an old {key.decode()}")
+
+
+def streams_offset(record: Record) -> int:
+    return next((int(value) for name, value in record.headers if name == "onhand_offset"), -1)
+
+
+def _due(made: World, journal: dict[str, Movement]) -> dict[tuple[str, str, str], int]:
+    oracle = Oracle()
+    converted: dict[str, Counter[tuple[str, str]]] = {}
+    for movement in journal.values():
+        if movement.kind is Kind.RESERVATION_CONVERTED and movement.legs:
+            place = next(leg.location for leg in movement.legs if leg.state == "committed")
+            converted.setdefault(movement.transaction, Counter())[movement.sku, place] += movement.quantity
+    for deal in made.deals:
+        oracle.deal(deal, converted.get(deal.key, {}))
+    oracle.transit(made.deals)
+    return oracle.settled()
+
+
+def _published(hub: Cluster, stocks: dict[str, Stock]) -> None:
+    """Whoever listens to a channel's numbers, however slowly, ends with those that the stock makes."""
+    told: dict[tuple[str, str], tuple[int, int]] = {}
+    for partition in range(PARTITIONS):
+        for record in hub.broker.logs["channel-quantities", partition]:
+            number = record.value
+            offset, _ = told.get((number.channel, number.sku), (-1, 0))
+            if number.offset >= offset:
+                told[number.channel, number.sku] = number.offset, number.quantity
+    for sku, stock in stocks.items():
+        for channel, rules in RULES.channels.items():
+            due = quantity(stock, channel, rules, "r1")
+            if due is not None and told.get((channel, sku), (0, None))[1] != due.quantity:
+                raise Wrong(f"{channel} is told {told.get((channel, sku))} of {sku}, not {due.quantity}")
+
+
+def _granted(hub: Cluster, journal: dict[str, Movement]) -> None:
+    """No reservation was granted beyond what was there, added up naively at the moment of each decision."""
+    for partition in range(PARTITIONS):
+        balances: Counter[tuple[str, str]] = Counter()
+        seen: set[str] = set()
+        own: dict[int, list[Movement]] = {}
+        for movement in journal.values():
+            if movement.cause.own and -1 - movement.cause.partition == partition:
+                own.setdefault(movement.cause.offset, []).append(movement)
+        for record in hub.broker.logs["movements", partition]:
+            movement = record.value
+            if movement.cause.own or (movement.request is None and movement.id in seen):
+                continue
+            seen.add(movement.id)
+            for posted in (movement, *sorted(own.get(record.offset, ()), key=lambda one: one.cause.index)):
+                for leg in posted.legs:
+                    if leg.state == "available":
+                        balances[posted.sku, leg.location] += leg.quantity
+                if posted.kind is Kind.RESERVATION_PLACED and posted.legs:
+                    free = sum(
+                        max(0, units)
+                        for (sku, place), units in balances.items()
+                        if sku == posted.sku and place[0] != "@"
+                    )
+                    if free + balances[posted.sku, "@unrouted"] < 0:
+                        raise Wrong(f"{posted.id}: promised more than there was")
+
+
+def _whole(made: World, journal: dict[str, Movement]) -> None:
+    """A basket that was refused holds nothing: what had been held of it was given back, not left to expire."""
+    moved = [one for one in journal.values() if one.legs and one.kind.startswith("Reservation")]
+    refused = {
+        one.document.rpartition("/")[0] for one in journal.values() if (one.reason or "").endswith("are free")
+    }
+    lasting = {request.id for deal in made.deals for request in deal.requests if request.ttl > 60}
+    for one in moved:
+        if one.document.rpartition("/")[0] in refused & lasting and one.kind is Kind.RESERVATION_EXPIRED:
+            raise Wrong(f"{one.document} was left to expire though its basket was refused")
+
+
+def shrink(seed: int) -> list[int]:
+    """The fewest deals that still fail: one after the other is left out, as long as it fails without."""
+    whole = world(seed, INPUTS)
+    left = sorted(int(deal.key.rsplit("/", 1)[1]) for deal in whole.deals)
+    size = max(1, len(left) // 2)
+    while True:
+        start, smaller = 0, False
+        while start < len(left):
+            rest = left[:start] + left[start + size :]
+            if rest and _fails(seed, rest):
+                left, smaller = rest, True
+            else:
+                start += size
+        if size == 1 and not smaller:
+            return left
+        size = max(1, size // 2)
+
+
+def _fails(seed: int, only: Sequence[int]) -> bool:
+    try:
+        run(seed, only)
+    except Exception:  # whatever it is, it is the failure
+        return True
+    return False
+
+
+def hunt(seeds: int) -> int:
+    """Plants every bug in turn, each in a process of its own, and says how soon it was found."""
+    escaped = 0
+    for name in mutants.MUTANTS:
+        asked = [sys.executable, __file__, "--seeds", str(seeds), "--mutant", name]
+        said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.splitlines()[-1:]
+        caught = bool(said) and said[0].startswith("caught")
+        escaped += not caught
+        print(f"{name:28} {said[0] if caught else 'NOT CAUGHT'}", flush=True)
+    print(
+        f"{len(mutants.MUTANTS)} bugs planted, {len(mutants.MUTANTS) - escaped} caught within {seeds} seeds"
+    )
+    return int(escaped > 0)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1_000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--seed", type=int, help="replay one")
+    parser.add_argument("--only", help="of that one, only these deals (numbers separated by commas)")
+    parser.add_argument("--mutant", choices=sorted(mutants.MUTANTS), help="plant a bug")
+    parser.add_argument("--shrink", action="store_true", help="shrink a seed that a planted bug fails")
+    parser.add_argument("--hunt", action="store_true", help="plant every bug in turn")
+    asked = parser.parse_args()
+    if asked.hunt:
+        return hunt(asked.seeds)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    cluster.without_bytes()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    if asked.seed is not None:
+        only = [int(number) for number in asked.only.split(",")] if asked.only else None
+        print(run(asked.seed, only))
+        return 0
+    began, inputs, kills = time.perf_counter(), 0, 0
+    for seed in range(asked.first, asked.first + asked.seeds):
+        try:
+            heard, killed = run(seed)
+        except Exception as error:  # the seed is the finding
+            print(f"seed {seed}: {type(error).__name__}: {error}"[:600])
+            if asked.mutant and not asked.shrink:
+                print(f"caught after {seed - asked.first + 1} seeds")
+                return 1
+            only = ",".join(map(str, shrink(seed)))
+            planted = f" --mutant {asked.mutant}" if asked.mutant else ""
+            print(f"replay: python tests/simulator/simulate.py --seed {seed} --only {only}{planted}")
+            return 1
+        inputs, kills = inputs + heard, kills + killed
+    took = time.perf_counter() - began
+    print(
+        f"{asked.seeds} seeds, {inputs} inputs, {kills} kills and stops, {took:.1f} s, {inputs / took:.0f} inputs/s"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

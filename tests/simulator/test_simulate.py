@@ -1,0 +1,38 @@
+"""The simulator itself: seeds that pass, and planted bugs that do not. `make simulate` runs ten thousand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SIMULATE = Path(__file__).with_name("simulate.py")
+
+
+def simulated(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(SIMULATE), *arguments], capture_output=True, text=True, check=False, timeout=200
+    )
+
+
+def test_given_seeds_of_a_world_that_loses_repeats_and_kills_then_every_number_is_right_in_the_end():
+    done = simulated("--seeds", "200")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("200 seeds, ")
+
+
+@pytest.mark.parametrize("mutant", ["offset-committed-early", "count-as-delta", "witnesses-add-up"])
+def test_given_a_planted_bug_then_it_is_found(mutant):
+    done = simulated("--seeds", "100", "--mutant", mutant)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("caught after")
+
+
+def test_given_a_seed_that_fails_then_it_is_shrunk_and_the_printed_command_replays_it():
+    done = simulated("--seeds", "5", "--mutant", "count-as-delta", "--shrink")
+    assert done.returncode == 1
+    replay = done.stdout.splitlines()[-1].partition("simulate.py ")[2].split()
+    assert len(replay[replay.index("--only") + 1].split(",")) <= 2, "one count is enough"
+    assert simulated(*replay).returncode == 1

@@ -1,0 +1,298 @@
+"""A seeded retailer: what truly happens in it, and what its platforms tell of that, over a network that loses and delays."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from schemas.accounts import State
+from schemas.claims import Claim, Document, Fact, Line
+from schemas.reservations import Ask, Request, Wanted
+from schemas.rules import ChannelRules, Rules
+
+DAY = datetime(2026, 3, 2, tzinfo=UTC)
+SKUS = ("bowl", "mug", "plate")
+PLACES = ("HARLEM", "SOHO", "WAREHOUSE")
+RULES = Rules(
+    version="r1",
+    channels={"shop": ChannelRules(safety_stock=1), "till": ChannelRules(publish="locations")},
+)
+SKEW = {"shop": 0, "till": -95, "carrier": 40, "clerk": 7, "erp": 0}
+"""Seconds by which a platform's clock is wrong."""
+
+
+@dataclass(slots=True)
+class Deal:
+    """One transaction: the documents each platform tells of it, in all their versions, the last one whole."""
+
+    key: str
+    told: list[tuple[str, Document]] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+
+    def say(self, channel: str, ident: str, version: int, *lines: Line) -> None:
+        """A platform's document in a version."""
+        self.told.append((channel, Document(id=ident, version=version, lines=lines)))
+
+    @property
+    def newest(self) -> dict[tuple[str, str], Document]:
+        """What every document says in the end."""
+        return {(channel, document.id): document for channel, document in self.told}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything that happens under one seed, and when the hub hears of it."""
+
+    seed: int
+    deals: tuple[Deal, ...]
+    heard: tuple[Claim | Request, ...]
+
+
+def world(seed: int, inputs: int, only: Sequence[int] | None = None) -> World:
+    """At least `inputs` inputs under a seed; of the deals `only` some, each as it would be among the others."""
+    deals: list[Deal] = []
+    heard: list[tuple[float, Claim | Request]] = []
+    number = 0
+    while len(heard) < inputs and (only is None or number <= max(only, default=-1)):
+        if only is None or number in only:
+            rng = random.Random(f"{seed}/{number}")
+            deal = _deal(rng, number)
+            deals.append(deal)
+            heard.extend(_network(rng, deal))
+        number += 1
+    heard.sort(key=lambda one: one[0])
+    return World(seed, tuple(deals), tuple(one for _, one in heard))
+
+
+def _network(rng: random.Random, deal: Deal) -> Iterator[tuple[float, Claim | Request]]:
+    """When each thing is heard, in days: late, twice, out of order, or only by the poll that comes at last."""
+    sent = rng.random() * 3
+    for channel, document in deal.told:
+        sent += rng.random() * 0.2
+        if rng.random() < 0.15:
+            continue  # lost; the poll brings the newest version
+        times = 1 + (rng.random() < 0.2) + (rng.random() < 0.05)
+        for _ in range(times):
+            yield (
+                sent + (rng.random() * 2 if rng.random() < 0.2 else rng.random() * 0.05),
+                _claim(deal, channel, document),
+            )
+        if rng.random() < 0.04:
+            yield 7 + rng.random(), _claim(deal, channel, document)  # long after the poll
+    for (channel, _), document in deal.newest.items():
+        yield 6 + rng.random(), _claim(deal, channel, document)
+    for request in deal.requests:
+        sent += rng.random() * 0.1
+        for _ in range(1 + (rng.random() < 0.2)):
+            yield sent, request
+
+
+def _claim(deal: Deal, channel: str, document: Document) -> Claim:
+    at = document.lines[0].at if document.lines else DAY
+    return Claim(transaction=deal.key, channel=channel, topic="told", occurred_at=at, documents=(document,))
+
+
+class _Told:
+    """Lines of one deal: instants as the platform's own clock has them."""
+
+    def __init__(self, rng: random.Random, deal: Deal) -> None:
+        self.rng, self.deal, self.now = rng, deal, rng.randrange(4 * 86_400)
+        self.sku = rng.choice(SKUS)
+
+    def line(self, channel: str, fact: Fact, units: int, place: str | None, **more: object) -> Line:
+        at = DAY + timedelta(seconds=self.now + SKEW[channel])
+        return Line(fact=fact, sku=self.sku, quantity=units, at=at, location=place, **more)  # type: ignore[arg-type]
+
+    def later(self) -> None:
+        self.now += self.rng.randrange(1, 20_000)
+
+
+def _deal(rng: random.Random, number: int) -> Deal:
+    name, tell = rng.choices(DEALS, WEIGHTS)[0]
+    deal = Deal(f"{name}/{number}")
+    tell(_Told(rng, deal), deal, rng)
+    return deal
+
+
+def _opening(told: _Told, deal: Deal, rng: random.Random) -> None:
+    told.now = rng.randrange(600)
+    place = rng.choice(PLACES)
+    deal.say("erp", f"opening/{told.sku}", 1, told.line("erp", Fact.OPENED, 20, place))
+
+
+def _sale(told: _Told, deal: Deal, rng: random.Random) -> None:
+    """A till sale, perhaps voided, perhaps partly brought back."""
+    place, units = rng.choice(PLACES), rng.randrange(1, 4)
+    sold = told.line("till", Fact.SOLD, units, place)
+    deal.say("till", "sale/1", 1, sold)
+    told.later()
+    if rng.random() < 0.2:
+        deal.say("till", "sale/1", 2, sold, told.line("till", Fact.SALE_VOIDED, units, place))
+    elif rng.random() < 0.3:
+        state = rng.choice([State.AVAILABLE, State.DAMAGED])
+        deal.say("till", "return/1", 1, told.line("till", Fact.RETURNED, 1, rng.choice(PLACES), state=state))
+
+
+def _order(told: _Told, deal: Deal, rng: random.Random) -> None:
+    """A web order: shipped in parcels that several platforms see, cancelled in part, returned, disposed."""
+    place, units = rng.choice((*PLACES, None)), rng.randrange(1, 6)
+    ordered = told.line("shop", Fact.ORDERED, units, place)
+    deal.say("shop", "order/1", 1, ordered)
+    left, version, said = units, 2, [ordered]
+    witnesses = rng.choice([("shop",), ("carrier",), ("shop", "carrier"), ("carrier", "till")])
+    for number in range(rng.randrange(3)):
+        told.later()
+        if not left:
+            break
+        part = rng.randrange(1, left + 1)
+        left -= part
+        if rng.random() < 0.25:
+            said.append(told.line("shop", Fact.CANCELLED, part, place))
+            deal.say("shop", "order/1", version, *said)
+            version += 1
+            continue
+        source = place if place is not None and rng.random() < 0.5 else rng.choice(PLACES)
+        _parcel(told, deal, rng, number, part, source, witnesses)
+    if rng.random() < 0.2:
+        said = [told.line("shop", Fact.ORDERED, units + 1, place), *said[1:]]
+        deal.say("shop", "order/1", version, *said)
+
+
+def _parcel(
+    told: _Told,
+    deal: Deal,
+    rng: random.Random,
+    number: int,
+    units: int,
+    source: str,
+    witnesses: Sequence[str],
+) -> None:
+    """One parcel, seen by the shop, by the shipping tool, or by both; perhaps it comes back."""
+    voided = rng.random() < 0.15
+    sent = {channel: _left(told, channel, units, source) for channel in witnesses}
+    for channel, line in sent.items():
+        deal.say(channel, f"parcel/{number}", 1, line)
+    told.later()
+    if voided:
+        for channel, line in sent.items():
+            back = told.line(channel, Fact.SHIPMENT_VOIDED, units, source)
+            deal.say(channel, f"parcel/{number}", 2, line, back)
+    elif rng.random() < 0.25:
+        place = rng.choice(PLACES)
+        deal.say("shop", f"refund/{number}", 1, told.line("shop", Fact.RETURNED, 1, place))
+        told.later()
+        if rng.random() < 0.5:
+            judged = told.line("shop", Fact.RETURNED, 1, place, state=State.DAMAGED)
+            deal.say("shop", f"return/{number}", 1, judged)
+
+
+def _left(told: _Told, channel: str, units: int, source: str) -> Line:
+    return told.line(channel, Fact.SOLD if channel == "till" else Fact.SHIPPED, units, source)
+
+
+def _unordered(told: _Told, deal: Deal, rng: random.Random) -> None:
+    """A parcel of an order that no platform of ours ever tells."""
+    _parcel(told, deal, rng, 0, rng.randrange(1, 4), rng.choice(PLACES), ("carrier",))
+
+
+def _count(told: _Told, deal: Deal, rng: random.Random) -> None:
+    """A shelf is counted; now and then the count is corrected or withdrawn."""
+    place = rng.choice(PLACES)
+    counted = told.line("clerk", Fact.COUNTED, rng.randrange(15), place)
+    ident = f"count/{deal.key}"
+    deal.say("clerk", ident, 1, counted)
+    if rng.random() < 0.2:
+        deal.say(
+            "clerk",
+            ident,
+            2,
+            *([told.line("clerk", Fact.COUNTED, rng.randrange(15), place)] * (rng.random() < 0.7)),
+        )
+
+
+def _transfer(told: _Told, deal: Deal, rng: random.Random) -> None:
+    origin, there = rng.sample(PLACES, 2)
+    units = rng.randrange(2, 6)
+    deal.say("erp", "transfer/1", 1, told.line("erp", Fact.TRANSFER_SHIPPED, units, origin, there=there))
+    told.later()
+    came = rng.randrange(units + 1)
+    lines = [told.line("till", Fact.TRANSFER_RECEIVED, came, there, there=origin)]
+    deal.say("till", "arrival/1", 1, *lines)
+    if rng.random() < 0.7:
+        told.later()
+        lines.append(told.line("till", Fact.TRANSFER_SHORT, units - came, there, there=origin))
+        deal.say("till", "arrival/1", 2, *lines)
+
+
+def _supply(told: _Told, deal: Deal, rng: random.Random) -> None:
+    place, units = rng.choice(PLACES), rng.randrange(3, 9)
+    deal.say("erp", "purchase/1", 1, told.line("erp", Fact.EXPECTED, units, place))
+    told.later()
+    state = rng.choice([State.AVAILABLE, State.QUALITY_CONTROL])
+    came = rng.randrange(1, units + 2)
+    deal.say("till", "receipt/1", 1, told.line("till", Fact.RECEIVED, came, place, state=state))
+    if state is State.QUALITY_CONTROL:
+        told.later()
+        landed = rng.choice([State.AVAILABLE, State.DAMAGED])
+        deal.say("till", "inspection/1", 1, told.line("till", Fact.QUALITY_RELEASED, 1, place, state=landed))
+
+
+def _work(told: _Told, deal: Deal, rng: random.Random) -> None:
+    """Work on the shelf."""
+    fact, more = rng.choice(
+        [
+            (Fact.ADJUSTED_UP, {"reason": "found"}),
+            (Fact.ADJUSTED_DOWN, {"reason": "stolen"}),
+            (Fact.DAMAGED, {}),
+            (Fact.SCRAPPED, {}),
+            (Fact.SET_ASIDE, {"state": State.SAFETY_STOCK}),
+            (Fact.KIT_ASSEMBLED, {}),
+            (Fact.KIT_COMPONENT_USED, {}),
+            (Fact.VENDOR_RETURNED, {}),
+        ]
+    )
+    deal.say("erp", "work/1", 1, told.line("erp", fact, rng.randrange(1, 4), rng.choice(PLACES), **more))
+
+
+def _reservation(told: _Told, deal: Deal, rng: random.Random) -> None:
+    """A basket is reserved, and then forgotten, given back, or bought."""
+    skus = sorted(rng.sample(SKUS, rng.randrange(1, 3)))
+    place = rng.choice((None, None, *PLACES))
+    lines = tuple(
+        Wanted(sku=sku, quantity=rng.randrange(1, 4), location=place, rules=RULES.channels["shop"])
+        for sku in skus
+    )
+    asked = Request(
+        id=deal.key.replace("/", "-"),
+        ask=Ask.PLACE,
+        channel="shop",
+        lines=lines,
+        ttl=rng.choice([60, 40_000]),
+    )
+    deal.requests.append(asked)
+    ends = rng.choice([None, Ask.RELEASE, Ask.CONVERT])
+    if ends is not None:
+        deal.requests.extend(
+            Request(id=asked.id, ask=ends, channel="shop", lines=lines, index=index, transaction=deal.key)
+            for index in range(len(lines))
+        )
+    if ends is Ask.CONVERT and rng.random() < 0.5:
+        bought = lines[0]
+        told.sku = bought.sku
+        deal.say("shop", "order/1", 1, told.line("shop", Fact.ORDERED, bought.quantity, place))
+
+
+DEALS = (
+    ("opening", _opening),
+    ("sale", _sale),
+    ("order", _order),
+    ("unordered", _unordered),
+    ("count", _count),
+    ("transfer", _transfer),
+    ("supply", _supply),
+    ("work", _work),
+    ("reservation", _reservation),
+)
+WEIGHTS = (8, 20, 30, 3, 8, 8, 8, 10, 10)
