@@ -6,9 +6,13 @@ from collections import Counter
 from typing import Any
 
 from projections.queries import Queries
+from schemas.accounts import NETWORK
 from schemas.availability import Shown, eligible, steps
 from schemas.ledger import Stock
 from schemas.rules import ChannelRules
+
+OVERSELLS_MAX = 5
+"""Oversells that are told with a number, the newest."""
 
 RECENT = 50
 """Movements that get a line of their own; older ones are summed by location."""
@@ -55,6 +59,15 @@ async def explain(
         lines.append(
             {"label": "not tracked at any location of this channel", "amount": 0, "ref": "untracked"}
         )
+    lines += [
+        {
+            "label": f"oversold at {row['place']}, to {row['available']}: {row['cause'].replace('_', ' ')}",
+            "amount": 0,
+            "ref": f"movement:{row['movement']} {row['transaction']}",
+        }
+        for row in (await queries.oversells(sku, OVERSELLS_MAX)).items
+        if row["place"] in (*where, NETWORK)
+    ]
     return {
         "sku": sku,
         "channel": channel,

@@ -254,6 +254,22 @@ class Queries:
             " FROM channel_quantities AS q GROUP BY channel ORDER BY channel"
         )
 
+    async def oversells(self, sku: str | None = None, limit: int = 100, cursor: str | None = None) -> Page:
+        """Movements that took more than there was, newest first, with the one cause of each."""
+        at, ident = _instant_cursor(cursor) if cursor else (None, None)
+        found = await self.rows(
+            "SELECT * FROM oversells WHERE (%(sku)s::text IS NULL OR sku = %(sku)s)"
+            " AND (%(at)s::timestamptz IS NULL"
+            " OR (recorded_at, movement || place) < (%(at)s::timestamptz, %(id)s::text))"
+            " ORDER BY recorded_at DESC, movement || place DESC LIMIT %(limit)s",
+            {"sku": sku, "at": at, "id": ident, "limit": min(limit, PAGE_MAX) + 1},
+        )
+        return _page(
+            found,
+            min(limit, PAGE_MAX),
+            lambda row: [row["recorded_at"].isoformat(), row["movement"] + row["place"]],
+        )
+
     # -- dead letters
 
     async def dead_letters(
@@ -329,13 +345,12 @@ class Queries:
         return dict(await cursor.fetchall())
 
     async def counts(self) -> dict[str, int]:
-        """How many movements, SKUs, dead letters (waiting) and oversold cells there are, and numbers pushed."""
+        """How many movements, SKUs, dead letters (waiting) and oversells there are, and numbers pushed."""
         found = await self.rows(
             "SELECT (SELECT count(*) FROM movements) AS movements, (SELECT count(*) FROM stock) AS skus,"
             " (SELECT count(*) FROM dead_letters WHERE retried_at IS NULL) AS dead_letters,"
             " (SELECT count(*) FROM receipts WHERE outcome = 'pushed') AS channel_updates,"
-            " (SELECT count(*) FROM stock, jsonb_each(stock->'locations') AS cell(location, balances)"
-            "  WHERE (balances->>'available')::bigint < 0 AND stock->'tracked' ? location) AS oversells,"
+            " (SELECT count(*) FROM oversells) AS oversells,"
             " (SELECT count(DISTINCT location) FROM stock, jsonb_object_keys(stock->'tracked') AS location) AS locations"
         )
         return {name: int(count) for name, count in found[0].items()}

@@ -17,8 +17,18 @@ from schemas.claims import DeadLetter, Observation
 from schemas.codec import Undecodable, decode
 from schemas.ledger import Stock
 from schemas.movements import Movement
+from schemas.oversells import Oversell
 from schemas.receipts import Outcome, Receipt
-from schemas.topics import CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS, OBSERVATIONS, RECEIPTS, STOCK, Topic
+from schemas.topics import (
+    CHANNEL_QUANTITIES,
+    DEAD_LETTERS,
+    MOVEMENTS,
+    OBSERVATIONS,
+    OVERSELLS,
+    RECEIPTS,
+    STOCK,
+    Topic,
+)
 
 Record = tuple[int, int, bytes | None]
 """Offset, timestamp in milliseconds, value."""
@@ -204,6 +214,16 @@ async def _channel_quantities(connection: Connection, fresh: Sequence[tuple[int,
     )
 
 
+async def _oversells(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:
+    rows = []
+    for _, (_, _, value) in fresh:
+        o = decode(Oversell, value)
+        about = (o.movement, o.sku, o.place, o.available, o.cause.value, o.kind.value)
+        rows.append((*about, o.transaction, o.channel, o.occurred_at, o.recorded_at))
+    stage = await _stage(connection, "oversells", rows)
+    await connection.execute(f"INSERT INTO oversells SELECT * FROM {stage} ON CONFLICT DO NOTHING".encode())  # noqa: S608
+
+
 async def _receipts(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:
     rows = []
     told: dict[tuple[str, str, str], tuple[Any, ...]] = {}
@@ -282,6 +302,7 @@ WRITERS: Mapping[str, Callable[[Connection, Sequence[tuple[int, Stored]]], Any]]
     MOVEMENTS.name: _movements,
     STOCK.name: _stock,
     CHANNEL_QUANTITIES.name: _channel_quantities,
+    OVERSELLS.name: _oversells,
     RECEIPTS.name: _receipts,
     OBSERVATIONS.name: _observations,
     DEAD_LETTERS.name: _dead_letters,

@@ -276,6 +276,15 @@ def _journal_routes(router: APIRouter, service: Service) -> None:
             raise Problem(400, "No idempotency key", "send an Idempotency-Key header of 1 to 255 characters")
         return await service.intake.movements(await _body(request, service.body_max), key)
 
+    @router.get("/oversells")
+    async def oversells(
+        sku: str | None = None,
+        cursor: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    ) -> dict[str, Any]:
+        """What took more than there was, and the one cause of each."""
+        return _shown(await queries.oversells(sku, limit, cursor))
+
     @router.get("/dead-letters")
     async def dead_letters(
         pending: bool = True, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=1_000)] = 100

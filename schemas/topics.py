@@ -9,6 +9,7 @@ from schemas.availability import ChannelQuantity
 from schemas.claims import Claim, DeadLetter, Observation
 from schemas.ledger import Stock
 from schemas.movements import Movement
+from schemas.oversells import Oversell
 from schemas.receipts import Receipt
 from schemas.rules import Rules
 from schemas.settling import Transaction
@@ -47,6 +48,7 @@ CLAIMS = Topic(
 MOVEMENTS = Topic(name="movements", key="sku", holds=Movement, config=FOREVER)
 STOCK = Topic(name="stock", key="sku", holds=Stock, config=NEWEST)
 CHANNEL_QUANTITIES = Topic(name="channel-quantities", key="channel|sku", holds=ChannelQuantity, config=NEWEST)
+OVERSELLS = Topic(name="oversells", key="sku", holds=Oversell, config=FOREVER)
 RECEIPTS = Topic(name="receipts", key="channel|sku", holds=Receipt, config=FOREVER)
 OBSERVATIONS = Topic(name="observations", key="channel|sku", holds=Observation, config=FOREVER)
 RULES = Topic(name="rules", key="version", holds=Rules, config=FOREVER)
@@ -58,6 +60,7 @@ TOPICS: tuple[Topic, ...] = (
     MOVEMENTS,
     STOCK,
     CHANNEL_QUANTITIES,
+    OVERSELLS,
     RECEIPTS,
     OBSERVATIONS,
     RULES,

@@ -12,13 +12,30 @@ from aiokafka.errors import KafkaError
 
 from projections.pool import DatabaseError, leadership
 from projections.recorder import Batch, Recorder, Unrecordable
-from schemas.topics import CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS, OBSERVATIONS, RECEIPTS, STOCK, Topic
+from schemas.topics import (
+    CHANNEL_QUANTITIES,
+    DEAD_LETTERS,
+    MOVEMENTS,
+    OBSERVATIONS,
+    OVERSELLS,
+    RECEIPTS,
+    STOCK,
+    Topic,
+)
 from streams.stages import Naming, dead_letter
 from streams.writer import NotWritten, Out, Writer
 
 log = structlog.get_logger()
 
-RECORDED: tuple[Topic, ...] = (MOVEMENTS, STOCK, CHANNEL_QUANTITIES, RECEIPTS, OBSERVATIONS, DEAD_LETTERS)
+RECORDED: tuple[Topic, ...] = (
+    MOVEMENTS,
+    STOCK,
+    CHANNEL_QUANTITIES,
+    OVERSELLS,
+    RECEIPTS,
+    OBSERVATIONS,
+    DEAD_LETTERS,
+)
 
 
 class LogTruncated(Exception):

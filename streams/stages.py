@@ -15,9 +15,19 @@ from schemas.codec import Headers, Undecodable, decode, encode, headers
 from schemas.granting import step
 from schemas.ledger import Stock, is_repeat
 from schemas.movements import Cause, Movement
+from schemas.oversells import Oversell, oversells
 from schemas.rules import Rules
 from schemas.settling import Transaction, apply
-from schemas.topics import CHANNEL_QUANTITIES, CLAIMS, DEAD_LETTERS, MOVEMENTS, STOCK, TRANSACTIONS, Topic
+from schemas.topics import (
+    CHANNEL_QUANTITIES,
+    CLAIMS,
+    DEAD_LETTERS,
+    MOVEMENTS,
+    OVERSELLS,
+    STOCK,
+    TRANSACTIONS,
+    Topic,
+)
 from schemas.witnesses import Authority
 from streams.chunks import Cell, Folded
 from streams.writer import Out
@@ -121,6 +131,10 @@ def ledger_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
                 unused += 1
                 continue
             after[key], posted, claims, refused = step(stock, movement, record.offset, partition)
+            outputs.extend(
+                _oversell(naming, found)
+                for found in oversells(stock, after[key], movement, posted, rules.channels)
+            )
             outputs.extend(_movement(naming, "ledger", own, movement.recorded_at) for own in posted)
             outputs.extend(claim_out(naming, claim) for claim in claims)
             if refused is None:
@@ -135,6 +149,11 @@ def ledger_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
         return Folded(outputs, cells, used, unused, dead)
 
     return fold_movements
+
+
+def _oversell(naming: Naming, found: Oversell) -> Out:
+    ce = headers(OVERSELLS, f"{found.movement}/{found.place}", "ledger", found.recorded_at)
+    return Out(naming(OVERSELLS), found.sku.encode(), encode(found), ce)
 
 
 def _quantities(

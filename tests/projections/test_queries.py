@@ -13,10 +13,11 @@ from schemas.accounts import BOUNDARY
 from schemas.availability import ChannelQuantity, Place
 from schemas.claims import DeadLetter
 from schemas.ledger import Stock, fold, view
+from schemas.oversells import Oversell, OversellCause
 from schemas.postings import Kind
 from schemas.receipts import Outcome, Receipt
 from schemas.rules import ChannelRules
-from schemas.topics import CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS, RECEIPTS
+from schemas.topics import CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS, OVERSELLS, RECEIPTS
 
 
 async def walk(ask, limit: int, between=None) -> list[dict]:
@@ -404,6 +405,7 @@ async def test_given_a_day_then_the_counts_say_what_is_there(shop, after):
         Receipt(**cell, outcome=outcome, pushed_at=after()) for outcome in (Outcome.ASKED, Outcome.PUSHED)
     ]
     await shop.record(RECEIPTS, answers)
+    await shop.record(OVERSELLS, [oversell("0-1-0", after()), oversell("0-1-0", after())])
     assert await shop.queries.counts() == {
         "movements": 4,
         "skus": 2,
@@ -421,3 +423,28 @@ async def test_given_more_rows_than_a_page_may_have_then_a_page_is_bounded_all_t
     page = await shop.queries.movements(limit=10_000)
     assert len(page.items) == 1_000
     assert len((await shop.queries.movements(limit=10_000, cursor=page.next)).items) == 3
+
+
+def oversell(movement: str, at, sku: str = "TEE") -> Oversell:
+    return Oversell(
+        movement=movement,
+        sku=sku,
+        place="WH",
+        available=-2,
+        cause=OversellCause.LATENCY,
+        kind=Kind.ORDER_PLACED,
+        transaction="web/order/1",
+        channel="web",
+        occurred_at=at,
+        recorded_at=at,
+    )
+
+
+async def test_given_oversells_then_they_are_told_newest_first_each_once_with_its_cause(shop, after):
+    told = [oversell(f"0-{n}-0", after(minutes=n), "TEE" if n else "MUG") for n in range(4)]
+    await shop.record(OVERSELLS, [*told, told[0]])
+    first = await shop.queries.oversells(limit=3)
+    rest = await shop.queries.oversells(limit=3, cursor=first.next)
+    assert [row["movement"] for row in (*first.items, *rest.items)] == ["0-3-0", "0-2-0", "0-1-0", "0-0-0"]
+    assert {row["cause"] for row in first.items} == {"latency"}
+    assert [row["sku"] for row in (await shop.queries.oversells("MUG")).items] == ["MUG"]

@@ -1,0 +1,138 @@
+"""More was promised or taken than there was: found at the movement that did it, with exactly one cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from schemas.accounts import NETWORK, UNROUTED, State
+from schemas.availability import quantity
+from schemas.claims import STRICT, Instant
+from schemas.ledger import Stock
+from schemas.movements import Movement
+from schemas.postings import Kind
+from schemas.rules import ChannelRules
+
+LATE = timedelta(minutes=1)
+"""News that is older than this when it reaches the log is late: no channel could have been told in time."""
+
+
+class OversellCause(StrEnum):
+    """Why more was taken than there was. The first that holds, in this order, is the cause."""
+
+    WRONG_COUNT = "wrong_count"  # the shelf held other than what the books said
+    MANUAL_OVERRIDE = "manual_override"  # somebody took units that were promised
+    LATE_FACT = "late_fact"  # it had happened long before anybody told
+    RULE = "rule"  # the channel's own number, as its rules make it, allowed it, or nothing bounds the channel here
+    LATENCY = "latency"  # the channel's number had fallen, but it had sold before it heard
+
+
+MANUAL = frozenset(
+    {
+        Kind.STOCK_ADJUSTED,
+        Kind.STOCK_DAMAGED,
+        Kind.STOCK_SCRAPPED,
+        Kind.STOCK_SET_ASIDE,
+        Kind.POOL_ALLOCATED,
+        Kind.KIT_ASSEMBLED,
+        Kind.KIT_BROKEN,
+        Kind.VENDOR_RETURN_SHIPPED,
+        Kind.TRANSFER_SHIPPED,
+        Kind.MOVEMENT_VOIDED,
+    }
+)
+"""Kinds that are somebody's decision, and not a customer's."""
+
+PHYSICAL = frozenset({Kind.POS_SALE_COMPLETED, Kind.ORDER_SHIPPED, Kind.PICKUP_COLLECTED})
+"""Kinds whose units were in somebody's hands: if the books had fewer, the books were wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Oversell:
+    """A movement took `available` of a SKU at a place below zero, or further below, to `available`.
+
+    `place` is a location, or `network` where demand without a place exceeds what all places have.
+    """
+
+    __pydantic_config__ = STRICT
+
+    movement: str
+    sku: str
+    place: str
+    available: int
+    cause: OversellCause
+    kind: Kind
+    transaction: str
+    channel: str
+    occurred_at: Instant
+    recorded_at: Instant
+    v: int = 1
+
+
+def oversells(
+    before: Stock,
+    after: Stock,
+    movement: Movement,
+    posted: Sequence[Movement],
+    rules: Mapping[str, ChannelRules],
+) -> Iterator[Oversell]:
+    """What a movement, with what the ledger posted because of it, oversold: at most once for each place."""
+    for place in sorted(_lowered((movement, *posted))):
+        then, now = _free(before, place), _free(after, place)
+        if now < 0 and now < then:
+            yield Oversell(
+                movement=movement.id,
+                sku=movement.sku,
+                place=place,
+                available=now,
+                cause=_cause(before, movement, posted, place, rules.get(movement.channel)),
+                kind=movement.kind,
+                transaction=movement.transaction,
+                channel=movement.channel,
+                occurred_at=movement.occurred_at,
+                recorded_at=movement.recorded_at,
+            )
+
+
+def _lowered(movements: Sequence[Movement]) -> set[str]:
+    return {
+        NETWORK if leg.location == UNROUTED else leg.location
+        for one in movements
+        for leg in one.legs
+        if leg.quantity < 0 and leg.state == State.AVAILABLE
+    }
+
+
+def _free(stock: Stock, place: str) -> int:
+    if place != NETWORK:
+        return stock.balance(place)
+    return stock.balance(UNROUTED) + sum(
+        max(0, stock.balance(name)) for name in stock.tracked if name != UNROUTED
+    )
+
+
+def _cause(
+    before: Stock,
+    movement: Movement,
+    posted: Sequence[Movement],
+    place: str,
+    rules: ChannelRules | None,
+) -> OversellCause:
+    where = UNROUTED if place == NETWORK else place
+    taken = -sum(
+        leg.quantity for leg in movement.legs if leg.location == where and leg.state == State.AVAILABLE
+    )
+    recounted = any(one.kind is Kind.STOCK_COUNTED and one.quantity < 0 for one in posted)
+    if recounted or (movement.kind in PHYSICAL and place != NETWORK and before.on_hand(place) < taken):
+        return OversellCause.WRONG_COUNT
+    if movement.kind in MANUAL:
+        return OversellCause.MANUAL_OVERRIDE
+    if movement.recorded_at - movement.occurred_at > LATE:
+        return OversellCause.LATE_FACT
+    number = None if rules is None else quantity(before, movement.channel, rules, "")
+    offered = number and number.places.get(place, number.places.get(NETWORK))
+    if offered is None or offered.quantity >= taken:
+        return OversellCause.RULE
+    return OversellCause.LATENCY

@@ -1,0 +1,113 @@
+"""Every oversell has exactly one cause, and it is the one a shop would name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.accounts import NETWORK
+from schemas.claims import Fact
+from schemas.ledger import Stock, take
+from schemas.oversells import OversellCause, oversells
+from schemas.rules import ChannelRules
+
+RULES = {
+    "shop": ChannelRules(),
+    "till": ChannelRules(publish="locations"),
+    "careful": ChannelRules(safety_stock=9),
+}
+
+
+def found(movements, *, told_after=timedelta(0), rules=RULES):
+    """What the movements oversold, each recorded so long after it occurred."""
+    stock, oversold = Stock(sku="mug"), []
+    for offset, movement in enumerate(movements):
+        told = replace(movement, recorded_at=movement.occurred_at + told_after)
+        taken = take(stock, told, offset)
+        oversold.extend(oversells(stock, taken.stock, told, taken.posted, rules))
+        stock = taken.stock
+    return [(one.place, one.available, one.cause) for one in oversold]
+
+
+def test_given_enough_then_nothing_is_oversold(deal, units):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 5, "STORE"))
+    deal.tell("till", "sale/1", 1, units(Fact.SOLD, 5, "STORE", hour=1))
+    assert found(deal.movements) == []
+
+
+def test_given_the_channel_sold_more_than_its_number_then_it_had_not_heard_in_time(deal, units):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 5, "STORE"))
+    deal.tell("careful", "order/1", 1, units(Fact.ORDERED, 6, "STORE", hour=1))
+    assert found(deal.movements) == [("STORE", -1, OversellCause.LATENCY)]
+
+
+def test_given_the_channel_s_own_number_allowed_it_then_it_is_the_rule(deal, units):
+    deal.tell("erp", "opening/1", 1, units(Fact.OPENED, 5, "STORE"))
+    deal.tell("erp", "opening/2", 1, units(Fact.OPENED, 5, "WAREHOUSE"))
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 7, "STORE", hour=1))
+    assert found(deal.movements) == [("STORE", -2, OversellCause.RULE)]
+
+
+def test_given_nothing_bounds_the_channel_then_it_is_the_rule(deal, units):
+    deal.tell("market", "order/1", 1, units(Fact.ORDERED, 1, "STORE"))
+    assert found(deal.movements) == [("STORE", -1, OversellCause.RULE)]
+
+
+def test_given_the_order_was_told_an_hour_late_then_it_is_the_late_fact(deal, units):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 5, "STORE"))
+    deal.tell("careful", "order/1", 1, units(Fact.ORDERED, 6, "STORE", hour=1))
+    late = timedelta(hours=1)
+    assert found(deal.movements, told_after=late) == [("STORE", -1, OversellCause.LATE_FACT)]
+
+
+def test_given_the_till_sold_what_the_books_did_not_have_then_the_books_were_wrong(deal, units):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 1, "STORE"))
+    deal.tell("till", "sale/1", 1, units(Fact.SOLD, 2, "STORE", hour=1))
+    assert found(deal.movements) == [("STORE", -1, OversellCause.WRONG_COUNT)]
+
+
+def test_given_a_count_found_fewer_than_were_promised_then_the_books_were_wrong(deal, units):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 5, "STORE"))
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 5, "STORE", hour=1))
+    deal.tell("clerk", "count/1", 1, units(Fact.COUNTED, 3, "STORE", hour=2))
+    assert found(deal.movements) == [("STORE", -2, OversellCause.WRONG_COUNT)]
+
+
+def test_given_somebody_took_promised_units_then_it_is_the_override(deal, units):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 5, "STORE"))
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 5, "STORE", hour=1))
+    deal.tell("erp", "note/1", 1, units(Fact.DAMAGED, 1, "STORE", hour=2))
+    assert found(deal.movements) == [("STORE", -1, OversellCause.MANUAL_OVERRIDE)]
+
+
+def test_given_demand_without_a_place_exceeds_all_places_then_the_network_is_oversold(deal, units):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 5, "STORE"))
+    deal.tell("careful", "order/1", 1, units(Fact.ORDERED, 6, hour=1))
+    assert found(deal.movements) == [(NETWORK, -1, OversellCause.LATENCY)]
+
+
+def test_given_a_place_below_zero_rises_or_stays_then_that_is_no_oversell(deal, units):
+    deal.tell("till", "sale/1", 1, units(Fact.SOLD, 2, "STORE"))
+    deal.tell("erp", "receipt/1", 1, units(Fact.RECEIVED, 1, "STORE", hour=1))
+    assert len(found(deal.movements)) == 1
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_given_any_claims_then_an_oversell_is_told_where_and_only_where_a_place_falls_below_zero(log, data):
+    books: dict[str, Stock] = {}
+    for offset, movement in enumerate(log.post(data.draw(log.news))):
+        before = books.get(movement.sku, Stock(sku=movement.sku))
+        taken = take(before, movement, offset)
+        told = list(oversells(before, taken.stock, movement, taken.posted, RULES))
+        fell = {
+            place
+            for place in taken.stock.locations
+            if place[0] != "@" and 0 > taken.stock.balance(place) < before.balance(place)
+        }
+        assert {one.place for one in told} - {NETWORK} == fell
+        assert len({(one.movement, one.place) for one in told}) == len(told)
+        books[movement.sku] = taken.stock
