@@ -59,7 +59,11 @@ err = Console(stderr=True)
 Config = Annotated[Path, typer.Option("--config", envvar="ONHAND_CONFIG", help="The configuration file.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Instant = Annotated[
-    datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"],
+        help="An instant; UTC unless it says otherwise.",
+    ),
 ]
 ONHAND_TOML = Path("onhand.toml")
 

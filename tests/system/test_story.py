@@ -137,6 +137,37 @@ def test_given_the_custom_api_then_a_claim_with_one_key_counts_once(up):
     assert (status, problem["status"]) == (400, 400)
 
 
+def told(fact: str, sku: str, quantity: int, hour: int) -> dict[str, object]:
+    at = f"2026-11-20T{hour}:00:00Z"
+    return {"fact": fact, "sku": sku, "quantity": quantity, "location": "SOHO", "at": at}
+
+
+def test_given_an_offline_till_s_sale_after_a_count_then_the_shelf_holds_what_was_counted_on_both_clocks(up):
+    sku = "COUNTED-MUG"
+    for key, fact, units, hour in (("opened", "opened", 10, 10), ("counted", "counted", 8, 13)):
+        assert up.post(f"{sku}-{key}", told(fact, sku, units, hour)) == 202
+        up.until(lambda units=units: up.available(sku, "SOHO") == units)
+    seen = up.get(f"/v1/movements?sku={sku}")["items"]
+    before = max(row["recorded_at"] for row in seen)
+    assert up.post(f"{sku}-sold", told("sold", sku, 2, 11)) == 202
+    up.until(lambda: len(up.get(f"/v1/movements?sku={sku}")["items"]) == len(seen) + 2)
+    assert up.available(sku, "SOHO") == 8
+
+    def then(*clocks: str) -> int:
+        return up.run("stock", sku, *clocks)["locations"]["SOHO"]["available"]
+
+    noon = "2026-11-20T12:00:00"
+    assert then("--at", noon) == 8, "what was true at noon: ten, less the two that had been sold"
+    assert then("--at", noon, "--known-at", before) == 10, "what we believed at the count"
+    assert then("--at", "2026-11-20T14:00:00") == 8
+
+
+def test_given_the_till_sells_what_the_books_do_not_have_then_the_oversell_is_told_with_its_cause(up):
+    assert up.post("last-one", told("sold", "LAST-ONE", 1, 12)) == 202
+    (found,) = up.until(lambda: up.get("/v1/oversells?sku=LAST-ONE")["items"])
+    assert (found["place"], found["available"], found["cause"]) == ("SOHO", -1, "wrong_count")
+
+
 def test_given_kafka_s_own_consumer_then_it_reads_every_topic_as_json_with_cloudevents_headers(up):
     engines = running(up.config.parent / ".onhand" / "engines")
     assert engines is not None
