@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench-smoke race simulate lock clean
+.PHONY: help setup demo test check bench-smoke laws race simulate lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,6 +27,9 @@ check: $(READY) ## format, lint, types, import contracts
 
 bench-smoke: $(READY) ## a short benchmark: the ledger worker beside a plain loop, on real Kafka
 	@$(BIN)/python -m pytest -q -s tests/bench -o python_files="bench_*.py" -o timeout=600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+
+laws: $(READY) ## the laws of the product, each with ten thousand examples (EXAMPLES=10000)
+	@$(BIN)/python -m pytest -q -m law --examples $(or $(EXAMPLES),10000) -o timeout=3600 --durations 0 --durations-min 1 $(ARGS)
 
 race: $(READY) ## 200 buyers for 10 units on 3 channels, a thousand times over, on a running installation (ROUNDS=1000)
 	@ONHAND_ROUNDS=$(or $(ROUNDS),1000) $(BIN)/python -m pytest -q -s tests/system/test_reservations.py -o timeout=3600 --engines-at-least 1 $(ARGS)

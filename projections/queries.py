@@ -17,11 +17,19 @@ from schemas.accounts import BOUNDARY, TRANSIT_PREFIX, UNROUTED
 from schemas.availability import ChannelQuantity
 from schemas.codec import adapter
 from schemas.ledger import Stock
-from schemas.postings import TRACKING, Kind
+from schemas.movements import Movement
+from schemas.postings import TRACKING, Kind, Leg
 from schemas.reservations import Wanted
 from schemas.rules import ChannelRules
+from schemas.seals import ANY_CAUSE
 
 PAGE_MAX = 1_000
+
+MOVEMENT_COLUMNS = (
+    *("id", "sku", "quantity", "transaction", "channel", "document", "occurred_at", "recorded_at"),
+    *("reason", "demand_class", "counted"),
+)
+"""The columns of the journal that are fields of a movement as they are."""
 
 
 class BadCursor(ValueError):
@@ -131,6 +139,15 @@ class Queries:
         }
 
     # -- movements
+
+    async def journal(self) -> AsyncIterator[tuple[int, int, Movement, bytes]]:
+        """Every movement as the journal has it, in the order of the log: partition, offset, movement, seal."""
+        async for row in self._stream("SELECT * FROM movements ORDER BY partition, log_offset"):
+            legs = tuple(Leg(**leg) for leg in row["legs"])
+            kept = {name: row[name] for name in MOVEMENT_COLUMNS}
+            voids = Kind(row["voids"]) if row["voids"] else None
+            movement = Movement(**kept, kind=Kind(row["kind"]), voids=voids, legs=legs, cause=ANY_CAUSE)
+            yield row["partition"], row["log_offset"], movement, bytes(row["seal"] or b"")
 
     async def movements(
         self,

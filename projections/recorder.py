@@ -19,6 +19,7 @@ from schemas.ledger import Stock
 from schemas.movements import Movement
 from schemas.oversells import Oversell
 from schemas.receipts import Outcome, Receipt
+from schemas.seals import FIRST, seal
 from schemas.topics import (
     CHANNEL_QUANTITIES,
     DEAD_LETTERS,
@@ -135,7 +136,12 @@ def _storable(record: Record) -> Stored:
     offset, at, value = record
     if value is None:
         raise Undecodable("the record has no value")
-    return offset, at, NUL.sub(rb"\1\\ufffd", value) if b"\\u0000" in value else value
+    return offset, at, storable(value)
+
+
+def storable(value: bytes) -> bytes:
+    """A value as PostgreSQL can keep it."""
+    return NUL.sub(rb"\1\\ufffd", value) if b"\\u0000" in value else value
 
 
 async def _stage(connection: Connection, table: str, rows: Iterable[Sequence[Any]]) -> str:
@@ -155,9 +161,19 @@ async def _stage(connection: Connection, table: str, rows: Iterable[Sequence[Any
 
 
 async def _movements(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:
+    read = [(partition, offset, decode(Movement, value)) for partition, (offset, _, value) in fresh]
+    known = await connection.execute(
+        "SELECT id FROM movements WHERE id = ANY(%s)", [[movement.id for _, _, movement in read]]
+    )
+    seen = {ident for (ident,) in await known.fetchall()}
+    sealed = await connection.execute("SELECT partition, seal FROM seals FOR UPDATE")
+    last: dict[int, bytes] = dict(await sealed.fetchall())
     rows = []
-    for partition, (offset, _, value) in fresh:
-        m = decode(Movement, value)
+    for partition, offset, m in read:
+        if m.id in seen:
+            continue
+        seen.add(m.id)
+        last[partition] = seal(last.get(partition, FIRST), m)
         legs = [{"location": leg.location, "state": leg.state, "quantity": leg.quantity} for leg in m.legs]
         places = sorted({leg.location for leg in m.legs} - BOUNDARIES)
         rows.append(
@@ -179,10 +195,16 @@ async def _movements(connection: Connection, fresh: Sequence[tuple[int, Stored]]
                 partition,
                 offset,
                 m.counted,
+                last[partition],
             )
         )
     stage = await _stage(connection, "movements", rows)
-    await connection.execute(f"INSERT INTO movements SELECT * FROM {stage} ON CONFLICT DO NOTHING".encode())  # noqa: S608
+    await connection.execute(f"INSERT INTO movements SELECT * FROM {stage}".encode())  # noqa: S608
+    async with connection.cursor() as many:
+        await many.executemany(
+            "INSERT INTO seals VALUES (%s, %s) ON CONFLICT (partition) DO UPDATE SET seal = excluded.seal",
+            list(last.items()),
+        )
 
 
 async def _stock(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:

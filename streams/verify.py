@@ -11,6 +11,7 @@ from typing import Any
 from aiokafka import ConsumerRecord
 
 from projections.queries import Queries
+from projections.recorder import storable
 from schemas.availability import Shown, quantity, same_numbers
 from schemas.claims import Claim
 from schemas.codec import Undecodable, Value, decode
@@ -18,6 +19,7 @@ from schemas.granting import step
 from schemas.ledger import Stock
 from schemas.movements import Cause, Movement
 from schemas.rules import Rules
+from schemas.seals import FIRST, seal
 from schemas.settling import Transaction, apply
 from schemas.topics import CLAIMS, MOVEMENTS, STOCK, Topic
 from schemas.witnesses import Authority
@@ -73,6 +75,7 @@ class Verifier:
     group: str
     tells: Mapping[str, str]
     _ends: dict[str, dict[int, int]] = field(default_factory=dict)
+    _seals: dict[str, bytes] = field(default_factory=dict)
 
     async def settled(self, within: float) -> str | None:
         """Waits until all stages have taken everything in. Returns what still lags after `within` seconds, else None."""
@@ -114,6 +117,7 @@ class Verifier:
         report.keys = sum(len(stock.locations.keys() | stock.tracked.keys()) for stock in folded.values())
         self._conservation(report, folded)
         await self._table(report, folded)
+        await self._journal(report)
         await self._postgres(report, folded)
         await self._channels(report, folded)
         await self._pushed(report)
@@ -163,6 +167,7 @@ class Verifier:
         posted = dict(posted)
         seen = 0
         ends = self._ends[MOVEMENTS.name]
+        last: dict[int, bytes] = {}
         async for records in self.reader.whole(self.naming(MOVEMENTS), self.partitions):
             for record in records:
                 movement = _readable(Movement, record, "movements", report)
@@ -171,6 +176,11 @@ class Verifier:
                 if record.offset >= ends[record.partition]:  # it may still be what an earlier record caused
                     seen += missing.pop(movement.id, None) is not None
                     continue
+                if movement.id not in self._seals:
+                    value = storable(record.value)
+                    kept = movement if value is record.value else decode(Movement, value)
+                    last[record.partition] = seal(last.get(record.partition, FIRST), kept)
+                    self._seals[movement.id] = last[record.partition]
                 if movement.request is None and not self._later(movement):
                     due = posted.get(movement.id)
                     if due != movement:
@@ -200,6 +210,34 @@ class Verifier:
                     newest[record.key] = offset, record
         read = (_readable(Stock, record, "table", report) for _, record in newest.values())
         self._compare(report, "table", folded, {stock.sku: stock for stock in read if stock is not None})
+
+    async def _journal(self, report: Report) -> None:
+        """Every row of the journal against the chain that the log makes: which row was changed, or from which on the log."""
+        due, rows = self._seals, 0
+        before: dict[int, bytes] = {}
+        broken: set[int] = set()
+        async for partition, offset, movement, found in self.queries.journal():
+            if offset >= self._ends[MOVEMENTS.name].get(partition, 0):
+                continue
+            rows += 1
+            expected = due.pop(movement.id, None)
+            made = seal(before.get(partition, FIRST), movement)
+            before[partition] = expected or found
+            if found == made == expected:
+                continue
+            key = f"{movement.sku} {movement.id}"
+            if expected is None:
+                report.differs("chain", key, "no such movement in the log", _plain(movement))
+            elif found == expected:
+                report.differs("chain", key, "the movement as it was sealed", _plain(movement))
+            elif partition not in broken:
+                broken.add(partition)
+                report.differs(
+                    "chain", key, "the log, or the seals, as they were up to here", _plain(movement)
+                )
+        for ident in list(due)[:DIFFERENCES_MAX]:
+            report.differs("chain", ident, "a row", None)
+        report.checks["chain"] = rows
 
     async def _postgres(self, report: Report, folded: Mapping[str, Stock]) -> None:
         held = {stock.sku: stock async for stock in self.queries.all_stock()}

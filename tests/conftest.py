@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from testcontainers.community.kafka import KafkaContainer
 from testcontainers.community.postgres import PostgresContainer
 
@@ -96,6 +97,7 @@ _RAN = {"engines": 0}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--examples", type=int, default=0, help="how many examples each law is tried with")
     parser.addoption(
         "--engines-at-least", type=int, default=0, help="fail when fewer tests used the real engines"
     )
@@ -108,8 +110,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
+        if (examples := config.getoption("--examples")) and item.get_closest_marker("law"):
+            _try_harder(item, examples)
         if ENGINE_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.engines)
 
@@ -121,3 +125,13 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_line(f"{_RAN['engines']} tests passed on the real engines (Kafka and PostgreSQL)")
+
+
+def _try_harder(item: pytest.Item, examples: int) -> None:
+    """Gives a law so many examples: one stated with `given`, or the state machine."""
+    machine, stated = getattr(item, "cls", None), getattr(item, "obj", None)
+    if machine is not None and hasattr(machine, "settings"):
+        machine.settings = settings(machine.settings, max_examples=examples)
+    elif hasattr(stated, "_hypothesis_internal_use_settings"):
+        its = stated._hypothesis_internal_use_settings
+        stated._hypothesis_internal_use_settings = settings(its, max_examples=examples)

@@ -66,6 +66,7 @@ def offered(stock, rules):
 # -- laws
 
 
+@pytest.mark.law("L5")
 @given(stock=stocks, rules=any_rules)
 @settings(max_examples=400, deadline=None)
 def test_given_any_stock_and_rules_then_the_steps_sum_to_the_number_in_all_and_at_every_place(stock, rules):

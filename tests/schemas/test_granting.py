@@ -243,6 +243,7 @@ ASKS = st.lists(
 )
 
 
+@pytest.mark.law("L6")
 @given(asked=ASKS)
 @settings(max_examples=150, deadline=None)
 def test_given_any_requests_then_no_more_is_promised_than_there_is_and_reservations_are_whole(asked):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from schemas.postings import Kind
 from schemas.settling import Transaction, settle, take
 
 
+@pytest.mark.law("L1")
 @given(data=st.data())
 @settings(max_examples=200, deadline=None)
 def test_given_any_claims_then_every_sku_sums_to_zero_after_every_movement(data, log):
@@ -25,6 +27,7 @@ def test_given_any_claims_then_every_sku_sums_to_zero_after_every_movement(data,
         assert books[movement.sku].total() == 0
 
 
+@pytest.mark.law("L2")
 @given(data=st.data())
 @settings(max_examples=300, deadline=None)
 def test_given_the_same_claims_in_any_order_any_number_of_times_then_the_stock_is_the_same(data, log):
@@ -33,6 +36,7 @@ def test_given_the_same_claims_in_any_order_any_number_of_times_then_the_stock_i
     assert log.book(log.stocks(log.post(told, authority))) == log.book(log.stocks(log.post(again, authority)))
 
 
+@pytest.mark.law("L2")
 @given(data=st.data())
 @settings(max_examples=200, deadline=None)
 def test_given_the_same_claims_in_any_order_then_what_stands_in_the_journal_is_the_same(data, log):
@@ -52,6 +56,7 @@ def standing(posted):
     return {key: quantity for key, quantity in left.items() if quantity}
 
 
+@pytest.mark.law("L4")
 @given(data=st.data())
 @settings(max_examples=200, deadline=None)
 def test_given_any_claims_then_the_stock_is_what_the_newest_documents_say(data, log):
@@ -101,6 +106,7 @@ def boundary(stock):
     return ((name, {"boundary": quantity}) for name, quantity in stock.boundary.items())
 
 
+@pytest.mark.law("L3")
 @given(data=st.data())
 @settings(max_examples=200, deadline=None)
 def test_given_a_settle_stage_killed_at_any_moment_then_the_stock_is_the_same(data, log):
@@ -109,6 +115,7 @@ def test_given_a_settle_stage_killed_at_any_moment_then_the_stock_is_the_same(da
     assert log.book(log.stocks(killed)) == log.book(log.stocks(log.post(told)))
 
 
+@pytest.mark.law("L3")
 @given(data=st.data())
 @settings(max_examples=150, deadline=None)
 def test_given_a_ledger_killed_at_any_moment_then_the_stock_is_the_same(data, log):

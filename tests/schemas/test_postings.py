@@ -63,6 +63,7 @@ def test_given_any_kind_of_movement_then_the_table_says_what_it_posts():
     assert set(Kind) >= TRACKING | SIGNED
 
 
+@pytest.mark.law("L1")
 @given(kind=kinds, quantity=quantities, where=places, expected=st.integers(0, 10**9))
 @settings(max_examples=400, deadline=None)
 def test_given_any_movement_then_its_legs_sum_to_zero(kind, quantity, where, expected):

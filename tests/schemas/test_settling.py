@@ -25,6 +25,7 @@ def test_given_any_fact_then_it_is_known_what_it_is_posted_as():
     assert all(FACTS[fact].desk is Desk.ORDER for fact in {*DEMAND, *LEFT})
 
 
+@pytest.mark.law("L2")
 @given(data=st.data())
 @settings(max_examples=150, deadline=None)
 def test_given_a_claim_again_then_nothing_is_posted(data, log):

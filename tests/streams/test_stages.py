@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
+from aiokafka import ConsumerRecord
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -149,3 +151,28 @@ def test_given_any_chunks_and_any_repeats_then_the_stock_is_the_same(
     assert {key: cell.state for key, cell in table.items()} == {
         key: cell.state for key, cell in whole.items()
     }
+
+
+@pytest.mark.law("L7")
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(told=st.lists(st.integers(0, 5) | st.binary(max_size=40) | st.none(), max_size=20))
+def test_given_any_bytes_in_any_topic_then_each_record_is_used_or_passed_over_or_a_dead_letter(
+    told, claim, record, recorded
+):
+    sales = [recorded(claim(f"sale/{n}", (Fact.SOLD, "MUG", 1, "SOHO"))) for n in range(6)]
+    claims = [recorded_as(sales[one].value if isinstance(one, int) else one, n) for n, one in enumerate(told)]
+    for stage, records in ((settle_stage(NAMING, NOBODY), claims), (ledger_stage(NAMING, RULES), claims)):
+        folded = stage(0, {}.get, records) if records else None
+        if folded is not None:
+            letters = written(folded, DEAD_LETTERS, DeadLetter)
+            assert folded.used + folded.unused + folded.dead == len(records)
+            assert [letter.ref.rsplit("/", 1)[1] for letter in letters] == [
+                str(n)
+                for n, one in enumerate(told)
+                if not isinstance(one, int) or stage.__name__ == "fold_movements"
+            ]
+            assert all(letter.reason for letter in letters)
+
+
+def recorded_as(value: bytes | None, offset: int) -> ConsumerRecord:
+    return ConsumerRecord("p.claims", 0, offset, 1_700_000_000_000, 0, b"any", value, None, 0, 0, ())

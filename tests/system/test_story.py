@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from deploy.engines import running
 from deploy.kafka import jars, java
@@ -213,6 +214,31 @@ def test_given_somebody_tampers_then_verify_says_what(up):
         found = up.run("verify", "--wait", "1", code=1)
         connection.execute(change, [str(kept[0])])
     assert ("postgres", "TEE-BLACK-M") in {(row["check"], row["key"]) for row in found["differences"]}
+    assert up.run("verify")["ok"]
+
+
+@pytest.mark.parametrize(
+    ("tamper", "mend", "said"),
+    [
+        ("SET reason = 'theft'", "SET reason = NULL", "the movement as it was sealed"),
+        ("SET seal = '\\x00'", "SET seal = %s", "the log, or the seals, as they were up to here"),
+        ("SET id = 'x-0'", "SET id = %s", "no such movement in the log"),
+    ],
+)
+def test_given_somebody_edits_the_past_then_verify_says_which_movement(up, tamper, mend, said):
+    engines = running(up.config.parent / ".onhand" / "engines")
+    with psycopg.connect(engines.dsn, autocommit=True) as connection:
+        ident, partition, offset, seal = connection.execute(
+            "SELECT id, partition, log_offset, seal FROM movements WHERE sku = 'TEE-BLACK-M' ORDER BY log_offset LIMIT 1"
+        ).fetchone()
+        where = " WHERE partition = %s AND log_offset = %s"
+        connection.execute(f"UPDATE movements {tamper}{where}", [partition, offset])
+        found = up.run("verify", "--wait", "1", code=1)
+        mended = {"SET seal = %s": [seal], "SET id = %s": [ident]}.get(mend, [])
+        connection.execute(f"UPDATE movements {mend}{where}", [*mended, partition, offset])
+    (row,) = [row for row in found["differences"] if row["check"] == "chain" and row["actual"]]
+    assert row["key"].startswith("TEE-BLACK-M ")
+    assert row["expected"] == said
     assert up.run("verify")["ok"]
 
 

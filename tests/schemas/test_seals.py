@@ -1,0 +1,39 @@
+"""A sealed journal cannot be edited unseen."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import timedelta, timezone
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.movements import Cause, Movement
+from schemas.seals import FIRST, seal
+
+UNSEALED = {"cause", "request"}
+
+
+@given(data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_given_any_field_of_a_movement_is_changed_then_its_seal_is_another(data, any_value):
+    movement, other = data.draw(any_value(Movement)), data.draw(any_value(Movement))
+    for one in fields(Movement):
+        edited = replace(movement, **{one.name: getattr(other, one.name)})
+        same = getattr(edited, one.name) == getattr(movement, one.name) or one.name in UNSEALED
+        assert (seal(FIRST, edited) == seal(FIRST, movement)) is same, one.name
+
+
+@given(data=st.data())
+@settings(max_examples=50, deadline=None)
+def test_given_another_past_then_the_seal_is_another(data, any_value):
+    movement = data.draw(any_value(Movement))
+    assert seal(FIRST, movement) != seal(seal(FIRST, movement), movement)
+
+
+@given(data=st.data(), hours=st.integers(-12, 12))
+@settings(max_examples=50, deadline=None)
+def test_given_the_same_instant_written_with_another_offset_then_the_seal_is_the_same(data, any_value, hours):
+    movement = replace(data.draw(any_value(Movement)), cause=Cause(3, 4, 5))
+    moved = movement.occurred_at.astimezone(timezone(timedelta(hours=hours)))
+    assert seal(FIRST, replace(movement, occurred_at=moved)) == seal(FIRST, movement)
