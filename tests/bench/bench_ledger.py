@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import orjson
 from rich.console import Console
@@ -26,7 +23,6 @@ from streams.stages import Naming
 from streams.topics import create_topics
 from streams.writer import Out, Writer, partition_of
 
-HERE = Path(__file__).parent
 MOVEMENTS_MADE, SKUS, PARTITIONS, ROUNDS, SEED = 100_000, 20_000, 4, 2, 1
 SINCE = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -61,24 +57,11 @@ def movements() -> list[tuple[bytes, bytes]]:
     return made
 
 
-def run(script: str, *arguments: str) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, str(HERE / script), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-        cwd=HERE.parents[1],
-    )
-    assert done.returncode == 0, done.stderr[-2_000:]
-    return json.loads(done.stdout)
-
-
 async def newest(reader: Reader, topic: str) -> dict[bytes, bytes]:
     return {r.key: r.value async for some in reader.whole(topic, PARTITIONS) for r in some}
 
 
-async def test_ledger_beside_a_plain_loop(kafka, prefix, tmp_path):
+async def test_ledger_beside_a_plain_loop(kafka, prefix, tmp_path, run):
     made = movements()
     timed: dict[str, list[dict[str, float]]] = {"onhand": [], "plain": []}
     writer, reader = Writer(kafka, PARTITIONS), Reader(kafka)

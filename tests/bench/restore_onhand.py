@@ -1,0 +1,70 @@
+"""A worker that starts on a full changelog, in a process of its own; prints how long until it is ready to take chunks.
+
+`restore_onhand.py BOOTSTRAP PREFIX PARTITIONS DATADIR`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import sys
+import time
+
+from faust.contrib.asgi import bind_to_running_loop
+
+from schemas.rules import Rules
+from schemas.witnesses import NOBODY
+from streams.app import create_app
+from streams.chunks import ChunkTable
+from streams.reader import Reader
+from streams.stages import Naming
+from streams.writer import Writer
+
+
+async def main(bootstrap: str, prefix: str, partitions: int, datadir: str) -> None:
+    first = last = 0.0
+    restore = ChunkTable.restore
+
+    def timed(table: ChunkTable, partition: int, records: object) -> None:
+        nonlocal first, last
+        first = first or time.perf_counter()
+        restore(table, partition, records)  # type: ignore[arg-type]
+        last = time.perf_counter()
+
+    ChunkTable.restore = timed  # type: ignore[method-assign, assignment]
+    writer, reader = Writer(bootstrap, partitions), Reader(bootstrap)
+    await writer.start()
+    await reader.start()
+    began = time.perf_counter()
+    topology = create_app(
+        bootstrap=bootstrap,
+        partitions=partitions,
+        naming=Naming(prefix),
+        rules=Rules(version="bench"),
+        authority=NOBODY,
+        writer=writer,
+        reader=reader,
+        datadir=datadir,
+    )
+    bind_to_running_loop(topology.app)
+    topology.app.finalize()
+    await topology.app.start()
+    while not topology.ready:
+        await asyncio.sleep(0.02)
+        await topology.begin()
+    ready = time.perf_counter()
+    found = {
+        "keys": len(topology.ledger.table.data.data),
+        "restoring": last - first,
+        "ready": ready - began,
+        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    sys.stdout.write(json.dumps(found) + "\n")
+    await topology.app.stop()
+    await writer.stop()
+    await reader.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]))
