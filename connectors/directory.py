@@ -58,10 +58,13 @@ def resolve(claim: Claim, directory: Directory, ships_from: str, quantity_max: i
                 continue
             if line.location is not None and location is None:
                 faults.add(f"unknown location {line.location}")
+            there = None if line.there is None else directory.locations.get(line.there)
+            if line.there is not None and there is None:
+                faults.add(f"unknown location {line.there}")
             if line.quantity > quantity_max:
                 faults.add(f"quantity {line.quantity} of {line.sku} is above {quantity_max}")
             if item is not None:
-                lines.append(replace(line, sku=item.sku, location=location))
+                lines.append(replace(line, sku=item.sku, location=location, there=there))
         documents.append(
             Document(id=document.id, version=document.version, lines=tuple(lines), skipped=tuple(skipped))
         )

@@ -134,6 +134,7 @@ class Claim:
 
     A payload may carry several documents (a Shopify order carries its fulfilments and refunds); each is versioned by
     itself. `transaction` is the deal the documents belong to, unique over all channels, and the claim's key in Kafka.
+    `joins` names another transaction that turns out to be the same deal.
     """
 
     __pydantic_config__ = STRICT
@@ -144,6 +145,7 @@ class Claim:
     occurred_at: Instant
     documents: tuple[Document, ...]
     demand_class: str = "retail"
+    joins: str | None = None
     v: int = 1
 
 

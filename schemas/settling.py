@@ -31,11 +31,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
-    """Everything claimed so far about one deal. `offset` is the claims offset it last took a claim from."""
+    """Everything claimed so far about one deal. `offset` is the claims offset it last took a claim from. `joined` names the
+    transaction that took it over: from then on this one holds nothing, and sends on what it is told.
+    """
 
     __pydantic_config__ = STRICT
 
     documents: dict[str, Held] = field(default_factory=dict)
+    joined: str | None = None
     offset: int = -1
     v: int = 1
 
@@ -45,6 +48,9 @@ def take(transaction: Transaction, claim: Claim, offset: int) -> Transaction:
 
     Two different contents under one version number are decided by content, so that arrival order still does not matter.
     """
+    joined = _joined(transaction, claim)
+    if joined is not None:
+        return Transaction(joined=joined, offset=offset)
     documents = dict(transaction.documents)
     for document in claim.documents:
         key = f"{claim.channel}/{document.id}"
@@ -53,6 +59,41 @@ def take(transaction: Transaction, claim: Claim, offset: int) -> Transaction:
         if held is None or _outranks(offered, held):
             documents[key] = offered
     return replace(transaction, documents=documents, offset=offset)
+
+
+def _joined(transaction: Transaction, claim: Claim) -> str | None:
+    """The transaction that has what this one is told. Of two that are one deal it is the first by name, so that links told
+    from both sides do not go in a circle.
+    """
+    others = {
+        name for name in (transaction.joined, claim.joins) if name is not None and name < claim.transaction
+    }
+    return min(others, default=None)
+
+
+def sent_on(transaction: Transaction, claim: Claim) -> list[Claim]:
+    """What other transactions must be told because of a claim: all that this one held, where it is joined to another; the
+    link itself, where the other is to be joined to this one, or to the one that has it.
+    """
+    joined = _joined(transaction, claim)
+    root = joined or claim.transaction
+    moved = () if joined is None or transaction.joined is not None else transaction.documents.items()
+    told = [
+        replace(
+            claim,
+            transaction=root,
+            channel=one.channel,
+            documents=(one.document,),
+            demand_class=one.demand_class,
+            joins=None,
+        )
+        for _, one in sorted(moved)
+    ]
+    if joined is not None and claim.documents:
+        told.append(replace(claim, transaction=root, joins=None))
+    links = {name for name in (transaction.joined, claim.joins) if name is not None and name > root}
+    told.extend(replace(claim, transaction=name, documents=(), joins=root) for name in sorted(links))
+    return told
 
 
 def _outranks(offered: Held, held: Held) -> bool:

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -15,7 +15,7 @@ from connectors.contract import Connector, Payload, Secrets
 from connectors.directory import resolve, resolve_observation
 from connectors.errors import Forged, Malformed, Refused
 from projections.problems import Problem
-from schemas.claims import STRICT, Claim, DeadLetter, Document, Line, Observation
+from schemas.claims import STRICT, Claim, DeadLetter, Document, Fact, Line, Observation, Reference
 from schemas.codec import adapter, describe, encode, headers
 from schemas.topics import DEAD_LETTERS, OBSERVATIONS
 from streams.directories import Directories
@@ -31,11 +31,20 @@ CUSTOM = "api"
 
 @dataclass(frozen=True, slots=True)
 class Custom:
-    """The body of `POST /v1/movements`: the lines of one document, in our SKUs and locations."""
+    """The body of `POST /v1/movements`: the lines of one document, in our SKUs and locations.
+
+    A key is one document of one transaction, unless `transaction` names the deal it belongs to, and `document` and
+    `version` say of which document this is which version. `joins` names another transaction that is the same deal.
+    """
 
     __pydantic_config__ = STRICT
 
-    lines: Annotated[tuple[Line, ...], Field(min_length=1, max_length=1_000)]
+    lines: Annotated[tuple[Line, ...], Field(max_length=1_000)]
+    transaction: Reference | None = None
+    document: Reference | None = None
+    version: Annotated[int, Field(ge=0)] = 1
+    joins: Reference | None = None
+    demand_class: Literal["retail", "wholesale"] = "retail"
 
 
 @dataclass(slots=True)
@@ -77,19 +86,31 @@ class Intake:
             asked = adapter(Custom).validate_json(body)
         except ValidationError as error:
             raise Problem(400, "Malformed claim", describe(error)) from None
-        known = self.directories.settings.locations
-        if unknown := sorted({line.location for line in asked.lines if line.location} - known.keys()):
-            raise Problem(400, "Unknown location", f"{unknown[0]!r} is none of: {', '.join(sorted(known))}")
-        digest = hashlib.sha256(key.encode()).hexdigest()[:24]
+        if not asked.lines and asked.version == 1 and asked.joins is None:
+            raise Problem(400, "Malformed claim", "lines: a first version has at least one")
+        self._check(asked.lines)
+        name = f"custom/{hashlib.sha256(key.encode()).hexdigest()[:24]}"
+        document = Document(id=asked.document or name, version=asked.version, lines=asked.lines)
         claim = Claim(
-            transaction=f"custom/{digest}",
+            transaction=asked.transaction or name,
             channel=CUSTOM,
             topic="movements",
-            occurred_at=asked.lines[0].at,
-            documents=(Document(id=f"custom/{digest}", version=1, lines=asked.lines),),
+            occurred_at=min((line.at for line in asked.lines), default=self.clock()),
+            documents=(document,) if asked.lines or asked.document else (),
+            demand_class=asked.demand_class,
+            joins=asked.joins,
         )
         await self._write_in_time([claim_out(self.naming, claim)])
         return {"accepted": True, "transaction": claim.transaction}
+
+    def _check(self, lines: Iterable[Line]) -> None:
+        """Raises `Problem` for a place nobody configured, and for what only the ledger may say."""
+        known = self.directories.settings.locations
+        named = {place for line in lines for place in (line.location, line.there) if place}
+        if unknown := sorted(named - known.keys()):
+            raise Problem(400, "Unknown location", f"{unknown[0]!r} is none of: {', '.join(sorted(known))}")
+        if any(line.fact is Fact.CONVERTED for line in lines):
+            raise Problem(400, "Malformed claim", "converted: only the ledger says so, of a reservation")
 
     async def documents(self, channel: str, payloads: Iterable[Payload]) -> None:
         """Takes documents in that we asked for. Raises `NotWritten`."""

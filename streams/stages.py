@@ -17,7 +17,7 @@ from schemas.ledger import Stock, is_repeat
 from schemas.movements import Cause, Movement
 from schemas.oversells import Oversell, oversells
 from schemas.rules import Rules
-from schemas.settling import Transaction, apply
+from schemas.settling import Transaction, apply, sent_on
 from schemas.topics import (
     CHANNEL_QUANTITIES,
     CLAIMS,
@@ -76,6 +76,7 @@ def settle_stage(naming: Naming, authority: Authority) -> Callable[..., Folded]:
                 unused += 1
                 continue
             states[key], posted = apply(before, claim, recorded_at, cause, authority)
+            outputs.extend(claim_out(naming, other) for other in sent_on(before, claim))
             outputs.extend(_movement(naming, "settle", movement, recorded_at) for movement in posted)
             used, unused = (used + 1, unused) if posted else (used, unused + 1)
         cells = {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -78,6 +79,20 @@ def test_given_a_sku_longer_than_one_may_be_then_it_counts_as_unknown():
         resolved(("LONG", 1, None))
     with pytest.raises(Refused, match="unknown SKU LONG"):
         resolve_observation(seen("LONG", "location:1"), KNOWN)
+
+
+def test_given_a_transfer_then_both_of_its_places_are_in_our_words_or_it_waits():
+    def sent(there: str) -> Claim:
+        line = Line(
+            fact=Fact.TRANSFER_SHIPPED, sku="MUG", quantity=1, at=AT, location="location:1", there=there
+        )
+        whole = claim()
+        return replace(whole, documents=(Document(id="transfer/1", version=1, lines=(line,)),))
+
+    (line,) = resolve(sent("location:2"), KNOWN, "@unrouted", 100).documents[0].lines
+    assert (line.location, line.there) == ("Main Street", "Depot")
+    with pytest.raises(Refused, match="unknown location location:9"):
+        resolve(sent("location:9"), KNOWN, "@unrouted", 100)
 
 
 def test_given_an_observation_then_it_is_in_our_words_or_refused():

@@ -89,6 +89,16 @@ MUTANTS: dict[str, Mutant] = {
     "surplus-relieves-too-much": Mutant(
         "schemas.desks", "relieved = min(item.line.quantity, expected[here])", "relieved = item.line.quantity"
     ),
+    "joined-but-left-behind": Mutant(
+        "schemas.settling",
+        "moved = () if joined is None or transaction.joined is not None else transaction.documents.items()",
+        "moved = ()",
+    ),
+    "news-of-the-joined-lost": Mutant(
+        "schemas.settling",
+        "told.append(replace(claim, transaction=root, joins=None))",
+        "told.extend(())",
+    ),
     "reserved-twice": Mutant(
         "schemas.granting", "        elif known is not None:\n            self._again(known)\n", ""
     ),

@@ -25,9 +25,13 @@ SKEW = {"shop": 0, "till": -95, "carrier": 40, "clerk": 7, "erp": 0}
 
 @dataclass(slots=True)
 class Deal:
-    """One transaction: the documents each platform tells of it, in all their versions, the last one whole."""
+    """One transaction: the documents each platform tells of it, in all their versions, the last one whole.
+
+    What tills and carriers tell of it may come under the name of its `twin`, until somebody says that both are one.
+    """
 
     key: str
+    twin: str | None = None
     told: list[tuple[str, Document]] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
 
@@ -83,6 +87,14 @@ def _network(rng: random.Random, deal: Deal) -> Iterator[tuple[float, Claim | Re
             yield 7 + rng.random(), _claim(deal, channel, document)  # long after the poll
     for (channel, _), document in deal.newest.items():
         yield 6 + rng.random(), _claim(deal, channel, document)
+    if deal.twin is not None:
+        for one, other in ((deal.key, deal.twin), (deal.twin, deal.key))[rng.randrange(2) :]:
+            yield (
+                rng.random() * 8,
+                Claim(
+                    transaction=one, channel="erp", topic="linked", occurred_at=DAY, documents=(), joins=other
+                ),
+            )
     for request in deal.requests:
         sent += rng.random() * 0.1
         for _ in range(1 + (rng.random() < 0.2)):
@@ -91,7 +103,14 @@ def _network(rng: random.Random, deal: Deal) -> Iterator[tuple[float, Claim | Re
 
 def _claim(deal: Deal, channel: str, document: Document) -> Claim:
     at = document.lines[0].at if document.lines else DAY
-    return Claim(transaction=deal.key, channel=channel, topic="told", occurred_at=at, documents=(document,))
+    away = deal.twin is not None and channel in ("till", "carrier")
+    return Claim(
+        transaction=deal.twin if away else deal.key,
+        channel=channel,
+        topic="told",
+        occurred_at=at,
+        documents=(document,),
+    )
 
 
 class _Told:
@@ -138,6 +157,8 @@ def _sale(told: _Told, deal: Deal, rng: random.Random) -> None:
 def _order(told: _Told, deal: Deal, rng: random.Random) -> None:
     """A web order: shipped in parcels that several platforms see, cancelled in part, returned, disposed."""
     place, units = rng.choice((*PLACES, None)), rng.randrange(1, 6)
+    if rng.random() < 0.25:
+        deal.twin = f"{rng.choice('az')}-{deal.key}"
     ordered = told.line("shop", Fact.ORDERED, units, place)
     deal.say("shop", "order/1", 1, ordered)
     left, version, said = units, 2, [ordered]

@@ -264,10 +264,10 @@ class Up:
     def get(self, path: str):
         return self.ask("GET", self.url + path, Authorization=f"Bearer {self.key}")[2]
 
-    def post(self, key: str, *lines: dict[str, Any]) -> int:
+    def post(self, key: str, *lines: dict[str, Any], **more: Any) -> int:
         """Posts a claim of an application of the shop's own; returns the status."""
         headers = {"Authorization": f"Bearer {self.key}", "Idempotency_Key": key}
-        body = json.dumps({"lines": lines}).encode()
+        body = json.dumps({"lines": lines, **more}).encode()
         return self.ask("POST", f"{self.url}/v1/movements", body, **headers)[0]
 
     def webhook(self, document, *, topic="orders/updated", secret=SECRET, body: bytes | None = None):

@@ -163,6 +163,20 @@ def test_given_an_offline_till_s_sale_after_a_count_then_the_shelf_holds_what_wa
     assert then("--at", "2026-11-20T14:00:00") == 8
 
 
+def test_given_a_sale_turns_out_to_be_an_order_then_its_units_left_once(up):
+    sku = "LINKED-MUG"
+    assert up.post(f"{sku}-opened", told("opened", sku, 5, 9)) == 202
+    assert up.post(f"{sku}-ordered", told("ordered", sku, 2, 10), transaction="order/linked") == 202
+    assert up.post(f"{sku}-sold", told("sold", sku, 2, 11), transaction="sale/linked") == 202
+    up.until(lambda: up.available(sku, "SOHO") == 1)
+    assert up.post(f"{sku}-linked", transaction="sale/linked", joins="order/linked") == 202
+    up.until(lambda: up.available(sku, "SOHO") == 3)
+    assert up.get(f"/v1/stock/{sku}")["locations"]["SOHO"]["committed"] == 0
+    assert up.post("nowhere", told("sold", sku, 2, 11) | {"location": "NOWHERE"}) == 400
+    assert up.post("nobody", told("converted", sku, 2, 11)) == 400
+    assert up.post("nothing") == 400
+
+
 def test_given_the_till_sells_what_the_books_do_not_have_then_the_oversell_is_told_with_its_cause(up):
     assert up.post("last-one", told("sold", "LAST-ONE", 1, 12)) == 202
     (found,) = up.until(lambda: up.get("/v1/oversells?sku=LAST-ONE")["items"])
