@@ -165,9 +165,9 @@ def test_given_an_offline_till_s_sale_after_a_count_then_the_shelf_holds_what_wa
 
 def test_given_a_sale_turns_out_to_be_an_order_then_its_units_left_once(up):
     sku = "LINKED-MUG"
-    assert up.post(f"{sku}-opened", told("opened", sku, 5, 9)) == 202
-    assert up.post(f"{sku}-ordered", told("ordered", sku, 2, 10), transaction="order/linked") == 202
-    assert up.post(f"{sku}-sold", told("sold", sku, 2, 11), transaction="sale/linked") == 202
+    assert up.post(f"{sku}-opened", told("opened", sku, 5, 10)) == 202
+    assert up.post(f"{sku}-ordered", told("ordered", sku, 2, 11), transaction="order/linked") == 202
+    assert up.post(f"{sku}-sold", told("sold", sku, 2, 12), transaction="sale/linked") == 202
     up.until(lambda: up.available(sku, "SOHO") == 1)
     assert up.post(f"{sku}-linked", transaction="sale/linked", joins="order/linked") == 202
     up.until(lambda: up.available(sku, "SOHO") == 3)
