@@ -361,6 +361,14 @@ class Queries:
         )
         return dict(await cursor.fetchall())
 
+    async def progress(self) -> dict[str, int]:
+        """Records recorded of movements, dead letters and receipts: cheap enough to be asked all the time."""
+        found = await self.rows(
+            "SELECT topic, sum(next_offset)::bigint AS records FROM offsets WHERE topic = ANY(%s) GROUP BY topic",
+            [["movements", "dead-letters", "receipts"]],
+        )
+        return {row["topic"]: row["records"] for row in found}
+
     async def counts(self) -> dict[str, int]:
         """How many movements, SKUs, dead letters (waiting) and oversells there are, and numbers pushed."""
         found = await self.rows(

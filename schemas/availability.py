@@ -117,18 +117,41 @@ def eligible(stock: Stock, rules: ChannelRules) -> tuple[str, ...]:
     return tuple(name for name in allowed if name in stock.tracked and name != UNROUTED)
 
 
-def quantity(stock: Stock, channel: str, rules: ChannelRules, version: str) -> ChannelQuantity | None:
-    """The channel's numbers for one SKU, or None where the SKU is tracked at none of its locations."""
+class Known(NamedTuple):
+    """A stock as it was, and the numbers it made for a channel under the same rules."""
+
+    stock: Stock
+    number: ChannelQuantity | None
+
+
+def quantity(
+    stock: Stock, channel: str, rules: ChannelRules, version: str, known: Known | None = None
+) -> ChannelQuantity | None:
+    """The channel's numbers for one SKU, or None where the SKU is tracked at none of its locations.
+
+    Of what is `known`, the places that have not moved since are taken over.
+    """
     where = eligible(stock, rules)
     if not where:
         return None
     if rules.publish == NETWORK:
-        sold = sum(step.amount for step in steps(stock, rules))
+        levels = {location: stock.balance(location) for location in where}
+        offered = sum(
+            max(0, level - rules.held_back(stock.sku, location)) for location, level in levels.items()
+        )
+        open_demand = stock.balance(UNROUTED)
+        sold = offered + sum(step.amount for step in _network_steps(offered, -open_demand, rules))
         own = stock.told_by.get(rules.ships_from, NOTHING).get(channel, 0)
-        level = sum(stock.balance(location) for location in where) + stock.balance(UNROUTED)
+        level = sum(levels.values()) + open_demand
         places: dict[str, Place] = {NETWORK: Place(quantity=sold, level=level, own=own)}
     else:
-        places = {location: _at(stock, channel, rules, location) for location in where}
+        before = {} if known is None or known.number is None else known.number.places
+        places = {
+            location: before[location]
+            if known is not None and location in before and _unmoved(stock, known.stock, location)
+            else _at(stock, channel, rules, location)
+            for location in where
+        }
     return ChannelQuantity(
         channel=channel,
         sku=stock.sku,
@@ -136,6 +159,15 @@ def quantity(stock: Stock, channel: str, rules: ChannelRules, version: str) -> C
         places=places,
         rules=version,
         offset=stock.offset,
+    )
+
+
+def _unmoved(stock: Stock, before: Stock, location: str) -> bool:
+    """Whether a place is as it was; a fold shares with the stock before it whatever it did not touch."""
+    return (
+        stock.locations.get(location) is before.locations.get(location)
+        and stock.told_by.get(location) is before.told_by.get(location)
+        and stock.tracked.get(location) == before.tracked.get(location)
     )
 
 

@@ -38,13 +38,17 @@ RECORDED: tuple[Topic, ...] = (
 )
 
 
-class LogTruncated(Exception):
-    """The log no longer holds what PostgreSQL has not recorded yet."""
+RECORDS_MAX = 4_000
+"""Records of one transaction."""
 
 
 @dataclass(slots=True)
 class Recording:
-    """One recorder at a time, whichever worker gets PostgreSQL's advisory lock; a dead worker's lock is free at once."""
+    """One recorder at a time, whichever worker gets PostgreSQL's advisory lock; a dead worker's lock is free at once.
+
+    `pace` is the time in seconds in which records gather for one transaction; when more are waiting than one may have, the
+    next follows at once.
+    """
 
     bootstrap: str
     partitions: int
@@ -52,6 +56,7 @@ class Recording:
     recorder: Recorder
     writer: Writer
     dsn: str
+    pace: float = 0.05
     pause: float = 1.0
 
     async def run(self) -> None:
@@ -81,9 +86,11 @@ class Recording:
                 for p in range(self.partitions):
                     consumer.seek(TopicPartition(name, p), known.get(p, 0))
             while True:
-                fetched = await consumer.getmany(timeout_ms=1_000, max_records=4_000)
+                fetched = await consumer.getmany(timeout_ms=1_000, max_records=RECORDS_MAX)
                 if fetched:
                     await self._take([_batch(topics[tp.topic], tp, some) for tp, some in fetched.items()])
+                if sum(map(len, fetched.values())) < RECORDS_MAX:
+                    await asyncio.sleep(self.pace)
         finally:
             await consumer.stop()
 

@@ -243,6 +243,7 @@ class Pushing:
                     number = _known(ChannelQuantity, value)
                     if number is not None:
                         board.want(number)
+            await asyncio.sleep(self.pace / 4)
 
     async def _push_some(self, board: Board) -> int:
         targets = board.next(self.sink.batch_max)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from aiokafka import ConsumerRecord
 
-from schemas.availability import ChannelQuantity, quantity, same_numbers
+from schemas.availability import ChannelQuantity, Known, quantity, same_numbers
 from schemas.claims import Claim, DeadLetter
 from schemas.codec import Headers, Undecodable, decode, encode, headers
 from schemas.granting import step
@@ -31,6 +31,9 @@ from schemas.topics import (
 from schemas.witnesses import Authority
 from streams.chunks import Cell, Folded
 from streams.writer import Out
+
+NUMBERS_KNOWN = 20_000
+"""SKUs whose numbers are remembered: about 1 KB each."""
 
 LookUp = Callable[[bytes], Cell | None]
 State = TypeVar("State")
@@ -106,6 +109,7 @@ def ledger_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
     What the ledger posts by itself goes to `movements` too, and is passed over there: its stock holds it already. So is
     what was applied before: a state is written after its outputs, so those are in the log.
     """
+    numbers = Numbers(rules)
 
     def fold_movements(
         partition: int, look_up: LookUp, records: Sequence[ConsumerRecord], again: bool = False
@@ -145,7 +149,7 @@ def ledger_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
                 dead += 1
         now = instant(records[-1])
         for key, stock in after.items():
-            outputs.extend(_quantities(naming, rules, None if again else before[key], stock, now))
+            outputs.extend(_quantities(naming, numbers, None if again else before[key], stock, now))
         cells = {key: _cell(STOCK, key, stock, stock.offset, now) for key, stock in after.items()}
         return Folded(outputs, cells, used, unused, dead)
 
@@ -157,13 +161,39 @@ def _oversell(naming: Naming, found: Oversell) -> Out:
     return Out(naming(OVERSELLS), found.sku.encode(), encode(found), ce)
 
 
+class Numbers:
+    """What the channels may sell of each SKU: remembered, so that only what moved since is worked out again."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._known: dict[str, tuple[Stock, dict[str, ChannelQuantity | None]]] = {}
+
+    def of(self, stock: Stock) -> dict[str, ChannelQuantity | None]:
+        """By channel; None where a channel may sell nothing of it because it is not tracked."""
+        then, numbers = self._known.pop(stock.sku, (None, {}))
+        if then is not stock:
+            numbers = {
+                channel: quantity(
+                    stock,
+                    channel,
+                    its,
+                    self._rules.version,
+                    None if then is None else Known(then, numbers[channel]),
+                )
+                for channel, its in self._rules.channels.items()
+            }
+        self._known[stock.sku] = stock, numbers
+        if len(self._known) > NUMBERS_KNOWN:
+            del self._known[next(iter(self._known))]
+        return numbers
+
+
 def _quantities(
-    naming: Naming, rules: Rules, before: Stock | None, after: Stock, now: datetime
+    naming: Naming, numbers: Numbers, before: Stock | None, after: Stock, now: datetime
 ) -> Iterable[Out]:
-    for channel, its_rules in rules.channels.items():
-        new = quantity(after, channel, its_rules, rules.version)
-        old = quantity(before, channel, its_rules, rules.version) if before is not None else None
-        if new is not None and not same_numbers(old, new):
+    old = {} if before is None else numbers.of(before)
+    for channel, new in numbers.of(after).items():
+        if new is not None and not same_numbers(old.get(channel), new):
             yield _quantity(naming, new, now)
 
 
@@ -178,10 +208,11 @@ def publish_again(
     """What a partition must publish when the rules changed: every number of every SKU, under the rules of now."""
 
     def all_of(table: Any, partition: int) -> Iterable[Out]:
+        numbers = Numbers(rules)
         for key in table.keys_of(partition):
             stock = _state(table.data.data.get(key), Stock)
             if stock is not None:
-                yield from _quantities(naming, rules, None, stock, clock())
+                yield from _quantities(naming, numbers, None, stock, clock())
 
     return all_of
 

@@ -414,6 +414,7 @@ async def test_given_a_day_then_the_counts_say_what_is_there(shop, after):
         "oversells": 1,
         "locations": 2,
     }
+    assert await shop.queries.progress() == {"movements": 4, "receipts": 2}
 
 
 async def test_given_more_rows_than_a_page_may_have_then_a_page_is_bounded_all_the_same(shop):

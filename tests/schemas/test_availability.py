@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.accounts import NETWORK, UNROUTED
-from schemas.availability import Place, eligible, quantity, same_numbers, steps
+from schemas.availability import Known, Place, eligible, quantity, same_numbers, steps
 from schemas.codec import Undecodable, decode
 from schemas.ledger import Stock
 from schemas.rules import ChannelRules
@@ -64,6 +64,19 @@ def offered(stock, rules):
 
 
 # -- laws
+
+
+@given(stock=stocks, rules=any_rules, moved=st.dictionaries(st.sampled_from((*LOCATIONS, UNROUTED)), levels))
+@settings(max_examples=400, deadline=None)
+def test_given_the_numbers_of_before_then_those_of_now_are_the_same_as_worked_out_anew(stock, rules, moved):
+    before = Known(stock, quantity(stock, "web", rules, "r1"))
+    after = replace(
+        stock,
+        locations={**stock.locations, **{name: {"available": units} for name, units in moved.items()}},
+        told_by={**stock.told_by, **{name: {"web": units} for name, units in moved.items() if units % 2}},
+        tracked={**stock.tracked, **{name: "web" for name, units in moved.items() if units % 3}},
+    )
+    assert quantity(after, "web", rules, "r1", before) == quantity(after, "web", rules, "r1")
 
 
 @pytest.mark.law("L5")
