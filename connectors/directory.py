@@ -37,8 +37,10 @@ class Directory:
         return found if found is not None and len(found.sku) <= REFERENCE_MAX else None
 
 
-def resolve(claim: Claim, directory: Directory, ships_from: str, quantity_max: int) -> Claim:
-    """The claim in our SKUs and locations; lines of untracked items become skipped lines.
+def resolve(
+    claim: Claim, directory: Directory, ships_from: str, quantity_max: int, pool: str | None = None
+) -> Claim:
+    """The claim in our SKUs and locations, and of our `pool`; lines of untracked items become skipped lines.
 
     Raises `Refused` naming every item and location that the directory does not know, and every quantity above
     `quantity_max`: the whole document waits, because half an order is not the order.
@@ -64,7 +66,9 @@ def resolve(claim: Claim, directory: Directory, ships_from: str, quantity_max: i
             if line.quantity > quantity_max:
                 faults.add(f"quantity {line.quantity} of {line.sku} is above {quantity_max}")
             if item is not None:
-                lines.append(replace(line, sku=item.sku, location=location, there=there))
+                lines.append(
+                    replace(line, sku=item.sku, location=location, there=there, pool=line.pool or pool)
+                )
         documents.append(
             Document(id=document.id, version=document.version, lines=tuple(lines), skipped=tuple(skipped))
         )

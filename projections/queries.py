@@ -27,7 +27,7 @@ PAGE_MAX = 1_000
 
 MOVEMENT_COLUMNS = (
     *("id", "sku", "quantity", "transaction", "channel", "document", "occurred_at", "recorded_at"),
-    *("reason", "demand_class", "counted"),
+    *("reason", "demand_class", "counted", "bundle"),
 )
 """The columns of the journal that are fields of a movement as they are."""
 
@@ -162,7 +162,7 @@ class Queries:
         """The journal, newest first, in an order that does not shift while rows are added behind the cursor."""
         before_at, before_id = _instant_cursor(cursor) if cursor else (None, None)
         found = await self.rows(
-            "SELECT id, sku, kind, quantity, legs, transaction, channel, document, occurred_at, recorded_at, reason, voids, counted"
+            "SELECT id, sku, kind, quantity, legs, transaction, channel, document, occurred_at, recorded_at, reason, voids, counted, bundle"
             " FROM movements WHERE (%(sku)s::text IS NULL OR sku = %(sku)s)"
             " AND (%(location)s::text IS NULL OR %(location)s = ANY(locations))"
             " AND (%(since)s::timestamptz IS NULL OR occurred_at >= %(since)s)"

@@ -196,6 +196,7 @@ async def _movements(connection: Connection, fresh: Sequence[tuple[int, Stored]]
                 offset,
                 m.counted,
                 last[partition],
+                m.bundle,
             )
         )
     stage = await _stage(connection, "movements", rows)

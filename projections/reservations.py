@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Header
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.claims import REFERENCE_MAX
 from schemas.reservations import TTL_MAX, Ask, Request, Wanted
-from schemas.rules import ChannelRules
+from schemas.rules import ChannelRules, Recipe
 
 Name = Annotated[str, Field(min_length=1, max_length=REFERENCE_MAX)]
 
@@ -55,22 +55,27 @@ class Reserving(Protocol):
         """Releases or converts a reservation."""
 
 
-def routes(reserving: Reserving, rules: Callable[[str], ChannelRules]) -> APIRouter:
-    """The routes. `rules` are a channel's; it raises `Problem` for one that is not configured."""
+def routes(
+    reserving: Reserving,
+    rules: Callable[[str], ChannelRules],
+    recipes: Callable[[], Mapping[str, Recipe]],
+) -> APIRouter:
+    """The routes. `rules` are a channel's; it raises `Problem` for one that is not configured. `recipes` are the bundles'."""
     router = APIRouter(prefix="/reservations")
 
     @router.post("", status_code=201)
     async def place(
         wanted: WantedReservation, idempotency_key: Annotated[str | None, Header(max_length=255)] = None
     ) -> dict[str, Any]:
-        """Holds all lines for a time, or none: 409 says what is not free. The same `Idempotency-Key` is the same
-        reservation.
+        """Holds all lines for a time, or none: 409 says what is not free. Of a bundle its components are held. The same
+        `Idempotency-Key` is the same reservation.
         """
-        its = rules(wanted.channel)
+        its, bundles = rules(wanted.channel), recipes()
         summed: dict[tuple[str, str | None], int] = {}
         for line in wanted.lines:
-            cell = line.sku, line.location
-            summed[cell] = summed.get(cell, 0) + line.quantity
+            for sku, each in bundles.get(line.sku, {line.sku: 1}).items():
+                cell = sku, line.location
+                summed[cell] = summed.get(cell, 0) + line.quantity * each
         lines = tuple(
             Wanted(sku=sku, quantity=units, location=location, rules=its.narrowed(sku))
             for (sku, location), units in sorted(summed.items(), key=str)

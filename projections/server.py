@@ -203,7 +203,9 @@ def _v1_routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["v1"], dependencies=[Depends(authorised)])
     _stock_routes(router, service)
     _journal_routes(router, service)
-    router.include_router(reservation_routes(service.reserving, service.channel))
+    router.include_router(
+        reservation_routes(service.reserving, service.channel, lambda: service.rules().bundles)
+    )
     return router
 
 
@@ -238,7 +240,8 @@ def _stock_routes(router: APIRouter, service: Service) -> None:
     @router.get("/explain/{sku:path}")
     async def explained(sku: str, channel: str) -> dict[str, Any]:
         """Why the channel shows that number."""
-        return await explain(queries, sku, channel, service.channel(channel))
+        service.channel(channel)
+        return await explain(queries, sku, channel, service.rules())
 
     @router.get("/channels")
     async def channels() -> dict[str, Any]:

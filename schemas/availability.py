@@ -9,6 +9,8 @@ from typing import NamedTuple
 from schemas.accounts import NETWORK, UNROUTED
 from schemas.claims import STRICT
 from schemas.ledger import NOTHING, Stock
+from schemas.movements import counted_for
+from schemas.postings import pooled
 from schemas.rules import ChannelRules
 
 
@@ -79,7 +81,7 @@ def steps(stock: Stock, rules: ChannelRules, *, available: bool = True) -> Itera
     offered = 0
     for location in eligible(stock, rules):
         place = NETWORK if rules.publish == NETWORK else location
-        level, held = stock.balance(location), rules.held_back(stock.sku, location)
+        level, held = stock.balance(location, pooled(rules.pool)), rules.held_back(stock.sku, location)
         if available and level:
             yield Step(f"available at {location}", level, location, place)
         if held:
@@ -88,7 +90,7 @@ def steps(stock: Stock, rules: ChannelRules, *, available: bool = True) -> Itera
             yield Step(f"{location} is held at zero", held - level, "rule:not_negative", place)
         offered += max(0, level - held)
     if rules.publish == NETWORK:
-        yield from _network_steps(offered, -stock.balance(UNROUTED), rules)
+        yield from _network_steps(offered, -stock.balance(UNROUTED, pooled(rules.pool)), rules)
 
 
 def _network_steps(total: int, unrouted: int, rules: ChannelRules) -> Iterator[Step]:
@@ -125,23 +127,30 @@ class Known(NamedTuple):
 
 
 def quantity(
-    stock: Stock, channel: str, rules: ChannelRules, version: str, known: Known | None = None
+    stock: Stock,
+    channel: str,
+    rules: ChannelRules,
+    version: str,
+    known: Known | None = None,
+    bundle: str | None = None,
 ) -> ChannelQuantity | None:
     """The channel's numbers for one SKU, or None where the SKU is tracked at none of its locations.
 
-    Of what is `known`, the places that have not moved since are taken over.
+    Of what is `known`, the places that have not moved since are taken over. Of a component of a `bundle`, `Place.own` is what
+    the channel's documents of the bundle caused.
     """
     where = eligible(stock, rules)
     if not where:
         return None
     if rules.publish == NETWORK:
-        levels = {location: stock.balance(location) for location in where}
+        state = pooled(rules.pool)
+        levels = {location: stock.balance(location, state) for location in where}
         offered = sum(
             max(0, level - rules.held_back(stock.sku, location)) for location, level in levels.items()
         )
-        open_demand = stock.balance(UNROUTED)
+        open_demand = stock.balance(UNROUTED, state)
         sold = offered + sum(step.amount for step in _network_steps(offered, -open_demand, rules))
-        own = stock.told_by.get(rules.ships_from, NOTHING).get(channel, 0)
+        own = stock.told_by.get(rules.ships_from, NOTHING).get(counted_for(channel, bundle), 0)
         level = sum(levels.values()) + open_demand
         places: dict[str, Place] = {NETWORK: Place(quantity=sold, level=level, own=own)}
     else:
@@ -149,7 +158,7 @@ def quantity(
         places = {
             location: before[location]
             if known is not None and location in before and _unmoved(stock, known.stock, location)
-            else _at(stock, channel, rules, location)
+            else _at(stock, channel, rules, location, bundle)
             for location in where
         }
     return ChannelQuantity(
@@ -171,9 +180,9 @@ def _unmoved(stock: Stock, before: Stock, location: str) -> bool:
     )
 
 
-def _at(stock: Stock, channel: str, rules: ChannelRules, location: str) -> Place:
-    level = stock.balance(location)
-    own = stock.told_by.get(location, NOTHING).get(channel, 0)
+def _at(stock: Stock, channel: str, rules: ChannelRules, location: str, bundle: str | None) -> Place:
+    level = stock.balance(location, pooled(rules.pool))
+    own = stock.told_by.get(location, NOTHING).get(counted_for(channel, bundle), 0)
     return Place(
         quantity=max(0, level - rules.held_back(stock.sku, location)),
         level=level,

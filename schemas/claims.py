@@ -85,7 +85,8 @@ class Line:
     line, not of the document's version, so that it does not matter which versions were seen. `state` is where goods land
     (returned, received, released) or are taken from (transferred, scrapped, returned to the shelf). `there` is the other
     place: where a transfer goes or comes from, or who took over a commitment. `pool` is the part of `available` that is
-    meant, None the common one; `to_pool` where an allocation goes.
+    meant, None the common one; `to_pool` where an allocation goes. `bundle` is the SKU that was sold, where the units are a
+    component's.
     """
 
     __pydantic_config__ = STRICT
@@ -100,6 +101,7 @@ class Line:
     there: Reference | None = None
     pool: str | None = None
     to_pool: str | None = None
+    bundle: Reference | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

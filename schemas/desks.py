@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from schemas.accounts import UNROUTED
@@ -26,7 +27,7 @@ def order(lines: Iterable[Told]) -> Settled:
     committed already.
     """
     settled: Settled = Counter()
-    by_fact = _by_fact(lines)
+    by_fact = _by_fact(_of_one_pool(list(lines)))
     parcels = _in_time(by_fact, Fact.SHIPPED, Fact.COLLECTED, Fact.SHIPMENT_VOIDED)
     cancelled = _in_time(by_fact, Fact.CANCELLED, Fact.PICKUP_LAPSED)
     open_at: Counter[str] = Counter()
@@ -61,17 +62,34 @@ def order(lines: Iterable[Told]) -> Settled:
     return settled
 
 
+def _of_one_pool(lines: list[Told]) -> list[Told]:
+    """The lines with the pool that their demand is taken from: a carrier knows nothing of pools."""
+    demand = [item for item in lines if item.line.fact in (Fact.CONVERTED, Fact.ORDERED)]
+    if not demand:
+        return lines
+    pool = min(demand, key=_when).line.pool
+    return [item._replace(line=replace(item.line, pool=pool)) for item in lines]
+
+
 def _demanded(by_fact: Mapping[Fact, list[Told]], open_at: Counter[str], settled: Settled) -> int:
-    """Posts what was ordered, less what had been reserved for it. Returns how many units are demanded in all."""
+    """Posts what was ordered. Of that, what had been reserved is committed already, where it was held: the hub takes its
+    own part in it back, so that the ordering channel's platform has counted its order once. Returns how many units are
+    demanded in all.
+    """
+    for item in by_fact[Fact.CONVERTED]:
+        open_at[item.line.location or UNROUTED] += item.line.quantity
+        settled[flow(item)] += item.line.quantity
     reserved = units(by_fact[Fact.CONVERTED])
-    for item in (*by_fact[Fact.CONVERTED], *by_fact[Fact.ORDERED]):
-        quantity = item.line.quantity
-        if item.line.fact is Fact.ORDERED:
-            covered = min(reserved, quantity)
-            reserved, quantity = reserved - covered, quantity - covered
-        if quantity:
-            open_at[item.line.location or UNROUTED] += quantity
-            settled[flow(item)] += quantity
+    for item in by_fact[Fact.ORDERED]:
+        here, quantity = item.line.location or UNROUTED, item.line.quantity
+        covered = min(reserved, quantity)
+        reserved -= covered
+        open_at[here] += quantity - covered
+        settled[flow(item)] += quantity
+        if covered:
+            again = by_fact[Fact.CONVERTED][0]
+            again = again._replace(line=replace(again.line, reason="it had been reserved", bundle=None))
+            settled[flow(again, here, kind=Kind.ORDER_CANCELLED)] += covered
     return open_at.total()
 
 

@@ -29,6 +29,7 @@ class Flow(NamedTuple):
     reason: str | None
     negative: bool = False
     expected: bool = False
+    bundle: str | None = None
 
     def legs(self, units: int, transit: str) -> tuple[Leg, ...]:
         """The legs of so many units. A count has none to speak of: the ledger knows what it comes to."""
@@ -72,6 +73,7 @@ def flow(
         line.reason,
         meaning.negative,
         expected,
+        line.bundle,
     )
 
 
@@ -106,6 +108,7 @@ def movements(
                 voids=None if grows else one.kind,
                 demand_class=one.demand_class,
                 counted=units if counted else None,
+                bundle=one.bundle,
             ),
         )
     return posted

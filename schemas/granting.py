@@ -11,7 +11,7 @@ from schemas.availability import quantity
 from schemas.claims import Claim, Document, Fact, Line
 from schemas.ledger import Book, Stock, Taken, is_repeat, take
 from schemas.movements import ASKED, OWN, Cause, Movement
-from schemas.postings import Kind, Leg, Places, legs
+from schemas.postings import Kind, Leg, Places, legs, pooled
 from schemas.reservations import HUB, REMEMBERED, Ask, Hold, Outcome, Request, Wanted
 
 KINDS: Mapping[Ask, Kind] = {
@@ -81,9 +81,10 @@ def free(stock: Stock, wanted: Wanted) -> int:
         return number.quantity
     if wanted.location not in stock.tracked:
         return 0
-    here = stock.balance(wanted.location) - wanted.rules.held_back(stock.sku, wanted.location)
-    places = sum(max(0, stock.balance(place)) for place in stock.tracked if place != UNROUTED)
-    return max(0, min(here, places + stock.balance(UNROUTED)))
+    state = pooled(wanted.rules.pool)
+    here = stock.balance(wanted.location, state) - wanted.rules.held_back(stock.sku, wanted.location)
+    places = sum(max(0, stock.balance(place, state)) for place in stock.tracked if place != UNROUTED)
+    return max(0, min(here, places + stock.balance(UNROUTED, state)))
 
 
 class _Decision:
@@ -121,14 +122,10 @@ class _Decision:
             self._again(known)
         elif (found := free(replace(self.stock, **self.book.closed()), line)) >= line.quantity:
             ends = self.now + timedelta(seconds=self.request.ttl)
-            self._set(
-                self.key,
-                Hold(location=line.held_at, quantity=line.quantity, outcome=Outcome.HELD, expires_at=ends),
-                Kind.RESERVATION_PLACED,
-            )
+            self._set(self.key, self._hold(line, Outcome.HELD, ends), Kind.RESERVATION_PLACED)
             self._pass_on()
         else:
-            self._set(self.key, self._ended(line.held_at, line.quantity, Outcome.REFUSED), None)
+            self._set(self.key, self._hold(line, Outcome.REFUSED, self.now + REMEMBERED), None)
             self._refuse(f"{found} of {line.quantity} units of {line.sku} are free")
             for index in range(self.request.index):
                 self._ask(replace(self.request, ask=Ask.RELEASE, index=index))
@@ -141,7 +138,7 @@ class _Decision:
         elif hold.outcome is not Outcome.HELD:
             self._say(hold)
         else:
-            ended = self._ended(hold.location, hold.quantity, outcome)
+            ended = self._ended(hold, outcome)
             self._set(self.key, ended, KINDS[self.request.ask])
             if outcome is Outcome.CONVERTED:
                 self.claims.append(self._converted(hold))
@@ -153,17 +150,25 @@ class _Decision:
         if hold.outcome is not Outcome.HELD:
             del self.holds[ident]
             return
-        ended = self._ended(hold.location, hold.quantity, Outcome.EXPIRED, hold.expires_at)
+        ended = self._ended(hold, Outcome.EXPIRED, hold.expires_at)
         self._set(ident, ended, Kind.RESERVATION_EXPIRED, hold.expires_at)
 
-    def _ended(self, location: str, units: int, outcome: Outcome, at: datetime | None = None) -> Hold:
-        until = (at or self.now) + REMEMBERED
-        return Hold(location=location, quantity=units, outcome=outcome, expires_at=until)
+    def _hold(self, line: Wanted, outcome: Outcome, until: datetime) -> Hold:
+        return Hold(
+            location=line.held_at,
+            quantity=line.quantity,
+            outcome=outcome,
+            expires_at=until,
+            pool=line.rules.pool,
+        )
+
+    def _ended(self, hold: Hold, outcome: Outcome, at: datetime | None = None) -> Hold:
+        return replace(hold, outcome=outcome, expires_at=(at or self.now) + REMEMBERED)
 
     def _set(self, ident: str, hold: Hold, kind: Kind | None, at: datetime | None = None) -> None:
         self.holds[ident] = hold
         if kind is not None:
-            moved = legs(kind, hold.quantity, Places(hold.location))
+            moved = legs(kind, hold.quantity, Places(hold.location, pool=hold.pool))
             self.book.post(moved, HUB)
             self._post(kind, ident, hold.quantity, moved, at=at)
 
@@ -221,7 +226,12 @@ class _Decision:
         """What the order's transaction must know: these units are committed already."""
         place = None if hold.location == UNROUTED else hold.location
         line = Line(
-            fact=Fact.CONVERTED, sku=self.stock.sku, quantity=hold.quantity, at=self.now, location=place
+            fact=Fact.CONVERTED,
+            sku=self.stock.sku,
+            quantity=hold.quantity,
+            at=self.now,
+            location=place,
+            pool=hold.pool,
         )
         return Claim(
             transaction=_transaction(self.request),

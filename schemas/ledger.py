@@ -28,7 +28,8 @@ class Stock:
     counted, initialised or received to the channel whose opening stock it holds (of several the first by name), or to
     nothing ("") where it was not opened: elsewhere its stock is unknown, not zero. `tracked_by` is what `tracked` follows
     from: how many standing movements say so, by place and opening channel. `told_by` maps location to channel to the part
-    of `available` that this channel's own documents caused, so that a sink knows what its platform has counted by itself.
+    of `available`, of whichever pool, that this channel's own documents caused, so that a sink knows what its platform has
+    counted by itself; what was sold in a bundle stands under `channel|bundle`.
     `shelves` keeps what late counts need to know of each location, `holds` the reservations by their id.
     `applied` maps the partition of causes to the highest cause applied, and `offset` is the movements offset last applied:
     a movement at or below either is a repeat.
@@ -127,7 +128,7 @@ def _shelved(
     book: Book, shelves: dict[str, Shelf], movement: Movement, source: int, offset: int
 ) -> list[Movement]:
     """Posts a movement, and puts it on the shelves. Returns what it changes in what counts come to."""
-    came = book.post(movement.legs, movement.channel)
+    came = book.post(movement.legs, movement.counted_by)
     for location, units in came.items():
         shelves[location] = shelves.get(location, EMPTY).move(movement.occurred_at, units)
     posted: list[Movement] = []
@@ -158,7 +159,7 @@ class Book:
         self.told_by = dict(stock.told_by)
         self._own: set[str] = set()
 
-    def post(self, moved: Iterable[Leg], channel: str) -> dict[str, int]:
+    def post(self, moved: Iterable[Leg], counted_by: str) -> dict[str, int]:
         """Posts legs. Returns how many units physically came to each location; what left counts below zero."""
         came: dict[str, int] = {}
         for leg in moved:
@@ -170,8 +171,8 @@ class Book:
                 self.locations[leg.location] = dict(self.locations.get(leg.location, NOTHING))
                 self.told_by[leg.location] = dict(self.told_by.get(leg.location, NOTHING))
             _add(self.locations[leg.location], leg.state, leg.quantity)
-            if leg.state == State.AVAILABLE:
-                _add(self.told_by[leg.location], channel, leg.quantity)
+            if leg.state.partition("[")[0] == State.AVAILABLE:
+                _add(self.told_by[leg.location], counted_by, leg.quantity)
             if leg.location[0] != "@" and leg.state.partition("[")[0] in ON_HAND:
                 _add(came, leg.location, leg.quantity)
         return came

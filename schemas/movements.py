@@ -36,6 +36,11 @@ class Cause:
         return f"{name}-{self.offset}-{self.index}"
 
 
+def counted_for(channel: str, bundle: str | None = None) -> str:
+    """The name under which a stock keeps what a channel's documents took of it, directly or in a bundle."""
+    return channel if bundle is None else f"{channel}|{bundle}"
+
+
 ASKED = -(2**31)
 """The partition of the cause of a request, which is in no topic before it is in `movements`."""
 
@@ -52,7 +57,8 @@ class Movement:
     `MovementVoided` reverses. `counted` is how many units a count found: that movement moves nothing by itself, and what it
     comes to (count minus on hand at its instant) the ledger posts as movements of its own, again whenever late news of
     the time before changes it. `request` is something asked of the ledger, which moves nothing by itself either: what is
-    granted, or refused, follows as a movement of the ledger's own.
+    granted, or refused, follows as a movement of the ledger's own. `bundle` is the SKU that was sold, where the units are a
+    component's.
     """
 
     __pydantic_config__ = STRICT
@@ -73,4 +79,10 @@ class Movement:
     demand_class: str = "retail"
     counted: int | None = None
     request: Request | None = None
+    bundle: str | None = None
     v: int = 1
+
+    @property
+    def counted_by(self) -> str:
+        """Whose platform has counted these units by itself: of a bundle it has counted the bundle."""
+        return counted_for(self.channel, self.bundle)

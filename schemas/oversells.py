@@ -51,7 +51,7 @@ PHYSICAL = frozenset({Kind.POS_SALE_COMPLETED, Kind.ORDER_SHIPPED, Kind.PICKUP_C
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Oversell:
-    """A movement took `available` of a SKU at a place below zero, or further below, to `available`.
+    """A movement took `available` of a SKU at a place, or a pool of it, below zero, or further below, to `available`.
 
     `place` is a location, or `network` where demand without a place exceeds what all places have.
     """
@@ -79,15 +79,15 @@ def oversells(
     rules: Mapping[str, ChannelRules],
 ) -> Iterator[Oversell]:
     """What a movement, with what the ledger posted because of it, oversold: at most once for each place."""
-    for place in sorted(_lowered((movement, *posted))):
-        then, now = _free(before, place), _free(after, place)
+    for place, state in sorted(_lowered((movement, *posted))):
+        then, now = _free(before, place, state), _free(after, place, state)
         if now < 0 and now < then:
             yield Oversell(
                 movement=movement.id,
                 sku=movement.sku,
                 place=place,
                 available=now,
-                cause=_cause(before, movement, posted, place, rules.get(movement.channel)),
+                cause=_cause(before, movement, posted, place, state, rules.get(movement.channel)),
                 kind=movement.kind,
                 transaction=movement.transaction,
                 channel=movement.channel,
@@ -96,20 +96,21 @@ def oversells(
             )
 
 
-def _lowered(movements: Sequence[Movement]) -> set[str]:
+def _lowered(movements: Sequence[Movement]) -> set[tuple[str, str]]:
+    """Where, and in which pool of `available`, something was taken."""
     return {
-        NETWORK if leg.location == UNROUTED else leg.location
+        (NETWORK if leg.location == UNROUTED else leg.location, leg.state)
         for one in movements
         for leg in one.legs
-        if leg.quantity < 0 and leg.state == State.AVAILABLE
+        if leg.quantity < 0 and leg.state.partition("[")[0] == State.AVAILABLE
     }
 
 
-def _free(stock: Stock, place: str) -> int:
+def _free(stock: Stock, place: str, state: str) -> int:
     if place != NETWORK:
-        return stock.balance(place)
-    return stock.balance(UNROUTED) + sum(
-        max(0, stock.balance(name)) for name in stock.tracked if name != UNROUTED
+        return stock.balance(place, state)
+    return stock.balance(UNROUTED, state) + sum(
+        max(0, stock.balance(name, state)) for name in stock.tracked if name != UNROUTED
     )
 
 
@@ -118,12 +119,11 @@ def _cause(
     movement: Movement,
     posted: Sequence[Movement],
     place: str,
+    state: str,
     rules: ChannelRules | None,
 ) -> OversellCause:
     where = UNROUTED if place == NETWORK else place
-    taken = -sum(
-        leg.quantity for leg in movement.legs if leg.location == where and leg.state == State.AVAILABLE
-    )
+    taken = -sum(leg.quantity for leg in movement.legs if leg.location == where and leg.state == state)
     recounted = any(one.kind is Kind.STOCK_COUNTED and one.quantity < 0 for one in posted)
     if recounted or (movement.kind in PHYSICAL and place != NETWORK and before.on_hand(place) < taken):
         return OversellCause.WRONG_COUNT

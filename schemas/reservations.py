@@ -90,7 +90,7 @@ class Request:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """What one reservation holds of one SKU, or what became of it. `expires_at` bounds a held one; of another it is when
-    it is forgotten.
+    it is forgotten. `pool` is what its units were taken from.
     """
 
     __pydantic_config__ = STRICT
@@ -99,3 +99,4 @@ class Hold:
     quantity: int
     outcome: Outcome
     expires_at: Instant
+    pool: str | None = None

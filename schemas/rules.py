@@ -10,8 +10,14 @@ from pydantic import Field
 from schemas.accounts import UNROUTED
 from schemas.claims import STRICT
 
+WHOLESALE = "wholesale"
+"""The demand class of what is sold to other businesses."""
+
 Units = Annotated[int, Field(ge=0)]
 Percent = Annotated[int, Field(ge=0, le=100)]
+
+Recipe = Annotated[dict[str, Annotated[int, Field(ge=1, le=10_000)]], Field(min_length=1)]
+"""A bundle's components, and how many units of each one bundle takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +29,9 @@ class ChannelRules:
     lists the eligible ones, None means every tracked one. `safety_stock` is held back at each location, unless
     `safety_stock_by_location` or `safety_stock_by_sku` (which wins) says otherwise. Then `threshold` is taken off the
     sum, `share_percent` of the rest is offered, and never more than `cap`.
+
+    `pool` is the part of `available` that the channel sells from and its demand is taken from, None the common one; its
+    demand of the class `wholesale` is taken from `wholesale_pool` where there is one.
     """
 
     __pydantic_config__ = STRICT
@@ -36,11 +45,17 @@ class ChannelRules:
     threshold: Units = 0
     share_percent: Percent = 100
     cap: Units | None = None
+    pool: str | None = None
+    wholesale_pool: str | None = None
 
     def held_back(self, sku: str, location: str) -> int:
         """The safety stock of a SKU at a location for this channel."""
         by_location = self.safety_stock_by_location.get(location, self.safety_stock)
         return self.safety_stock_by_sku.get(sku, by_location)
+
+    def pool_of(self, demand_class: str) -> str | None:
+        """The pool that demand of a class is taken from."""
+        return self.wholesale_pool or self.pool if demand_class == WHOLESALE else self.pool
 
     def narrowed(self, sku: str) -> ChannelRules:
         """The rules as far as they are about one SKU."""
@@ -50,10 +65,15 @@ class ChannelRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The rules of all channels. `version` changes whenever any of them does."""
+    """The rules of all channels, and what each bundle consists of. `version` changes whenever any of them does."""
 
     __pydantic_config__ = STRICT
 
     version: str
     channels: dict[str, ChannelRules] = field(default_factory=dict)
+    bundles: dict[str, Recipe] = field(default_factory=dict)
     v: int = 1
+
+    def bundles_of(self, component: str) -> list[str]:
+        """The bundles that a SKU is in."""
+        return sorted(bundle for bundle, recipe in self.bundles.items() if component in recipe)

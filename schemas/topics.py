@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.availability import ChannelQuantity
+from schemas.bundles import Bundle, BundlePart
 from schemas.claims import Claim, DeadLetter, Observation
 from schemas.ledger import Stock
 from schemas.movements import Movement
@@ -55,6 +56,9 @@ RULES = Topic(name="rules", key="version", holds=Rules, config=FOREVER)
 DEAD_LETTERS = Topic(name="dead-letters", key="channel", holds=DeadLetter, config=FOREVER)
 TRANSACTIONS = Topic(name="transactions", key="transaction", holds=Transaction, config=NEWEST)
 
+BUNDLE_PARTS = Topic(name="bundle-parts", key="bundle", holds=BundlePart, config=FOREVER)
+BUNDLES = Topic(name="bundles", key="bundle", holds=Bundle, config=NEWEST)
+
 TOPICS: tuple[Topic, ...] = (
     CLAIMS,
     MOVEMENTS,
@@ -66,4 +70,6 @@ TOPICS: tuple[Topic, ...] = (
     RULES,
     DEAD_LETTERS,
     TRANSACTIONS,
+    BUNDLE_PARTS,
+    BUNDLES,
 )

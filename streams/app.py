@@ -1,4 +1,7 @@
-"""The whole topology on one screen: `claims` → settle → `movements` → ledger and publish → `stock`, `channel-quantities`."""
+"""The whole topology on one screen: `claims` → settle → `movements` → ledger and publish → `stock`, `channel-quantities`.
+
+What is in a bundle goes on: `bundle-parts` → bundle → `channel-quantities`.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ from typing import Any
 import faust
 
 from schemas.rules import Rules
-from schemas.topics import CLAIMS, MOVEMENTS, STOCK, TRANSACTIONS, Topic
+from schemas.topics import BUNDLE_PARTS, BUNDLES, CLAIMS, MOVEMENTS, STOCK, TRANSACTIONS, Topic
 from schemas.witnesses import Authority
 from streams.chunks import ChunkSchema, ChunkStage, ChunkTable, agent_of, chunk_scheduler
 from streams.expiry import Expiry
 from streams.reader import Reader
-from streams.stages import Naming, ledger_stage, publish_again, settle_stage
+from streams.stages import Naming, bundle_stage, ledger_stage, publish_again, settle_stage
 from streams.writer import Writer
 
 EXPIRE_EVERY = 0.2
@@ -29,16 +32,17 @@ class Topology:
     app: Any
     settle: ChunkStage
     ledger: ChunkStage
+    bundle: ChunkStage
 
     async def begin(self) -> None:
         """Begins what is restored."""
-        await self.settle.begin()
-        await self.ledger.begin()
+        for stage in (self.settle, self.ledger, self.bundle):
+            await stage.begin()
 
     @property
     def ready(self) -> bool:
         """Assigned, restored, and taking chunks."""
-        return self.settle.ready and self.ledger.ready
+        return self.settle.ready and self.ledger.ready and self.bundle.ready
 
 
 def create_app(
@@ -60,7 +64,7 @@ def create_app(
     `instance` names this worker for ever (Kafka's static membership): a restarted worker takes its partitions back at
     once instead of waiting until its dead self times out.
     """
-    sources, changelogs = (CLAIMS, MOVEMENTS), (TRANSACTIONS, STOCK)
+    sources, changelogs = (CLAIMS, MOVEMENTS, BUNDLE_PARTS), (TRANSACTIONS, STOCK, BUNDLES)
     app = faust.App(
         naming.prefix + group,
         broker=[f"kafka://{address}" for address in bootstrap.split(",")],
@@ -140,7 +144,8 @@ def create_app(
 
     app.timer(EXPIRE_EVERY)(expire)
     settle = stage(CLAIMS, TRANSACTIONS, fold=settle_stage(naming, authority))
-    return Topology(app=app, settle=settle, ledger=ledger)
+    bundle = stage(BUNDLE_PARTS, BUNDLES, fold=bundle_stage(naming, rules))
+    return Topology(app=app, settle=settle, ledger=ledger, bundle=bundle)
 
 
 def _now() -> datetime:

@@ -350,8 +350,8 @@ def explain(
 
     async def body() -> dict[str, Any]:
         async with opened(config) as parts:
-            rules = parts.settings.rules.channels[parts.channel(channel)]
-            return await explain_number(await parts.queries(), sku, channel, rules)
+            parts.channel(channel)
+            return await explain_number(await parts.queries(), sku, channel, parts.settings.rules)
 
     found = run(body())
     if as_json:

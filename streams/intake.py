@@ -15,6 +15,7 @@ from connectors.contract import Connector, Payload, Secrets
 from connectors.directory import resolve, resolve_observation
 from connectors.errors import Forged, Malformed, Refused
 from projections.problems import Problem
+from schemas.bundles import NotKept, unbundled
 from schemas.claims import STRICT, Claim, DeadLetter, Document, Fact, Line, Observation, Reference
 from schemas.codec import adapter, describe, encode, headers
 from schemas.topics import DEAD_LETTERS, OBSERVATIONS
@@ -100,17 +101,23 @@ class Intake:
             demand_class=asked.demand_class,
             joins=asked.joins,
         )
+        try:
+            claim = unbundled(claim, self.directories.settings.bundles)
+        except NotKept as error:
+            raise Problem(400, "A bundle has no shelf", str(error)) from None
         await self._write_in_time([claim_out(self.naming, claim)])
         return {"accepted": True, "transaction": claim.transaction}
 
     def _check(self, lines: Iterable[Line]) -> None:
-        """Raises `Problem` for a place nobody configured, and for what only the ledger may say."""
+        """Raises `Problem` for a place nobody configured, and for what only the hub may say."""
         known = self.directories.settings.locations
         named = {place for line in lines for place in (line.location, line.there) if place}
         if unknown := sorted(named - known.keys()):
             raise Problem(400, "Unknown location", f"{unknown[0]!r} is none of: {', '.join(sorted(known))}")
         if any(line.fact is Fact.CONVERTED for line in lines):
             raise Problem(400, "Malformed claim", "converted: only the ledger says so, of a reservation")
+        if any(line.bundle is not None for line in lines):
+            raise Problem(400, "Malformed claim", "bundle: name the bundle as the line's sku")
 
     async def documents(self, channel: str, payloads: Iterable[Payload]) -> None:
         """Takes documents in that we asked for. Raises `NotWritten`."""
@@ -147,9 +154,12 @@ class Intake:
         said = self.connectors[channel].read(channel, payload)
         if isinstance(said, Observation):
             return self._observation(resolve_observation(said, directory))
-        return claim_out(
-            self.naming, resolve(said, directory, settings.rules.ships_from, settings.quantity_max)
-        )
+        pool = settings.rules.pool_of(said.demand_class)
+        claim = resolve(said, directory, settings.rules.ships_from, settings.quantity_max, pool)
+        try:
+            return claim_out(self.naming, unbundled(claim, self.directories.settings.bundles))
+        except NotKept as error:
+            raise Refused(str(error)) from None
 
     def _observation(self, seen: Observation) -> Out:
         key = f"{seen.channel}|{seen.sku}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 from connectors.contract import Client, Level
@@ -17,11 +17,14 @@ CLAIM_LINES_MAX = 500
 
 @dataclass(slots=True)
 class Imported:
-    """What an import did, in cells (a SKU at a location). `unmatched` lists references nobody knows, never guessed."""
+    """What an import did, in cells (a SKU at a location). `bundles` are not opened: what there
+    is of one follows from its components. `unmatched` lists references nobody knows, never guessed.
+    """
 
     opened: int = 0
     known: int = 0
     untracked: int = 0
+    bundles: int = 0
     claims: int = 0
     unmatched: list[str] = field(default_factory=list)
 
@@ -41,7 +44,7 @@ async def import_levels(
     lines: dict[str, list[Line]] = defaultdict(list)
     async for page in client.levels():
         for level in page:
-            _take(level, directory, tracked, lines, done)
+            _take(level, directory, tracked, intake.directories.settings.bundles, lines, done)
     pending: list[Claim] = []
     for sku, its_lines in sorted(lines.items()):
         its_lines.sort(key=lambda line: line.location or "")
@@ -63,6 +66,7 @@ def _take(
     level: Level,
     directory: Directory,
     tracked: set[tuple[str, str]],
+    bundles: Container[str],
     lines: dict[str, list[Line]],
     done: Imported,
 ) -> None:
@@ -71,6 +75,8 @@ def _take(
         done.unmatched.append(level.item if item is None else level.location)
     elif not item.tracked:
         done.untracked += 1
+    elif item.sku in bundles:
+        done.bundles += 1
     elif (item.sku, location) in tracked:
         done.known += 1
     else:

@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,7 +29,7 @@ from connectors.contract import ChannelSettings, Connector, Secrets
 from connectors.registry import CONNECTORS, AnyChannel
 from schemas.accounts import UNROUTED
 from schemas.codec import adapter
-from schemas.rules import Rules
+from schemas.rules import Recipe, Rules
 from schemas.witnesses import NOBODY, Authority
 
 EMBEDDED = "embedded"
@@ -84,7 +85,9 @@ def _trusted(given: Any) -> Any:
 
 
 class Settings(BaseSettings):
-    """The whole configuration. `data` is where embedded engines and this installation keep their files."""
+    """The whole configuration. `data` is where embedded engines and this installation keep their files. `bundles` lists SKUs
+    that are sold but never kept, each with the units of its components that one of it takes.
+    """
 
     model_config = SettingsConfigDict(
         extra="forbid", frozen=True, env_prefix="ONHAND_", env_nested_delimiter="__"
@@ -96,6 +99,7 @@ class Settings(BaseSettings):
     serve: ServeSettings = ServeSettings()
     locations: dict[Annotated[str, Field(pattern=r"^[^@:|/\s][^|/]*$")], Location] = {}
     channels: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")], AnyChannel] = {}
+    bundles: dict[str, Recipe] = {}
     authority: Annotated[Authority, BeforeValidator(_trusted)] = NOBODY
 
     @classmethod
@@ -127,6 +131,11 @@ class Settings(BaseSettings):
                 )
             if channel.sandbox is not None and not channel.sandbox_port:
                 raise ValueError(f"channels.{name}: a sandbox needs sandbox_port, a free port such as 8801")
+        for name, recipe in self.bundles.items():
+            if nested := sorted(set(recipe) & set(self.bundles)):
+                raise ValueError(
+                    f"bundles.{name}: {nested[0]!r} is a bundle itself; list the components it is made of"
+                )
         if unknown := sorted(self.authority.named - set(self.channels)):
             raise ValueError(
                 f"authority: unknown channel {unknown[0]!r}; channels are: {', '.join(self.channels)}"
@@ -139,8 +148,9 @@ class Settings(BaseSettings):
     def rules(self) -> Rules:
         """The rules of all channels; their version is a digest of their content."""
         channels = {name: channel.rules for name, channel in sorted(self.channels.items())}
-        content = adapter(Rules).dump_json(Rules(version="", channels=channels))
-        return Rules(version=hashlib.sha256(content).hexdigest()[:12], channels=channels)
+        rules = Rules(version="", channels=channels, bundles=dict(sorted(self.bundles.items())))
+        content = adapter(Rules).dump_json(rules)
+        return replace(rules, version=hashlib.sha256(content).hexdigest()[:12])
 
     def addressed(self, channel: str) -> ChannelSettings:
         """A channel's settings, with the address of its sandbox where it has one."""
@@ -179,8 +189,8 @@ def _faults(path: Path, text: str, error: ValidationError) -> list[str]:
     for fault in error.errors(include_input=False, include_url=False):
         where = [str(part) for part in fault["loc"] if str(part) not in CONNECTORS]
         message = fault["msg"].removeprefix("Value error, ")
-        if not where and (found := re.match(r"channels\.([a-z0-9_-]+): ", message)):
-            where, message = ["channels", found[1]], message[found.end() :]
+        if not where and (found := re.match(r"(channels|bundles)\.([^:]+): ", message)):
+            where, message = [found[1], found[2]], message[found.end() :]
         lines.append(
             f"{path}:{_line(text, where)}: {'.'.join(where) or 'file'}: {message}{_hint(fault['type'])}"
         )

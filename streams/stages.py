@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from aiokafka import ConsumerRecord
 
 from schemas.availability import ChannelQuantity, Known, quantity, same_numbers
+from schemas.bundles import Bundle, BundlePart, bundle_quantity, part, same_part
 from schemas.claims import Claim, DeadLetter
 from schemas.codec import Headers, Undecodable, decode, encode, headers
 from schemas.granting import step
@@ -19,6 +20,8 @@ from schemas.oversells import Oversell, oversells
 from schemas.rules import Rules
 from schemas.settling import Transaction, apply, sent_on
 from schemas.topics import (
+    BUNDLE_PARTS,
+    BUNDLES,
     CHANNEL_QUANTITIES,
     CLAIMS,
     DEAD_LETTERS,
@@ -165,7 +168,7 @@ class Numbers:
     """What the channels may sell of each SKU: remembered, so that only what moved since is worked out again."""
 
     def __init__(self, rules: Rules) -> None:
-        self._rules = rules
+        self.rules = rules
         self._known: dict[str, tuple[Stock, dict[str, ChannelQuantity | None]]] = {}
 
     def of(self, stock: Stock) -> dict[str, ChannelQuantity | None]:
@@ -177,10 +180,10 @@ class Numbers:
                     stock,
                     channel,
                     its,
-                    self._rules.version,
+                    self.rules.version,
                     None if then is None else Known(then, numbers[channel]),
                 )
-                for channel, its in self._rules.channels.items()
+                for channel, its in self.rules.channels.items()
             }
         self._known[stock.sku] = stock, numbers
         if len(self._known) > NUMBERS_KNOWN:
@@ -191,10 +194,61 @@ class Numbers:
 def _quantities(
     naming: Naming, numbers: Numbers, before: Stock | None, after: Stock, now: datetime
 ) -> Iterable[Out]:
+    """What became new to the channels: the SKU's own numbers, and its part in those of bundles."""
+    rules = numbers.rules
+    if after.sku in rules.bundles:  # whatever stands on a shelf under its name, its components decide
+        return
     old = {} if before is None else numbers.of(before)
     for channel, new in numbers.of(after).items():
         if new is not None and not same_numbers(old.get(channel), new):
             yield _quantity(naming, new, now)
+    for bundle in rules.bundles_of(after.sku):
+        its = part(after, bundle, rules)
+        if before is None or not same_part(part(before, bundle, rules), its):
+            ce = headers(BUNDLE_PARTS, f"{bundle}/{its.component}/{its.offset}", "publish", now)
+            yield Out(naming(BUNDLE_PARTS), bundle.encode(), encode(its), ce)
+
+
+def bundle_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
+    """Parts of bundles to the bundles' numbers. Only the newest counts, so what one chunk says of a bundle is one number."""
+
+    def fold_parts(
+        partition: int,  # noqa: ARG001  # a fold's signature
+        look_up: LookUp,
+        records: Sequence[ConsumerRecord],
+        again: bool = False,
+    ) -> Folded:
+        before: dict[bytes, Bundle] = {}
+        after: dict[bytes, Bundle] = {}
+        outputs: list[Out] = []
+        used = unused = dead = 0
+        for record in records:
+            try:
+                its = decode(BundlePart, record.value)
+            except Undecodable as error:
+                outputs.append(_dead(naming, record, "bundles", str(error)))
+                dead += 1
+                continue
+            key = its.bundle.encode()
+            if key not in before:
+                before[key] = _state(look_up(key), Bundle) or Bundle(sku=its.bundle)
+            bundle = after.get(key, before[key])
+            if record.offset <= bundle.offset:
+                unused += 1
+                continue
+            after[key] = bundle.take(its, record.offset)
+            used += 1
+        now = instant(records[-1])
+        for key, bundle in after.items():
+            for channel in rules.channels:
+                new = bundle_quantity(bundle, channel, rules)
+                old = None if again else bundle_quantity(before[key], channel, rules)
+                if new is not None and not same_numbers(old, new):
+                    outputs.append(_quantity(naming, new, now))
+        cells = {key: _cell(BUNDLES, key, bundle, bundle.offset, now) for key, bundle in after.items()}
+        return Folded(outputs, cells, used, unused, dead)
+
+    return fold_parts
 
 
 def _quantity(naming: Naming, new: ChannelQuantity, now: datetime) -> Out:

@@ -12,7 +12,8 @@ from aiokafka import ConsumerRecord
 
 from projections.queries import Queries
 from projections.recorder import storable
-from schemas.availability import Shown, quantity, same_numbers
+from schemas.availability import ChannelQuantity, Shown, quantity, same_numbers
+from schemas.bundles import Bundle, bundle_quantity, part
 from schemas.claims import Claim
 from schemas.codec import Undecodable, Value, decode
 from schemas.granting import step
@@ -21,13 +22,16 @@ from schemas.movements import Cause, Movement
 from schemas.rules import Rules
 from schemas.seals import FIRST, seal
 from schemas.settling import Transaction, apply
-from schemas.topics import CLAIMS, MOVEMENTS, STOCK, Topic
+from schemas.topics import BUNDLE_PARTS, CLAIMS, MOVEMENTS, STOCK, Topic
 from schemas.witnesses import Authority
 from streams.chunks import source_offset
 from streams.reader import Reader
 from streams.recorder import RECORDED
 from streams.stages import Naming, instant
 from streams.writer import partition_of
+
+SOURCES = (CLAIMS, MOVEMENTS, BUNDLE_PARTS)
+"""What the stages take in, each the outcome of the one before."""
 
 DIFFERENCES_MAX = 1_000
 """Differences that are listed one by one; all are counted."""
@@ -94,7 +98,7 @@ class Verifier:
         partitions = range(self.partitions)
         committed = await self.reader.committed(self.group)
         at = {(tp.topic, tp.partition): found.offset for tp, found in committed.items()}
-        for topic in (CLAIMS, MOVEMENTS):
+        for topic in SOURCES:
             self._ends[topic.name] = await self.reader.ends(self.naming(topic), partitions)
             for p, end in self._ends[topic.name].items():
                 if at.get((self.naming(topic), p), 0) < end:
@@ -109,7 +113,7 @@ class Verifier:
     async def run(self) -> Report:
         """Everything. Memory grows with the number of transactions and cells."""
         report = Report()
-        for topic in (CLAIMS, MOVEMENTS):
+        for topic in SOURCES:
             if topic.name not in self._ends:
                 self._ends[topic.name] = await self.reader.ends(self.naming(topic), range(self.partitions))
         posted = await self._movements_of_claims(report)
@@ -138,6 +142,11 @@ class Verifier:
     def _moved(self, stock: Stock) -> bool:
         """Whether a stock has moved since."""
         return stock.offset >= self._ends[MOVEMENTS.name][partition_of(stock.sku.encode(), self.partitions)]
+
+    def _later_number(self, number: ChannelQuantity) -> bool:
+        """Whether a channel's number was made since."""
+        topic = BUNDLE_PARTS if number.sku in self.rules.bundles else MOVEMENTS
+        return number.offset >= self._ends[topic.name][partition_of(number.sku.encode(), self.partitions)]
 
     async def _movements_of_claims(self, report: Report) -> dict[str, Movement]:
         """Settles every claim again."""
@@ -267,31 +276,24 @@ class Verifier:
 
     async def _channels(self, report: Report, folded: Mapping[str, Stock]) -> None:
         """The numbers of every channel, as the rules make them from the folded stock, and what was pushed of them."""
-        ends = self._ends[MOVEMENTS.name]
+        due = {(number.channel, number.sku): number for number in _numbers(folded, self.rules)}
         recorded = {(q.channel, q.sku): q async for q in self.queries.all_channel_quantities()}
-        for channel, rules in self.rules.channels.items():
-            for sku, stock in folded.items():
-                due, held = (
-                    quantity(stock, channel, rules, self.rules.version),
-                    recorded.pop((channel, sku), None),
-                )
-                if held is not None and held.offset >= ends[partition_of(sku.encode(), self.partitions)]:
-                    continue
-                if not same_numbers(due, held):
-                    report.differs("channel-quantities", f"{channel}/{sku}", _plain(due), _plain(held))
-                report.checks["channel-quantities"] = report.checks.get("channel-quantities", 0) + 1
-        for (channel, sku), held in recorded.items():
-            if held.offset < ends[partition_of(sku.encode(), self.partitions)]:
-                report.differs("channel-quantities", f"{channel}/{sku}", None, "recorded")
+        moved = {stock.sku async for stock in self.queries.all_stock() if self._moved(stock)}
+        moved |= {bundle for sku in moved for bundle in self.rules.bundles_of(sku)}
+        for channel, sku in due.keys() | recorded.keys():
+            ours, held = due.get((channel, sku)), recorded.get((channel, sku))
+            if sku in moved or (held is not None and self._later_number(held)):
+                continue
+            if not same_numbers(ours, held):
+                report.differs("channel-quantities", f"{channel}/{sku}", _plain(ours), _plain(held))
+        report.checks["channel-quantities"] = len(due)
 
     async def _pushed(self, report: Report) -> None:
         """What every platform shows by our last word with it, moved on by its own documents since."""
         told = {(row["channel"], row["sku"], row["place"]): row async for row in self.queries.all_told()}
         compared = 0
-        ends = self._ends.get(MOVEMENTS.name, {})
         async for number in self.queries.all_channel_quantities():
-            partition = partition_of(number.sku.encode(), self.partitions)
-            if report.checks and number.offset >= ends.get(partition, 0):
+            if report.checks and self._later_number(number):
                 continue  # it moved since; while we wait for the platforms it is waited for
             for name, place in number.places.items():
                 row = told.get((number.channel, number.sku, name))
@@ -316,6 +318,18 @@ def _taken(folded: dict[str, Stock], movement: Movement, record: ConsumerRecord)
     taken = step(stock, movement, record.offset, record.partition)
     folded[movement.sku] = taken.stock
     yield from (own for own in taken.posted if own.request is None)
+
+
+def _numbers(folded: Mapping[str, Stock], rules: Rules) -> Iterator[ChannelQuantity]:
+    """What every channel may sell of every SKU and every bundle."""
+    for channel, its in rules.channels.items():
+        for sku in folded.keys() - rules.bundles.keys():
+            if (number := quantity(folded[sku], channel, its, rules.version)) is not None:
+                yield number
+        for sku, recipe in rules.bundles.items():
+            parts = {name: part(folded[name], sku, rules) for name in recipe if name in folded}
+            if (number := bundle_quantity(Bundle(sku=sku, parts=parts), channel, rules)) is not None:
+                yield number
 
 
 def _readable(kind: type[Value], record: ConsumerRecord, check: str, report: Report) -> Value | None:

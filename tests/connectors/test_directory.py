@@ -137,3 +137,11 @@ def test_given_a_location_by_another_name_then_all_its_references_and_its_handle
         "till-7": "SOHO",
     }
     assert ours.places == {"SOHO": "place/1", "Depot": "place/2"}
+
+
+def test_given_a_channel_that_sells_from_a_pool_then_its_lines_are_of_that_pool_unless_they_name_one():
+    told = claim(("MUG", 2, None), ("MUG", 1, None))
+    lines = told.documents[0].lines
+    named = replace(told.documents[0], lines=(lines[0], replace(lines[1], pool="press")))
+    (document,) = resolve(replace(told, documents=(named,)), KNOWN, "@unrouted", 100, "trade").documents
+    assert [line.pool for line in document.lines] == ["trade", "press"]

@@ -4,12 +4,13 @@ import random
 
 import pytest
 
-from projections.explain import explain
+from projections.explain import explain as explain_any
 from schemas.availability import quantity
+from schemas.bundles import Bundle, bundle_quantity, part
 from schemas.ledger import Stock
 from schemas.postings import Kind
 from schemas.receipts import Outcome, Receipt
-from schemas.rules import ChannelRules
+from schemas.rules import ChannelRules, Rules
 from schemas.topics import MOVEMENTS, RECEIPTS, STOCK
 
 RULES = {
@@ -44,6 +45,10 @@ KINDS = (
     Kind.TRANSFER_SHIPPED,
     Kind.ORDER_REROUTED,
 )
+
+
+async def explain(queries, sku, channel, rules, recent=50):
+    return await explain_any(queries, sku, channel, Rules(version="r", channels={channel: rules}), recent)
 
 
 def history(shop, after, seed: int, sku: str, count: int) -> None:
@@ -196,3 +201,36 @@ async def test_given_a_platform_that_refused_the_item_then_nothing_is_said_of_wh
     )
     await shop.record(RECEIPTS, [refused])
     assert (await explain(shop.queries, "TEE", "web", ChannelRules()))["pushed"] is None
+
+
+@pytest.mark.parametrize("publish", ["network", "locations"])
+async def test_given_a_bundle_then_its_scarcest_component_explains_it_place_by_place(shop, after, publish):
+    for n, sku in enumerate(("MUG", "BOWL")):
+        for place in ("WH", "NYC"):
+            shop.post(Kind.STOCK_INITIALISED, 200 + n, place, sku=sku, at=after())
+        history(shop, after, n, sku, 20)
+    await shop.record_all()
+    its = ChannelRules(publish=publish, safety_stock=1)
+    rules = Rules(version="r", channels={"web": its}, bundles={"SET": {"MUG": 2, "BOWL": 3}})
+    parts = {sku: part(stock, "SET", rules) for sku, stock in shop.stocks.items()}
+    number = bundle_quantity(Bundle(sku="SET", parts=parts), "web", rules)
+    told = await explain_any(shop.queries, "SET", "web", rules)
+    assert told["quantity"] == sum(line["amount"] for line in told["lines"]) == number.quantity > 0
+    made = [line for line in told["lines"] if line["ref"] == "bundle:SET"]
+    assert len(made) == 2 * len(number.places)
+
+
+async def test_given_a_bundle_whose_parts_nobody_keeps_then_it_says_so(shop):
+    rules = Rules(version="r", channels={"web": ChannelRules()}, bundles={"SET": {"NONE": 1}})
+    told = await explain_any(shop.queries, "SET", "web", rules)
+    assert (told["quantity"], told["lines"][0]["ref"]) == (0, "untracked")
+
+
+async def test_given_a_channel_that_sells_from_a_pool_then_the_pool_s_movements_explain_it(shop, after):
+    shop.post(Kind.STOCK_INITIALISED, 10, at=after())
+    shop.post(Kind.POOL_ALLOCATED, 4, at=after(hours=1), to_pool="trade")
+    rules = ChannelRules(pool="trade")
+    await shop.record_all(web=rules)
+    told = await explain(shop.queries, "TEE", "web", rules)
+    assert [line["amount"] for line in told["lines"]] == [4]
+    assert (await explain(shop.queries, "TEE", "web", ChannelRules()))["quantity"] == 6

@@ -34,6 +34,7 @@ BODY_MAX = 1_000
 RULES = Rules(
     version="rules-1",
     channels={"web": ChannelRules(safety_stock=2), "tills": ChannelRules(publish="locations")},
+    bundles={"GIFT": {"TEE": 3, "MUG": 1}},
 )
 
 
@@ -537,6 +538,12 @@ async def test_given_lines_of_one_sku_and_place_then_they_are_summed_before_they
     ]
     assert (asked.ttl, asked.channel, asked.ask) == (30, "web", Ask.PLACE)
     assert all(line.rules.safety_stock == 2 for line in asked.lines)
+
+
+async def test_given_a_bundle_and_one_of_its_components_then_both_are_summed_before_they_are_asked_for(api):
+    wanted = wants({"sku": "GIFT", "quantity": 2}, {"sku": "TEE", "quantity": 1}, ttl_seconds=30)
+    assert (await api.ask("POST", "/v1/reservations", json=wanted)).status == 201
+    assert [(line.sku, line.quantity) for line in api.ledger.asked[0].lines] == [("MUG", 2), ("TEE", 7)]
 
 
 async def test_given_the_same_key_then_it_is_the_same_reservation(api):

@@ -145,7 +145,11 @@ def _composed(origin: Any, arguments: tuple[Any, ...]) -> st.SearchStrategy[Any]
     if origin is Annotated and arguments[0] is str:
         return texts.filter(bool)
     if origin is Annotated:
-        return _bounded(arguments[1].metadata)
+        return (
+            value_of(arguments[0]).filter(bool)
+            if get_origin(arguments[0]) is dict
+            else _bounded(arguments[1].metadata)
+        )
     if origin is Literal:
         return st.sampled_from(arguments)
     inner = [value_of(one) for one in arguments if one is not ...]

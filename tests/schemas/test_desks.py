@@ -171,3 +171,40 @@ def test_given_money_is_refunded_then_it_is_told_and_no_stock_moves(deal, units)
     assert deal.kinds == ["RefundIssued"]
     assert deal.stock.locations == {}
     assert UNROUTED not in deal.stock.tracked
+
+
+def test_given_wholesale_demand_then_it_takes_from_its_pool_whoever_tells_of_the_parcel(deal, units):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 10, "STORE"), units(Fact.OPENED, 10, "WAREHOUSE"))
+    deal.tell("erp", "pool/1", 1, units(Fact.POOL_ALLOCATED, 6, "WAREHOUSE", hour=1, to_pool="trade"))
+    deal.tell("b2b", "order/1", 1, units(Fact.ORDERED, 4, hour=2, pool="trade"), demand_class="wholesale")
+    assert deal.stock.locations[UNROUTED] == {"available[trade]": -4, "committed": 4}
+    deal.tell("carrier", "parcel/1", 1, units(Fact.SHIPPED, 3, "WAREHOUSE", hour=3))
+    assert deal.stock.locations == {
+        "STORE": {"available": 10},
+        "WAREHOUSE": {"available": 4, "available[trade]": 3},
+        UNROUTED: {"available[trade]": -1, "committed": 1},
+    }
+    deal.tell(
+        "b2b",
+        "order/1",
+        2,
+        units(Fact.ORDERED, 4, hour=2, pool="trade"),
+        units(Fact.CANCELLED, 1, hour=4),
+        demand_class="wholesale",
+    )
+    assert UNROUTED not in deal.stock.locations
+    assert deal.stock.locations["WAREHOUSE"] == {"available": 4, "available[trade]": 3}
+
+
+def test_given_reserved_units_are_ordered_then_they_are_committed_once_and_the_shop_has_counted_its_order(
+    deal, units
+):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 10, "STORE"))
+    deal.tell("onhand", "reservation/r/0", 1, units(Fact.CONVERTED, 2, "STORE", hour=1))
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 3, hour=2))
+    settled = deal.stock
+    assert settled.locations == {
+        "STORE": {"available": 10},
+        UNROUTED: {"available": -1, "committed": 1},
+    }, "the ledger itself has moved the two from reserved to committed"
+    assert settled.told_by[UNROUTED] == {"shop": -3, "onhand": 2}

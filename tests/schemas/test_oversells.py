@@ -106,7 +106,8 @@ def test_given_any_claims_then_an_oversell_is_told_where_and_only_where_a_place_
         fell = {
             place
             for place in taken.stock.locations
-            if place[0] != "@" and 0 > taken.stock.balance(place) < before.balance(place)
+            for state in ("available", "available[trade]")
+            if place[0] != "@" and 0 > taken.stock.balance(place, state) < before.balance(place, state)
         }
         assert {one.place for one in told} - {NETWORK} == fell
         assert len({(one.movement, one.place) for one in told}) == len(told)

@@ -24,12 +24,12 @@ from schemas.granting import asking
 from schemas.reservations import Request
 from schemas.witnesses import NOBODY
 from streams.chunks import ChunkStage, ChunkTable, Limits
-from streams.stages import Naming, ledger_stage, settle_stage
+from streams.stages import Naming, bundle_stage, ledger_stage, settle_stage
 from streams.writer import partition_of
 
 PARTITIONS = 2
 START = datetime(2026, 3, 9, tzinfo=UTC)
-CHANGELOGS = {"claims": "transactions", "movements": "stock"}
+CHANGELOGS = {"claims": "transactions", "movements": "stock", "bundle-parts": "bundles"}
 
 
 def without_bytes() -> None:
@@ -101,6 +101,7 @@ class Worker:
         self.stages = {
             "claims": self._stage("claims", settle_stage(Naming(), NOBODY)),
             "movements": self._stage("movements", ledger_stage(Naming(), RULES)),
+            "bundle-parts": self._stage("bundle-parts", bundle_stage(Naming(), RULES)),
         }
         for stage in self.stages.values():
             stage._start = lambda partition, stage=stage: drive(stage._pump(partition, stage._epoch))  # type: ignore[method-assign]

@@ -99,6 +99,17 @@ MUTANTS: dict[str, Mutant] = {
         "told.append(replace(claim, transaction=root, joins=None))",
         "told.extend(())",
     ),
+    "bundle-as-its-most-plentiful": Mutant(
+        "schemas.bundles",
+        "quantity=min(place.quantity // units",
+        "quantity=max(place.quantity // units",
+    ),
+    "one-of-each-in-a-bundle": Mutant(
+        "schemas.bundles", "quantity=line.quantity * each, bundle", "quantity=line.quantity, bundle"
+    ),
+    "bundle-not-told-of-its-parts": Mutant(
+        "streams.stages", "if before is None or not same_part(", "if before is None and not same_part("
+    ),
     "reserved-twice": Mutant(
         "schemas.granting", "        elif known is not None:\n            self._again(known)\n", ""
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from world import Deal
@@ -13,6 +14,7 @@ from schemas.claims import Document, Fact, Line
 Cell = tuple[str, str, str]
 SHELF_STATES = ("available", "committed", "reserved", "safety_stock", "quality_control", "damaged")
 NOWHERE = "@unrouted"
+SETS = {"set": {"mug": 1, "plate": 2}}
 
 
 class Oracle:
@@ -41,7 +43,8 @@ class Oracle:
         else:
             for (_, ident), document in documents.items():
                 for line in document.lines:
-                    self._alone(line, ident)
+                    for sku, each in SETS.get(line.sku, {line.sku: 1}).items():
+                        self._alone(replace(line, sku=sku, quantity=line.quantity * each), ident)
             self._expected(lines)
 
     def _order(

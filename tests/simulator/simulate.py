@@ -28,7 +28,7 @@ from cluster import PARTITIONS, Cluster, Record
 from oracle import Oracle
 from world import RULES, World, world
 
-from schemas.availability import quantity
+from schemas.availability import ChannelQuantity, quantity
 from schemas.ledger import Stock
 from schemas.movements import Movement
 from schemas.postings import Kind
@@ -131,7 +131,7 @@ def _tables(hub: Cluster) -> dict[str, Stock]:
                 if restored.data.data.get(key) != cell:
                     raise Wrong(f"the changelog of {key.decode()} restores something else")
                 stocks[key.decode()] = cell.state
-    for topic in ("stock", "transactions"):
+    for topic in ("stock", "transactions", "bundles"):
         _newest_is_last(hub, topic)
     return stocks
 
@@ -175,11 +175,28 @@ def _published(hub: Cluster, stocks: dict[str, Stock]) -> None:
             offset, _ = told.get((number.channel, number.sku), (-1, 0))
             if number.offset >= offset:
                 told[number.channel, number.sku] = number.offset, number.quantity
-    for sku, stock in stocks.items():
-        for channel, rules in RULES.channels.items():
-            due = quantity(stock, channel, rules, "r1")
-            if due is not None and told.get((channel, sku), (0, None))[1] != due.quantity:
-                raise Wrong(f"{channel} is told {told.get((channel, sku))} of {sku}, not {due.quantity}")
+    for channel, rules in RULES.channels.items():
+        numbers = {sku: quantity(stock, channel, rules, "r1") for sku, stock in stocks.items()}
+        due = {sku: number.quantity for sku, number in numbers.items() if number is not None}
+        for sku, recipe in RULES.bundles.items():
+            if (found := _bundled(recipe, numbers)) is not None:
+                due[sku] = found
+        for sku, units in due.items():
+            if told.get((channel, sku), (0, None))[1] != units:
+                raise Wrong(f"{channel} is told {told.get((channel, sku))} of {sku}, not {units}")
+
+
+def _bundled(recipe: dict[str, int], numbers: dict[str, ChannelQuantity | None]) -> int | None:
+    """How many bundles the components make, place by place, worked out naively; None where they share no place."""
+    parts = [numbers.get(component) for component in recipe]
+    if None in parts:
+        return None
+    shared = [place for place in parts[0].places if all(place in part.places for part in parts)]
+    per_place = [
+        min(part.places[place].quantity // each for part, each in zip(parts, recipe.values(), strict=True))
+        for place in shared
+    ]
+    return sum(per_place) if shared else None
 
 
 def _granted(hub: Cluster, journal: dict[str, Movement]) -> None:

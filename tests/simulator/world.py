@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from schemas.accounts import State
+from schemas.bundles import unbundled
 from schemas.claims import Claim, Document, Fact, Line
 from schemas.reservations import Ask, Request, Wanted
 from schemas.rules import ChannelRules, Rules
@@ -18,6 +19,7 @@ PLACES = ("HARLEM", "SOHO", "WAREHOUSE")
 RULES = Rules(
     version="r1",
     channels={"shop": ChannelRules(safety_stock=1), "till": ChannelRules(publish="locations")},
+    bundles={"set": {"mug": 1, "plate": 2}},
 )
 SKEW = {"shop": 0, "till": -95, "carrier": 40, "clerk": 7, "erp": 0}
 """Seconds by which a platform's clock is wrong."""
@@ -104,13 +106,14 @@ def _network(rng: random.Random, deal: Deal) -> Iterator[tuple[float, Claim | Re
 def _claim(deal: Deal, channel: str, document: Document) -> Claim:
     at = document.lines[0].at if document.lines else DAY
     away = deal.twin is not None and channel in ("till", "carrier")
-    return Claim(
+    claim = Claim(
         transaction=deal.twin if away else deal.key,
         channel=channel,
         topic="told",
         occurred_at=at,
         documents=(document,),
     )
+    return unbundled(claim, RULES.bundles)
 
 
 class _Told:
@@ -144,6 +147,8 @@ def _opening(told: _Told, deal: Deal, rng: random.Random) -> None:
 def _sale(told: _Told, deal: Deal, rng: random.Random) -> None:
     """A till sale, perhaps voided, perhaps partly brought back."""
     place, units = rng.choice(PLACES), rng.randrange(1, 4)
+    if rng.random() < 0.2:
+        told.sku = "set"
     sold = told.line("till", Fact.SOLD, units, place)
     deal.say("till", "sale/1", 1, sold)
     told.later()

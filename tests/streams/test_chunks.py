@@ -10,6 +10,7 @@ import pytest
 from faust.contrib.asgi import bind_to_running_loop
 
 from schemas.availability import ChannelQuantity
+from schemas.bundles import unbundled
 from schemas.claims import DeadLetter, Fact
 from schemas.codec import decode, encode, headers
 from schemas.ledger import Stock
@@ -218,3 +219,34 @@ async def test_given_a_broker_that_cannot_be_written_to_then_the_worker_ends_bef
     assert {tp: at.offset for tp, at in after.items() if tp.topic == running.naming(CLAIMS)} == {
         tp: at.offset for tp, at in before.items() if tp.topic == running.naming(CLAIMS)
     }
+
+
+async def test_given_a_component_is_sold_then_the_bundle_has_fewer_at_once_and_the_other_way_round(
+    running, claim
+):
+    sets = Rules(version="r1", channels={"web": ChannelRules()}, bundles={"SET": {"MUG": 2, "TEE": 1}})
+
+    async def told(sku: str, units: int) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                found = [
+                    decode(ChannelQuantity, one.value) for one in await running.records(CHANNEL_QUANTITIES)
+                ]
+                its = [number for number in found if number.sku == sku]
+                if its and max(its, key=lambda number: number.offset).quantity == units:
+                    return
+                await asyncio.sleep(0.05)
+
+    async with running.worker(sets):
+        await running.append(
+            claim("opening/1", (Fact.OPENED, "MUG", 9, "SOHO")),
+            claim("opening/2", (Fact.OPENED, "TEE", 7, "SOHO")),
+        )
+        await told("SET", 4)
+        await running.append(claim("sale/1", (Fact.SOLD, "MUG", 4, "SOHO")))
+        await told("SET", 2)
+        sold = unbundled(claim("sale/2", (Fact.SOLD, "SET", 1, "SOHO")), sets.bundles)
+        await running.append(sold)
+        for sku, units in {"SET": 1, "MUG": 3, "TEE": 6}.items():
+            await told(sku, units)
+    assert running.failed == []

@@ -102,3 +102,34 @@ def test_given_a_missing_secret_then_its_variable_is_named(read):
         BadConfiguration, match="set ONHAND_WEB_ACCESS_TOKEN, or ONHAND_WEB_ACCESS_TOKEN_FILE"
     ):
         secrets_of("web", ("access_token",), read(GOOD).channels["web"], {})
+
+
+BUNDLES = """
+[bundles.GIFT-SET]
+MUG = 2
+TEE = 1
+"""
+
+
+def test_given_bundles_then_they_are_rules_and_a_changed_recipe_is_another_version(read):
+    rules = read(GOOD + BUNDLES).rules
+    assert rules.bundles == {"GIFT-SET": {"MUG": 2, "TEE": 1}}
+    assert rules.bundles_of("MUG") == ["GIFT-SET"]
+    assert rules.version not in {
+        read(GOOD).rules.version,
+        read(GOOD + BUNDLES.replace("2", "3")).rules.version,
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("MUG = 2", "MUG = 0", "11: bundles.GIFT-SET.MUG: Input should be greater than or equal to 1"),
+        ("MUG = 2", "GIFT-SET = 2", "10: bundles.GIFT-SET: 'GIFT-SET' is a bundle itself"),
+        ("MUG = 2\nTEE = 1", "", "10: bundles.GIFT-SET: Dictionary should have at least 1 item"),
+    ],
+)
+def test_given_a_bundle_that_cannot_be_then_its_line_says_why(read, old, new, fault):
+    with pytest.raises(BadConfiguration) as refused:
+        read(GOOD + BUNDLES.replace(old, new))
+    assert fault in str(refused.value)

@@ -14,9 +14,9 @@ from schemas.claims import DeadLetter, Fact
 from schemas.codec import decode
 from schemas.movements import Movement
 from schemas.rules import ChannelRules, Rules
-from schemas.topics import CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS
+from schemas.topics import BUNDLE_PARTS, CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS
 from schemas.witnesses import NOBODY
-from streams.stages import Naming, ledger_stage, settle_stage
+from streams.stages import Naming, bundle_stage, ledger_stage, settle_stage
 
 NAMING = Naming("p.")
 RULES = Rules(version="r1", channels={"web": ChannelRules(), "tills": ChannelRules(publish="locations")})
@@ -176,3 +176,34 @@ def test_given_any_bytes_in_any_topic_then_each_record_is_used_or_passed_over_or
 
 def recorded_as(value: bytes | None, offset: int) -> ConsumerRecord:
     return ConsumerRecord("p.claims", 0, offset, 1_700_000_000_000, 0, b"any", value, None, 0, 0, ())
+
+
+SETS = Rules(version="r1", channels={"web": ChannelRules()}, bundles={"SET": {"MUG": 2, "TEE": 1}})
+
+
+def test_given_a_component_moves_then_its_bundles_are_told_anew_and_only_they(claim, recorded, record):
+    opened = claim(
+        "o", (Fact.OPENED, "MUG", 9, "SOHO"), (Fact.OPENED, "TEE", 3, "SOHO"), (Fact.OPENED, "HAT", 1, "SOHO")
+    )
+    posted = movements_of([opened, claim("sale/1", (Fact.SOLD, "MUG", 4, "SOHO"))], recorded)
+    ledger, bundles = ledger_stage(NAMING, SETS), bundle_stage(NAMING, SETS)
+    stock: dict = {}
+    known: dict = {}
+    told = []
+    offset = itertools.count()
+    for n, out in enumerate(posted):
+        folded, _ = fold(ledger, [record(out.key, out.value, offset=n)], stock)
+        parts = [out for out in folded.outputs if out.topic == NAMING(BUNDLE_PARTS)]
+        assert all(out.key == b"SET" for out in parts)
+        for part in parts:
+            made, _ = fold(bundles, [record(part.key, part.value, offset=next(offset))], known)
+            told += [number.quantity for number in written(made, CHANNEL_QUANTITIES, ChannelQuantity)]
+    assert told == [3, 2], "three tees allow three, and then five mugs allow two"
+    again, _ = fold(bundles, [record(parts[-1].key, parts[-1].value, offset=0)], known)
+    assert (again.outputs, again.unused) == ([], 1)
+
+
+def test_given_a_part_nobody_can_read_then_it_is_a_dead_letter(record):
+    folded, _ = fold(bundle_stage(NAMING, SETS), [record(b"SET", b"{")])
+    (letter,) = written(folded, DEAD_LETTERS, DeadLetter)
+    assert (letter.stage, folded.dead) == ("bundles", 1)
