@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from projections.queries import Queries
 from schemas.accounts import NETWORK
 from schemas.availability import Shown, eligible, steps
+from schemas.counts import CLOCK_SKEW
 from schemas.ledger import Stock
+from schemas.postings import Kind
 from schemas.rules import ChannelRules
 
 OVERSELLS_MAX = 5
@@ -19,23 +23,32 @@ RECENT = 50
 
 
 async def explain(
-    queries: Queries, sku: str, channel: str, rules: ChannelRules, recent: int = RECENT
+    queries: Queries,
+    sku: str,
+    channel: str,
+    rules: ChannelRules,
+    recent: int = RECENT,
+    skews: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """`{sku, channel, quantity, pushed, lines: [{label, amount, ref}]}`; the amounts sum to `quantity`.
 
+    A line has `ambiguous: true` as well where it is so close to a count of its shelf that their two clocks cannot tell which
+    was first. `skews` is by how many seconds each channel's clock may be wrong; one that is not named has `CLOCK_SKEW`.
     `pushed` is what the channel's platform shows of this SKU by our last word with it; None if that is not known.
     """
     stock = await queries.stock(sku) or Stock(sku=sku)
     where = eligible(stock, rules)
     deltas = await queries.rows(
-        "SELECT id, kind, transaction, document, channel, occurred_at, leg->>'location' AS location,"
+        "SELECT id, coalesce(voids, kind) AS about, kind, transaction, document, channel, occurred_at, leg->>'location' AS location,"
         " (leg->>'quantity')::bigint AS units"
         " FROM movements, jsonb_array_elements(legs) AS leg"
         " WHERE sku = %s AND leg->>'state' = 'available' AND leg->>'location' = ANY(%s) AND log_offset <= %s"
         " ORDER BY occurred_at DESC, id DESC",
         [sku, list(where), stock.offset],
     )
-    lines = _movement_lines(deltas, recent)
+    counts = await queries.counts_of(sku, stock.offset)
+    lines = [_movement_line(row, _close_count(row, counts, skews or {})) for row in deltas[:recent]]
+    lines += _earlier_lines(deltas[recent:])
     held = {location: stock.balance(location) for location in where}
     summed: Counter[str] = Counter()
     for row in deltas:
@@ -77,20 +90,37 @@ async def explain(
     }
 
 
-def _movement_lines(deltas: list[dict[str, Any]], recent: int) -> list[dict[str, Any]]:
-    lines = [
-        {
-            "label": f"{row['kind']} at {row['location']}, {row['occurred_at'].isoformat()}",
-            "amount": row["units"],
-            "ref": f"movement:{row['id']} {row['transaction']}"
-            + ("" if row["document"] == row["transaction"] else f" {row['channel']}/{row['document']}"),
-        }
-        for row in deltas[:recent]
-    ]
+def _movement_line(row: dict[str, Any], close: str | None) -> dict[str, Any]:
+    line = {
+        "label": f"{row['kind']} at {row['location']}, {row['occurred_at'].isoformat()}",
+        "amount": row["units"],
+        "ref": f"movement:{row['id']} {row['transaction']}"
+        + ("" if row["document"] == row["transaction"] else f" {row['channel']}/{row['document']}"),
+    }
+    return line if close is None else {**line, "label": f"{line['label']}, {close}", "ambiguous": True}
+
+
+def _close_count(row: dict[str, Any], counts: list[dict[str, Any]], skews: Mapping[str, float]) -> str | None:
+    """Says how close a movement is to the nearest count that may as well have been on its other side; None: to none."""
+    close = []
+    for count in counts:
+        apart = abs(row["occurred_at"] - count["occurred_at"])
+        bound = sum(skews.get(one["channel"], CLOCK_SKEW) for one in (row, count))
+        own = row["about"] == Kind.STOCK_COUNTED and all(row[name] == value for name, value in count.items())
+        if count["location"] == row["location"] and apart <= timedelta(seconds=bound) and not own:
+            close.append((apart, f"{count['channel']}/{count['document']}", bound))
+    if not close:
+        return None
+    apart, document, bound = min(close)
+    seconds = apart.total_seconds()
+    return f"ambiguous: {seconds:g} s from the count {document}, clocks may differ by {bound:g} s"
+
+
+def _earlier_lines(deltas: list[dict[str, Any]]) -> list[dict[str, Any]]:
     earlier: dict[str, list[int]] = {}
-    for row in deltas[recent:]:
+    for row in deltas:
         earlier.setdefault(row["location"], []).append(row["units"])
-    return lines + [
+    return [
         {
             "label": f"{len(units)} earlier movements at {location}",
             "amount": sum(units),

@@ -181,6 +181,16 @@ class Queries:
         )
         return _page(found, min(limit, PAGE_MAX), lambda row: [row["occurred_at"].isoformat(), row["id"]])
 
+    async def counts_of(self, sku: str, upto: int) -> list[dict[str, Any]]:
+        """The counts of a SKU that stand: location, channel, document, occurred_at. `upto` is the last log offset read."""
+        return await self.rows(
+            "SELECT location, channel, document, occurred_at FROM movements, unnest(locations) AS location"
+            " WHERE sku = %s AND counted IS NOT NULL AND log_offset <= %s"
+            " GROUP BY location, channel, document, occurred_at, counted"
+            " HAVING sum(CASE WHEN voids IS NULL THEN 1 ELSE -1 END) > 0",
+            [sku, upto],
+        )
+
     async def reservation(self, ident: str) -> tuple[Wanted, ...]:
         """The lines of a reservation that was held, in their order; none where it never was."""
         found = await self.rows(

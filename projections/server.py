@@ -48,10 +48,13 @@ class Intake(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What the routes work with. `rules` are those in force, `ready` says why not, or None."""
+    """What the routes work with. `rules` are those in force, `skews` by how many seconds each channel's clock may be wrong,
+    `ready` says why not, or None.
+    """
 
     queries: Queries
     rules: Callable[[], Rules]
+    skews: Callable[[], Mapping[str, float]]
     keys: Callable[[str], bool]
     intake: Intake
     ready: Callable[[], Awaitable[str | None]]
@@ -70,6 +73,7 @@ def create_api(
     pool: Pool,
     *,
     rules: Callable[[], Rules],
+    skews: Callable[[], Mapping[str, float]],
     keys: Callable[[str], bool],
     intake: Intake,
     ready: Callable[[], Awaitable[str | None]],
@@ -77,7 +81,7 @@ def create_api(
     body_max: int = 1_048_576,
 ) -> FastAPI:
     """The application. Every `/v1` route asks `keys` about the caller's bearer token."""
-    service = Service(Queries(pool), rules, keys, intake, ready, body_max, reserving)
+    service = Service(Queries(pool), rules, skews, keys, intake, ready, body_max, reserving)
     api = FastAPI(title="Onhand", version="1", docs_url=None, redoc_url=None)
     _problems(api)
     api.include_router(_platform_routes(service))
@@ -238,7 +242,7 @@ def _stock_routes(router: APIRouter, service: Service) -> None:
     @router.get("/explain/{sku:path}")
     async def explained(sku: str, channel: str) -> dict[str, Any]:
         """Why the channel shows that number."""
-        return await explain(queries, sku, channel, service.channel(channel))
+        return await explain(queries, sku, channel, service.channel(channel), skews=service.skews())
 
     @router.get("/channels")
     async def channels() -> dict[str, Any]:

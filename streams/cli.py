@@ -350,8 +350,9 @@ def explain(
 
     async def body() -> dict[str, Any]:
         async with opened(config) as parts:
-            rules = parts.settings.rules.channels[parts.channel(channel)]
-            return await explain_number(await parts.queries(), sku, channel, rules)
+            settings = parts.settings
+            rules = settings.rules.channels[parts.channel(channel)]
+            return await explain_number(await parts.queries(), sku, channel, rules, skews=settings.skews)
 
     found = run(body())
     if as_json:

@@ -228,6 +228,7 @@ async def serve(
     api = create_api(
         pool,
         rules=lambda: directories.settings.rules,
+        skews=lambda: directories.settings.skews,
         keys=keys.accept,
         intake=intake,
         ready=ready,

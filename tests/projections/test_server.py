@@ -140,6 +140,7 @@ async def serving(pool: Pool):
     api = create_api(
         pool,
         rules=lambda: RULES,
+        skews=lambda: {"tills": 0.5},
         keys=lambda offered: offered == KEY,
         intake=desk,
         ready=ready,
@@ -280,6 +281,22 @@ async def test_given_a_channel_that_is_not_configured_then_404_names_the_ones_th
     for path in ("/v1/availability", "/v1/explain/TEE"):
         answer = await api.get(path, channel="nobody")
         assert (answer.status, answer.json["detail"]) == (404, "channels are: web, tills")
+
+
+async def test_given_a_sale_close_to_a_count_then_explain_marks_it_by_the_channels_own_clocks(
+    api, shop, after
+):
+    shop.post(Kind.STOCK_INITIALISED, 10, at=after(hours=-1))
+    shop.count(8, at=after())
+    shop.post(Kind.POS_SALE_COMPLETED, 1, at=after(seconds=-1), channel="tills", document="sale/1")
+    shop.post(Kind.POS_SALE_COMPLETED, 1, at=after(seconds=1.1), channel="tills", document="sale/2")
+    await shop.record_all(**RULES.channels)
+    told = (await api.get("/v1/explain/TEE", channel="web")).json
+    (marked,) = [line for line in told["lines"] if "ambiguous" in line]
+    assert marked.keys() == {"label", "amount", "ref", "ambiguous"}
+    assert (marked["ambiguous"], marked["amount"]) == (True, -1)
+    assert marked["ref"].endswith("tills/sale/1")
+    assert sum(line["amount"] for line in told["lines"]) == told["quantity"] == 5
 
 
 async def test_given_a_catalogue_then_availability_and_explain_agree_and_pages_follow_cursors(api, shop):

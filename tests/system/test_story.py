@@ -162,6 +162,13 @@ def test_given_an_offline_till_s_sale_after_a_count_then_the_shelf_holds_what_wa
     assert then("--at", noon, "--known-at", before) == 10, "what we believed at the count"
     assert then("--at", "2026-11-20T14:00:00") == 8
 
+    assert up.post(f"{sku}-as-it-was-counted", told("sold", sku, 3, 13)) == 202
+    up.until(lambda: len(up.get(f"/v1/movements?sku={sku}")["items"]) == len(seen) + 4)
+    explained = up.run("explain", sku, "--channel", "web")
+    assert explained == up.get(f"/v1/explain/{sku}?channel=web")
+    assert [line["amount"] for line in explained["lines"] if "ambiguous" in line] == [-3]
+    assert "ambiguous: 0 s" in up.printed("explain", sku, "--channel", "web")
+
 
 def test_given_a_sale_turns_out_to_be_an_order_then_its_units_left_once(up):
     sku = "LINKED-MUG"
