@@ -229,6 +229,7 @@ async def serve(
         pool,
         rules=lambda: directories.settings.rules,
         skews=lambda: directories.settings.skews,
+        clock=lambda: datetime.now(UTC),
         keys=keys.accept,
         intake=intake,
         ready=ready,
