@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.directory import Directory
 from schemas.claims import Claim, Observation
+from schemas.counts import CLOCK_SKEW
 from schemas.receipts import Outcome
 from schemas.rules import ChannelRules
 
@@ -27,7 +28,8 @@ class ChannelSettings(BaseModel):
     `base_url` replaces the platform's address (a proxy). `sandbox` names a CSV file (`sku,location,quantity[,tracked]`):
     the channel then runs against our own double of the platform, with that stock. `quantity_max` is the most units one
     line may have before it is taken for a mistake. `poll_every` is the time between two polls in seconds: what a lost
-    webhook costs at most; 0 never polls.
+    webhook costs at most; 0 never polls. `clock_skew` is by how many seconds the platform's clock may be wrong, either way:
+    what happened so close to a count that its clock and the counter's cannot tell which was first is `ambiguous` in explain.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,6 +41,7 @@ class ChannelSettings(BaseModel):
     sandbox_port: int = 0
     quantity_max: int = 10_000
     poll_every: float = 60.0
+    clock_skew: float = Field(CLOCK_SKEW, ge=0, le=86_400)
     base_url: str | None = None
     rules: ChannelRules = Field(default_factory=ChannelRules)
 

@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -25,11 +25,40 @@ from schemas.seals import ANY_CAUSE
 
 PAGE_MAX = 1_000
 
+AGE_MAX = 36_500
+"""Days that may be asked for."""
+
 MOVEMENT_COLUMNS = (
     *("id", "sku", "quantity", "transaction", "channel", "document", "occurred_at", "recorded_at"),
     *("reason", "demand_class", "counted", "bundle"),
 )
 """The columns of the journal that are fields of a movement as they are."""
+
+
+COMMITMENTS = """
+    WITH held AS (
+        SELECT transaction, sku, leg->>'location' AS location, sum((leg->>'quantity')::bigint)::bigint AS units
+        FROM movements, jsonb_array_elements(legs) AS leg
+        WHERE leg->>'state' = 'committed' AND (%(sku)s::text IS NULL OR sku = %(sku)s)
+        AND (%(location)s::text IS NULL OR leg->>'location' = %(location)s)
+        GROUP BY 1, 2, 3 HAVING sum((leg->>'quantity')::bigint) > 0
+    ), listed AS (
+        SELECT held.*, opened.*, jsonb_build_array(transaction, sku, location)::text AS key
+        FROM held, LATERAL (  -- a void has the instant of what it voids: together they are nothing
+            SELECT occurred_at AS since, channel, demand_class
+            FROM movements, jsonb_array_elements(legs) AS leg
+            WHERE (transaction, sku) = (held.transaction, held.sku) AND leg->>'state' = 'committed'
+            GROUP BY leg->>'location', occurred_at, channel, demand_class
+            HAVING sum((leg->>'quantity')::bigint) > 0
+            ORDER BY since, channel, demand_class LIMIT 1
+        ) AS opened
+    )
+    SELECT * FROM listed
+    WHERE (%(before)s::timestamptz IS NULL OR since < %(before)s)
+    AND (%(since)s::timestamptz IS NULL OR (since, key) > (%(since)s::timestamptz, %(key)s::text))
+    ORDER BY since, key LIMIT %(limit)s
+"""
+"""What `commitments` asks: the sums of the journal's legs in the state committed."""
 
 
 class BadCursor(ValueError):
@@ -181,6 +210,16 @@ class Queries:
         )
         return _page(found, min(limit, PAGE_MAX), lambda row: [row["occurred_at"].isoformat(), row["id"]])
 
+    async def counts_of(self, sku: str, upto: int) -> list[dict[str, Any]]:
+        """The counts of a SKU that stand: location, channel, document, occurred_at. `upto` is the last log offset read."""
+        return await self.rows(
+            "SELECT location, channel, document, occurred_at FROM movements, unnest(locations) AS location"
+            " WHERE sku = %s AND counted IS NOT NULL AND log_offset <= %s"
+            " GROUP BY location, channel, document, occurred_at, counted"
+            " HAVING sum(CASE WHEN voids IS NULL THEN 1 ELSE -1 END) > 0",
+            [sku, upto],
+        )
+
     async def reservation(self, ident: str) -> tuple[Wanted, ...]:
         """The lines of a reservation that was held, in their order; none where it never was."""
         found = await self.rows(
@@ -286,6 +325,43 @@ class Queries:
             min(limit, PAGE_MAX),
             lambda row: [row["recorded_at"].isoformat(), row["movement"] + row["place"]],
         )
+
+    # -- commitments
+
+    async def commitments(
+        self,
+        now: datetime,
+        *,
+        sku: str | None = None,
+        location: str | None = None,
+        older_than_days: int = 0,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        """Units that were ordered and have neither left nor been cancelled, oldest first, in an order that does not shift:
+        by transaction, SKU and location (`@unrouted` where none is chosen yet).
+
+        `since` is the earliest instant from which an order of that SKU still stands in the transaction, with its channel and
+        demand class: units keep their age when they are routed elsewhere, and of an order that grew they are told as older
+        than they are, never as younger. `age_days` counts whole days at `now`. More than `older_than_days` have passed.
+        """
+        since, key = _instant_cursor(cursor) if cursor else (None, None)
+        found = await self.rows(
+            COMMITMENTS,
+            {
+                "sku": sku,
+                "location": location,
+                "before": now - timedelta(days=older_than_days) if older_than_days else None,
+                "since": since,
+                "key": key,
+                "limit": min(limit, PAGE_MAX) + 1,
+            },
+        )
+        page = _page(found, min(limit, PAGE_MAX), lambda row: [row["since"].isoformat(), row["key"]])
+        for row in page.items:
+            del row["key"]
+            row["age_days"] = (now - row["since"]).days
+        return page
 
     # -- dead letters
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
@@ -20,7 +21,7 @@ from starlette.requests import ClientDisconnect
 from projections.explain import explain
 from projections.pool import DatabaseError, Pool
 from projections.problems import Problem, response
-from projections.queries import BadCursor, Page, Queries
+from projections.queries import AGE_MAX, BadCursor, Page, Queries
 from projections.reservations import Reserving
 from projections.reservations import routes as reservation_routes
 from schemas.ledger import view
@@ -48,10 +49,14 @@ class Intake(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What the routes work with. `rules` are those in force, `ready` says why not, or None."""
+    """What the routes work with. `rules` are those in force, `skews` by how many seconds each channel's clock may be wrong,
+    `ready` says why not, or None.
+    """
 
     queries: Queries
     rules: Callable[[], Rules]
+    skews: Callable[[], Mapping[str, float]]
+    clock: Callable[[], datetime]
     keys: Callable[[str], bool]
     intake: Intake
     ready: Callable[[], Awaitable[str | None]]
@@ -70,6 +75,8 @@ def create_api(
     pool: Pool,
     *,
     rules: Callable[[], Rules],
+    skews: Callable[[], Mapping[str, float]],
+    clock: Callable[[], datetime],
     keys: Callable[[str], bool],
     intake: Intake,
     ready: Callable[[], Awaitable[str | None]],
@@ -77,7 +84,7 @@ def create_api(
     body_max: int = 1_048_576,
 ) -> FastAPI:
     """The application. Every `/v1` route asks `keys` about the caller's bearer token."""
-    service = Service(Queries(pool), rules, keys, intake, ready, body_max, reserving)
+    service = Service(Queries(pool), rules, skews, clock, keys, intake, ready, body_max, reserving)
     api = FastAPI(title="Onhand", version="1", docs_url=None, redoc_url=None)
     _problems(api)
     api.include_router(_platform_routes(service))
@@ -241,7 +248,7 @@ def _stock_routes(router: APIRouter, service: Service) -> None:
     async def explained(sku: str, channel: str) -> dict[str, Any]:
         """Why the channel shows that number."""
         service.channel(channel)
-        return await explain(queries, sku, channel, service.rules())
+        return await explain(queries, sku, channel, service.rules(), skews=service.skews())
 
     @router.get("/channels")
     async def channels() -> dict[str, Any]:
@@ -287,6 +294,25 @@ def _journal_routes(router: APIRouter, service: Service) -> None:
     ) -> dict[str, Any]:
         """What took more than there was, and the one cause of each."""
         return _shown(await queries.oversells(sku, limit, cursor))
+
+    @router.get("/commitments")
+    async def commitments(
+        sku: str | None = None,
+        location: str | None = None,
+        older_than_days: Annotated[int, Query(ge=0, le=AGE_MAX)] = 0,
+        cursor: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    ) -> dict[str, Any]:
+        """What was ordered and has neither left nor been cancelled, oldest first."""
+        page = await queries.commitments(
+            service.clock(),
+            sku=sku,
+            location=location,
+            older_than_days=older_than_days,
+            cursor=cursor,
+            limit=limit,
+        )
+        return _shown(page)
 
     @router.get("/dead-letters")
     async def dead_letters(

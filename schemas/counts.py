@@ -19,6 +19,9 @@ LATE_COUNT = timedelta(days=7)
 """How much older than the newest physical movement of its shelf a count may be when it is told. Not configuration: the log
 must come to the same stock whoever adds it up."""
 
+CLOCK_SKEW = 2.0
+"""Seconds by which a source's clock may be wrong, either way, unless its channel's configuration says otherwise."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = 1_000_000
 

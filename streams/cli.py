@@ -30,7 +30,7 @@ from connectors.registry import CONNECTORS
 from deploy.engines import EngineError
 from projections.explain import explain as explain_number
 from projections.pool import DatabaseError, migrate, open_pool
-from projections.queries import Queries
+from projections.queries import AGE_MAX, PAGE_MAX, Page, Queries
 from schemas.codec import encode
 from schemas.ledger import view
 from streams import keys as api_keys
@@ -350,8 +350,8 @@ def explain(
 
     async def body() -> dict[str, Any]:
         async with opened(config) as parts:
-            parts.channel(channel)
-            return await explain_number(await parts.queries(), sku, channel, parts.settings.rules)
+            settings, its = parts.settings, parts.channel(channel)
+            return await explain_number(await parts.queries(), sku, its, settings.rules, skews=settings.skews)
 
     found = run(body())
     if as_json:
@@ -366,6 +366,45 @@ def explain(
     table.add_column("because of", overflow="fold")
     for line in found["lines"]:
         table.add_row(line["label"], f"{line['amount']:+d}", line["ref"])
+    out.print(table)
+
+
+AGES = {"0-1": 1, "1-7": 7, "7-30": 30}
+"""The ages that commitments are summed by: days from and to. What is older than all is `30+`."""
+
+
+@app.command()
+def commitments(
+    config: Config = ONHAND_TOML,
+    sku: str | None = None,
+    location: Annotated[str | None, typer.Option(help="`@unrouted`: no place is chosen yet.")] = None,
+    older_than: Annotated[int, typer.Option(min=0, max=AGE_MAX, help="Days.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=PAGE_MAX, help="How many, of the oldest.")] = PAGE_MAX,
+    as_json: Json = False,
+) -> None:
+    """What was ordered and has neither left nor been cancelled, oldest first."""
+
+    async def body() -> Page:
+        async with opened(config) as parts:
+            queries = await parts.queries()
+            return await queries.commitments(
+                datetime.now(UTC), sku=sku, location=location, older_than_days=older_than, limit=limit
+            )
+
+    found = run(body())
+    if as_json:
+        show({"items": found.items, "next": found.next})
+        return
+    aged = dict.fromkeys([*AGES, "30+"], 0)
+    for row in found.items:
+        aged[next((name for name, end in AGES.items() if row["age_days"] < end), "30+")] += row["units"]
+    cut = f"   (the oldest {limit} lines)" if found.next else ""
+    table = Table(title=f"units by age in days: {_spoken(aged)}{cut}")
+    columns = ("age_days", "units", "sku", "location", "transaction", "channel", "demand_class")
+    for name in columns:
+        table.add_column(name.removeprefix("age_").removeprefix("demand_"), overflow="fold")
+    for row in found.items:
+        table.add_row(*[str(row[name]) for name in columns])
     out.print(table)
 
 

@@ -228,6 +228,8 @@ async def serve(
     api = create_api(
         pool,
         rules=lambda: directories.settings.rules,
+        skews=lambda: directories.settings.skews,
+        clock=lambda: datetime.now(UTC),
         keys=keys.accept,
         intake=intake,
         ready=ready,

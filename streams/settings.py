@@ -152,6 +152,11 @@ class Settings(BaseSettings):
         content = adapter(Rules).dump_json(rules)
         return replace(rules, version=hashlib.sha256(content).hexdigest()[:12])
 
+    @property
+    def skews(self) -> dict[str, float]:
+        """By how many seconds each channel's clock may be wrong."""
+        return {name: channel.clock_skew for name, channel in self.channels.items()}
+
     def addressed(self, channel: str) -> ChannelSettings:
         """A channel's settings, with the address of its sandbox where it has one."""
         its = self.channels[channel]

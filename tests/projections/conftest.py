@@ -15,7 +15,7 @@ from projections.queries import Queries
 from projections.recorder import Batch, Recorder
 from schemas.availability import quantity
 from schemas.codec import encode
-from schemas.ledger import Stock, fold
+from schemas.ledger import Stock, fold, take
 from schemas.movements import Cause, Movement
 from schemas.postings import Kind, Places, legs, reverse
 from schemas.rules import ChannelRules
@@ -59,6 +59,21 @@ class Shop:
         posted = legs(kind, units, Places(here, **places), expected)
         return self._append(kind, sku, units, posted, at=at, known=known, channel=channel, document=document)
 
+    def count(
+        self,
+        units: int,
+        here: str = "WH",
+        *,
+        sku: str = "TEE",
+        at: datetime | None = None,
+        known: datetime | None = None,
+        channel: str = "tills",
+        document: str = "count/1",
+    ) -> Movement:
+        """Posts a count; what it comes to, now and with late news, follows in the journal as the ledger posts it."""
+        posted, told = legs(Kind.STOCK_COUNTED, 0, Places(here)), {"channel": channel, "document": document}
+        return self._append(Kind.STOCK_COUNTED, sku, 0, posted, at=at, known=known, counted=units, **told)
+
     def void(self, movement: Movement, *, known: datetime | None = None) -> Movement:
         return self._append(
             Kind.MOVEMENT_VOIDED,
@@ -70,9 +85,12 @@ class Shop:
             channel=movement.channel,
             document=movement.document,
             voids=movement.kind,
+            counted=movement.counted,
         )
 
-    def _append(self, kind, sku, units, posted, *, at, known, channel, document, voids=None) -> Movement:
+    def _append(
+        self, kind, sku, units, posted, *, at, known, channel, document, voids=None, counted=None
+    ) -> Movement:
         offset = len(self.journal)
         moment = at or NOON + timedelta(seconds=offset)
         cause = Cause(0, offset, 0)
@@ -89,9 +107,14 @@ class Shop:
             recorded_at=known or moment,
             cause=cause,
             voids=voids,
+            counted=counted,
         )
+        taken = take(self.stocks.get(sku, Stock(sku=sku)), movement, offset)
         self.journal.append(movement)
-        self.stocks[sku] = fold(self.stocks.get(sku, Stock(sku=sku)), movement, offset)
+        self.stocks[sku] = taken.stock
+        for own in taken.posted:
+            self.stocks[sku] = fold(self.stocks[sku], own, len(self.journal))
+            self.journal.append(own)
         return movement
 
     def batch(self, topic: Topic, values: Sequence[Any], start: int | None = None) -> Batch:

@@ -47,8 +47,9 @@ KINDS = (
 )
 
 
-async def explain(queries, sku, channel, rules, recent=50):
-    return await explain_any(queries, sku, channel, Rules(version="r", channels={channel: rules}), recent)
+async def explain(queries, sku, channel, rules, recent=50, skews=None):
+    every = Rules(version="r", channels={channel: rules})
+    return await explain_any(queries, sku, channel, every, recent, skews)
 
 
 def history(shop, after, seed: int, sku: str, count: int) -> None:
@@ -234,3 +235,87 @@ async def test_given_a_channel_that_sells_from_a_pool_then_the_pool_s_movements_
     told = await explain(shop.queries, "TEE", "web", rules)
     assert [line["amount"] for line in told["lines"]] == [4]
     assert (await explain(shop.queries, "TEE", "web", ChannelRules()))["quantity"] == 6
+
+
+# -- what two clocks cannot tell apart
+
+
+async def marked(shop, **skews: float) -> list[str]:
+    """The documents whose lines are ambiguous; every mark says so in words too, and the sum stands."""
+    await shop.record_all()
+    told = await explain(shop.queries, "TEE", "web", ChannelRules(), skews=skews)
+    assert told["quantity"] == sum(shop.stocks["TEE"].balance(place) for place in ("WH", "NYC"))
+    assert sum(line["amount"] for line in told["lines"]) == told["quantity"]
+    assert all(("ambiguous: " in line["label"]) == ("ambiguous" in line) for line in told["lines"])
+    assert {line.get("ambiguous", True) for line in told["lines"]} == {True}
+    return sorted(line["ref"].rpartition(" ")[2] for line in told["lines"] if "ambiguous" in line)
+
+
+@pytest.mark.parametrize("side", [-1, 1], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("channel", "skews", "bound"),
+    [
+        ("api", {}, 4.0),
+        ("onhand", {"tills": 0.0}, 2.0),
+        ("web", {"web": 30.0, "tills": 1.5}, 31.5),
+        ("tills", {"web": 30.0, "tills": 0.0}, 0.0),
+    ],
+)
+async def test_given_a_movement_as_close_to_a_count_as_both_clocks_may_be_wrong_then_it_is_ambiguous(
+    shop, after, side, channel, skews, bound
+):
+    shop.post(Kind.STOCK_INITIALISED, 10, at=after(hours=-9))
+    for name, apart in (("on", bound), ("beyond", bound + 0.000001)):
+        shop.post(
+            Kind.POS_SALE_COMPLETED, at=after(seconds=side * apart), channel=channel, document=f"sale/{name}"
+        )
+    shop.count(7, at=after())
+    assert await marked(shop, **skews) == [f"{channel}/sale/on"]
+
+
+async def test_given_an_ambiguous_movement_then_its_line_says_how_close_it_is_to_which_count(shop, after):
+    shop.post(Kind.STOCK_INITIALISED, 10, at=after(hours=-9))
+    shop.count(9, at=after(seconds=-3), document="count/early")
+    shop.count(7, at=after(), document="count/near")
+    sold = shop.post(Kind.POS_SALE_COMPLETED, 2, at=after(seconds=1.5), channel="api", document="sale/7")
+    await shop.record_all()
+    lines = (await explain(shop.queries, "TEE", "web", ChannelRules(), skews={"tills": 3.0}))["lines"]
+    assert lines[0] == {
+        "label": f"PosSaleCompleted at WH, {sold.occurred_at.isoformat()},"
+        " ambiguous: 1.5 s from the count tills/count/near, clocks may differ by 5 s",
+        "amount": -2,
+        "ref": f"movement:{sold.id} api/sale/7 api/sale/7",
+        "ambiguous": True,
+    }
+
+
+async def test_given_a_count_elsewhere_or_of_another_sku_then_it_makes_nothing_ambiguous(shop, after):
+    for here in ("WH", "NYC"):
+        shop.post(Kind.STOCK_INITIALISED, 10, here, at=after(hours=-9))
+    shop.post(Kind.STOCK_INITIALISED, 10, sku="MUG", at=after(hours=-9))
+    shop.count(9, "NYC", at=after())
+    shop.count(9, sku="MUG", at=after())
+    shop.post(Kind.POS_SALE_COMPLETED, at=after(), document="sale/1")
+    assert await marked(shop) == []
+
+
+async def test_given_a_voided_count_then_nothing_is_ambiguous_until_it_is_told_again(shop, after):
+    shop.post(Kind.STOCK_INITIALISED, 10, at=after(hours=-9))
+    shop.post(Kind.POS_SALE_COMPLETED, at=after(seconds=1), document="sale/1")
+    counted = shop.count(8, at=after())
+    assert await marked(shop) == ["web/sale/1"]
+    shop.void(counted)
+    assert await marked(shop) == []
+    shop.count(8, at=after())
+    assert await marked(shop) == ["web/sale/1"]
+
+
+async def test_given_a_count_and_what_it_comes_to_then_it_is_not_ambiguous_to_itself_but_to_another_one(
+    shop, after
+):
+    shop.post(Kind.STOCK_INITIALISED, 10, at=after(hours=-9))
+    shop.count(8, at=after(), document="count/1")
+    shop.post(Kind.POS_SALE_COMPLETED, 2, at=after(hours=-1), document="sale/offline")
+    assert await marked(shop) == []
+    shop.count(8, at=after(seconds=2), document="count/2")
+    assert set(await marked(shop)) == {"tills/count/1", "tills/count/2"}

@@ -4,7 +4,8 @@ import base64
 import json
 import random
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -230,7 +231,8 @@ NOT_OURS = (
 
 @pytest.mark.parametrize("cursor", NOT_OURS, ids=lambda cursor: cursor[:8])
 async def test_given_a_cursor_that_is_not_ours_then_it_is_refused(shop, cursor):
-    for ask in (shop.queries.movements, shop.queries.dead_letters):
+    open_orders = partial(shop.queries.commitments, datetime.now(UTC))
+    for ask in (shop.queries.movements, shop.queries.dead_letters, open_orders):
         with pytest.raises(BadCursor):
             await ask(cursor=cursor)
 
@@ -308,6 +310,112 @@ async def test_given_channels_then_each_is_counted_with_what_it_was_told(shop, a
         {"channel": "tills", "skus": 2, "units": 12, "told": 0},
         {"channel": "web", "skus": 2, "units": 12, "told": 1},
     ]
+
+
+# -- commitments
+
+
+async def held(shop, now, **filters) -> list[tuple]:
+    """What is committed: transaction, location, units and age in days."""
+    rows = (await shop.queries.commitments(now, **filters)).items
+    return [(row["transaction"], row["location"], row["units"], row["age_days"]) for row in rows]
+
+
+async def test_given_units_that_were_ordered_then_they_are_committed_until_they_leave_or_are_cancelled(
+    shop, after
+):
+    shop.post(Kind.ORDER_PLACED, 5, at=after())
+    shop.post(Kind.ORDER_CANCELLED, 1, at=after(days=1))
+    sent = shop.post(Kind.ORDER_SHIPPED, 1, at=after(days=2))
+    shop.post(Kind.POS_SALE_COMPLETED, 1, at=after(days=1), document="sale/1")
+    shop.post(Kind.RESERVATION_PLACED, 1, at=after(days=1), document="hold/1")
+    await shop.record_all()
+    assert await held(shop, after(days=10)) == [("web/order/1", "WH", 3, 10)]
+    shop.void(sent)
+    await shop.record_all()
+    assert await held(shop, after(days=10)) == [("web/order/1", "WH", 4, 10)]
+    shop.post(Kind.ORDER_SHIPPED, 4, at=after(days=3))
+    await shop.record_all()
+    assert await held(shop, after(days=10)) == []
+    shop.post(Kind.SHIPMENT_VOIDED, 2, at=after(days=4))
+    await shop.record_all()
+    assert await held(shop, after(days=10)) == [("web/order/1", "WH", 2, 10)], "they were ordered then"
+
+
+async def test_given_demand_without_a_place_then_it_keeps_its_age_when_it_is_routed(shop, after):
+    shop.post(Kind.ORDER_PLACED, 3, "@unrouted", at=after())
+    await shop.record_all()
+    assert await held(shop, after(days=2)) == [("web/order/1", "@unrouted", 3, 2)]
+    shop.post(Kind.ORDER_ROUTED, 2, "@unrouted", there="NYC", at=after(days=1))
+    await shop.record_all()
+    by_place = [("web/order/1", "@unrouted", 1, 2), ("web/order/1", "NYC", 2, 2)]
+    assert sorted(await held(shop, after(days=2))) == by_place
+    assert await held(shop, after(days=2), location="NYC") == by_place[1:]
+
+
+async def test_given_a_converted_reservation_then_it_is_committed_since_then(shop, after):
+    shop.post(Kind.RESERVATION_PLACED, 2, at=after(), channel="onhand", document="hold/1")
+    converted = shop.post(
+        Kind.RESERVATION_CONVERTED, 2, at=after(days=1), channel="onhand", document="hold/1"
+    )
+    await shop.record_all()
+    (row,) = (await shop.queries.commitments(after(days=4, seconds=-1))).items
+    assert (row["units"], row["age_days"], row["channel"]) == (2, 2, "onhand")
+    assert row["since"] == converted.occurred_at
+
+
+async def test_given_an_order_that_was_told_anew_then_only_what_stands_says_how_old_it_is(shop, after):
+    taken_back = shop.post(Kind.ORDER_PLACED, 2, at=after(), channel="tills")
+    shop.void(taken_back)
+    shop.post(Kind.ORDER_PLACED, 1, at=after(days=2), channel="tills")
+    shop.post(Kind.ORDER_PLACED, 1, at=after(days=1), channel="tills")
+    await shop.record_all()
+    assert await held(shop, after(days=5)) == [("tills/order/1", "WH", 2, 4)]
+
+
+async def test_given_an_order_of_two_skus_then_each_has_its_own_age(shop, after):
+    shop.post(Kind.ORDER_PLACED, 1, sku="TEE", at=after())
+    shop.post(Kind.ORDER_PLACED, 2, sku="MUG", at=after(days=1))
+    await shop.record_all()
+    assert await held(shop, after(days=3)) == [("web/order/1", "WH", 1, 3), ("web/order/1", "WH", 2, 2)]
+    assert await held(shop, after(days=3), sku="MUG") == [("web/order/1", "WH", 2, 2)]
+
+
+async def test_given_an_age_then_only_what_is_older_is_listed(shop, after):
+    for n in (1, 2, 3):
+        shop.post(Kind.ORDER_PLACED, n, at=after(days=-n), document=f"order/{n}")
+    await shop.record_all()
+    assert [units for _, _, units, _ in await held(shop, after())] == [3, 2, 1]
+    assert [units for _, _, units, _ in await held(shop, after(), older_than_days=2)] == [3]
+    later = after(microseconds=1)
+    assert [units for _, _, units, _ in await held(shop, later, older_than_days=2)] == [3, 2]
+
+
+async def test_given_many_commitments_then_pages_are_the_stocks_committed_units_oldest_first(shop, after):
+    rng = random.Random(8)
+    for n in range(60):
+        where = {"sku": rng.choice(["TEE", "MUG"]), "document": f"order/{n % 40}"}
+        here = rng.choice(["WH", "NYC", "@unrouted"])
+        shop.post(Kind.ORDER_PLACED, rng.randint(2, 5), here, at=after(days=-rng.randrange(4)), **where)
+        shop.post(Kind.ORDER_SHIPPED, rng.randint(1, 2), here, at=after(), **where)
+    await shop.record_all()
+
+    async def ask(**page) -> Page:
+        return await shop.queries.commitments(after(days=1), **page)
+
+    everything = await walk(ask, 1_000)
+    for limit in (1, 7, len(everything)):
+        assert await walk(ask, limit) == everything
+    assert [row["since"] for row in everything] == sorted(row["since"] for row in everything)
+    listed: Counter[tuple[str, str]] = Counter()
+    for row in everything:
+        listed[row["sku"], row["location"]] += row["units"]
+    assert listed == {
+        (sku, place): units["committed"]
+        for sku, stock in shop.stocks.items()
+        for place, units in stock.locations.items()
+        if units.get("committed")
+    }
 
 
 # -- dead letters

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.client import HTTPConnection
 from typing import Any
 
@@ -30,6 +31,7 @@ from schemas.topics import DEAD_LETTERS
 
 KEY = "the-right-key-3f9c"
 SECRET = "canary-7e41d0"
+NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 BODY_MAX = 1_000
 RULES = Rules(
     version="rules-1",
@@ -141,6 +143,8 @@ async def serving(pool: Pool):
     api = create_api(
         pool,
         rules=lambda: RULES,
+        skews=lambda: {"tills": 0.5},
+        clock=lambda: NOW,
         keys=lambda offered: offered == KEY,
         intake=desk,
         ready=ready,
@@ -217,7 +221,7 @@ async def test_given_the_openapi_document_then_it_says_which_routes_want_the_key
     assert document["openapi"].startswith("3.1")
     assert {
         *("/v1/stock/{sku}", "/v1/availability", "/v1/explain/{sku}", "/v1/movements", "/v1/dead-letters"),
-        *("/v1/channels", "/webhooks/{channel}", "/livez", "/readyz"),
+        *("/v1/channels", "/v1/commitments", "/webhooks/{channel}", "/livez", "/readyz"),
     } <= document["paths"].keys()
     schemes = document["components"]["securitySchemes"]
     for (method, path), operation in operations.items():
@@ -283,6 +287,22 @@ async def test_given_a_channel_that_is_not_configured_then_404_names_the_ones_th
         assert (answer.status, answer.json["detail"]) == (404, "channels are: web, tills")
 
 
+async def test_given_a_sale_close_to_a_count_then_explain_marks_it_by_the_channels_own_clocks(
+    api, shop, after
+):
+    shop.post(Kind.STOCK_INITIALISED, 10, at=after(hours=-1))
+    shop.count(8, at=after())
+    shop.post(Kind.POS_SALE_COMPLETED, 1, at=after(seconds=-1), channel="tills", document="sale/1")
+    shop.post(Kind.POS_SALE_COMPLETED, 1, at=after(seconds=1.1), channel="tills", document="sale/2")
+    await shop.record_all(**RULES.channels)
+    told = (await api.get("/v1/explain/TEE", channel="web")).json
+    (marked,) = [line for line in told["lines"] if "ambiguous" in line]
+    assert marked.keys() == {"label", "amount", "ref", "ambiguous"}
+    assert (marked["ambiguous"], marked["amount"]) == (True, -1)
+    assert marked["ref"].endswith("tills/sale/1")
+    assert sum(line["amount"] for line in told["lines"]) == told["quantity"] == 5
+
+
 async def test_given_a_catalogue_then_availability_and_explain_agree_and_pages_follow_cursors(api, shop):
     for n in range(7):
         shop.post(Kind.STOCK_INITIALISED, 3 + n, sku=f"SKU-{n}")
@@ -321,6 +341,43 @@ async def test_given_a_journal_then_it_is_filtered_and_paged(api, shop, after):
     assert [item["id"] for item in first["items"] + second["items"]] == ["0-4-0", "0-3-0", "0-2-0", "0-1-0"]
     some = await api.get("/v1/movements", location="WH", since="2026-11-20T12:01:00Z", sku="TEE")
     assert [item["id"] for item in some.json["items"]] == ["0-4-0", "0-2-0"]
+
+
+async def test_given_open_orders_then_they_are_listed_by_their_age_at_the_servers_clock_and_paged(
+    api, shop, after
+):
+    shop.post(Kind.ORDER_PLACED, 3, at=after(), document="order/1")
+    shop.post(Kind.ORDER_SHIPPED, 1, at=after(days=1), document="order/1")
+    shop.post(Kind.ORDER_PLACED, 2, "@unrouted", at=after(days=3, seconds=1), document="order/2")
+    await shop.record_all()
+    first = (await api.get("/v1/commitments", limit=1)).json
+    assert first["items"] == [
+        {
+            "transaction": "web/order/1",
+            "sku": "TEE",
+            "location": "WH",
+            "units": 2,
+            "since": "2026-11-20T12:00:00Z",
+            "age_days": 10,
+            "channel": "web",
+            "demand_class": "retail",
+        }
+    ]
+    rest = (await api.get("/v1/commitments", limit=1, cursor=first["next"])).json
+    assert [(row["location"], row["units"], row["age_days"]) for row in rest["items"]] == [
+        ("@unrouted", 2, 6)
+    ]
+    assert rest["next"] is None
+    for query, found in (
+        ({"older_than_days": 7}, ["web/order/1"]),
+        ({"older_than_days": 10}, []),
+        ({"location": "@unrouted"}, ["web/order/2"]),
+        ({"sku": "MUG"}, []),
+    ):
+        page = (await api.get("/v1/commitments", **query)).json
+        assert [row["transaction"] for row in page["items"]] == found, query
+    for query in ({"older_than_days": -1}, {"older_than_days": 40_000}, {"cursor": "x"}):
+        assert 400 <= (await api.get("/v1/commitments", **query)).status < 500
 
 
 async def test_given_dead_letters_then_the_pending_ones_are_listed_without_their_payloads(api, shop, after):

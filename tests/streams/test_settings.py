@@ -49,6 +49,13 @@ def read(tmp_path):
             '[postgres]\naddress = "mysql://x"\n[channels.web]',
             "4: postgres.address: String should match",
         ),
+        (
+            "[channels.web]",
+            "[channels.web]\nclock_skew = -0.1",
+            "4: channels.web.clock_skew: Input should be gr",
+        ),
+        ("[channels.web]", "[channels.web]\nclock_skew = nan", "4: channels.web.clock_skew: Input should be"),
+        ("[channels.web]", "[channels.web]\nclock_skew = inf", "4: channels.web.clock_skew: Input should be"),
         ("[channels.web]", 'authority = ["erp"]\n[channels.web]', "channels.web: authority"),
     ],
 )
@@ -82,6 +89,11 @@ def test_given_another_rule_then_the_rules_have_another_version(read):
     text = GOOD + "\n[channels.web.rules]\nsafety_stock = {}\n"
     assert read(text.format(1)).rules.version != read(text.format(2)).rules.version
     assert read(text.format(1)).rules.version == read(text.format(1)).rules.version
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("", 2.0), ("clock_skew = 0", 0.0), ("clock_skew = 7.5", 7.5)])
+def test_given_a_clock_then_it_may_be_wrong_by_what_the_file_says_else_by_two_seconds(read, said, seconds):
+    assert read(GOOD.replace("[channels.web]", f"[channels.web]\n{said}")).skews == {"web": seconds}
 
 
 def test_given_secrets_then_they_come_from_the_environment_or_a_file_and_show_nowhere(read, tmp_path):

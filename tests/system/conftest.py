@@ -238,8 +238,13 @@ class Up:
         return self.process.wait(40)
 
     def run(self, *arguments: str, code: int = 0):
+        """A command's report for machines."""
+        return json.loads(self.printed(*arguments, "--json", code=code))
+
+    def printed(self, *arguments: str, code: int = 0) -> str:
+        """What a command prints."""
         done = subprocess.run(
-            [sys.executable, "-m", "streams.cli", *arguments, "--json"],
+            [sys.executable, "-m", "streams.cli", *arguments],
             cwd=ROOT,
             env={**os.environ, "ONHAND_CONFIG": str(self.config)},
             capture_output=True,
@@ -248,7 +253,7 @@ class Up:
             timeout=90,
         )
         assert done.returncode == code, done.stdout + done.stderr
-        return json.loads(done.stdout)
+        return done.stdout
 
     def ask(self, method: str, url: str, body: bytes | None = None, **headers: str):
         """Status, headers and decoded body of a request."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -162,6 +163,13 @@ def test_given_an_offline_till_s_sale_after_a_count_then_the_shelf_holds_what_wa
     assert then("--at", noon, "--known-at", before) == 10, "what we believed at the count"
     assert then("--at", "2026-11-20T14:00:00") == 8
 
+    assert up.post(f"{sku}-as-it-was-counted", told("sold", sku, 3, 13)) == 202
+    up.until(lambda: len(up.get(f"/v1/movements?sku={sku}")["items"]) == len(seen) + 4)
+    explained = up.run("explain", sku, "--channel", "web")
+    assert explained == up.get(f"/v1/explain/{sku}?channel=web")
+    assert [line["amount"] for line in explained["lines"] if "ambiguous" in line] == [-3]
+    assert "ambiguous: 0 s" in up.printed("explain", sku, "--channel", "web")
+
 
 def test_given_a_sale_turns_out_to_be_an_order_then_its_units_left_once(up):
     sku = "LINKED-MUG"
@@ -169,9 +177,16 @@ def test_given_a_sale_turns_out_to_be_an_order_then_its_units_left_once(up):
     assert up.post(f"{sku}-ordered", told("ordered", sku, 2, 11), transaction="order/linked") == 202
     assert up.post(f"{sku}-sold", told("sold", sku, 2, 12), transaction="sale/linked") == 202
     up.until(lambda: up.available(sku, "SOHO") == 1)
+    (waiting,) = up.run("commitments", "--sku", sku, "--location", "SOHO")["items"]
+    assert (waiting["transaction"], waiting["units"]) == ("order/linked", 2)
+    (listed,) = up.get(f"/v1/commitments?sku={sku}")["items"]
+    assert {**listed, "since": 0} == {**waiting, "since": 0}
+    assert re.search(r"\b2\b.*LINKED-MUG.*SOHO", up.printed("commitments", "--location", "SOHO"))
+    assert up.run("commitments", "--sku", sku, "--older-than", "36500")["items"] == []
     assert up.post(f"{sku}-linked", transaction="sale/linked", joins="order/linked") == 202
     left = {"available": 3, "committed": 0, "on_hand": 3}
     up.until(lambda: left.items() <= up.get(f"/v1/stock/{sku}")["locations"]["SOHO"].items())
+    up.until(lambda: up.run("commitments", "--sku", sku)["items"] == [])
     assert up.post("nowhere", told("sold", sku, 2, 11) | {"location": "NOWHERE"}) == 400
     assert up.post("nobody", told("converted", sku, 2, 11)) == 400
     assert up.post("nothing") == 400
