@@ -55,6 +55,24 @@ def test_given_a_web_order_then_the_store_s_till_shows_one_less_within_two_secon
     assert verdict["differences"] == []
 
 
+def test_given_a_bundle_is_sold_then_its_components_are_fewer_and_a_sold_component_makes_fewer_bundles(up):
+    def offered() -> int:
+        return up.get("/v1/availability?channel=web&sku=GIFT-SET")["items"][0]["quantity"]
+
+    tees, mugs, sets = up.available("TEE-BLACK-M", "SOHO"), up.available("MUG-WHITE", "SOHO"), offered()
+    assert up.webhook(order(1101, "GIFT-SET", 2)) == 200
+    up.until(lambda: up.till_level("TEE-BLACK-M", "SOHO") == tees - 2)
+    up.until(lambda: up.till_level("MUG-WHITE", "SOHO") == mugs - 2)
+    up.until(lambda: offered() == sets - 2)
+    assert up.webhook(order(1102, "TEE-BLACK-M", 1)) == 200
+    up.until(lambda: offered() == sets - 3)
+    assert up.webhook(order(1102, "TEE-BLACK-M", 1, version=1)) == 200
+    explained = up.run("explain", "GIFT-SET", "--channel", "web")
+    assert sum(line["amount"] for line in explained["lines"]) == explained["quantity"]
+    assert up.post("set-count", told("counted", "GIFT-SET", 1, 12)) == 400
+    assert up.run("verify")["differences"] == []
+
+
 def test_given_the_same_webhook_ten_times_then_it_counts_once(up):
     before = up.available("MUG-WHITE", "SOHO")
     assert {up.webhook(order(1002, "MUG-WHITE", 3)) for _ in range(10)} == {200}
