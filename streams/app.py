@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -12,10 +13,12 @@ import faust
 from schemas.rules import Rules
 from schemas.topics import CLAIMS, MOVEMENTS, STOCK, TRANSACTIONS, Topic
 from schemas.witnesses import Authority
-from streams.chunks import ChunkSchema, ChunkStage, ChunkTable, agent_of, chunk_scheduler
+from streams.chunks import ChunkSchema, ChunkStage, agent_of, chunk_scheduler, end_process
 from streams.expiry import Expiry
 from streams.reader import Reader
+from streams.rocks import RocksStore
 from streams.stages import Naming, ledger_stage, publish_again, settle_stage
+from streams.tables import ChunkTable, MemoryStore, Store
 from streams.writer import Writer
 
 EXPIRE_EVERY = 0.2
@@ -35,6 +38,13 @@ class Topology:
         await self.settle.begin()
         await self.ledger.begin()
 
+    async def close(self) -> None:
+        """Ends the stages, once the app has stopped: another process may open their tables then."""
+        try:
+            await self.settle.close()
+        finally:
+            await self.ledger.close()
+
     @property
     def ready(self) -> bool:
         """Assigned, restored, and taking chunks."""
@@ -53,12 +63,14 @@ def create_app(
     group: str = "onhand",
     instance: str = "worker-0",
     datadir: str = ".onhand/faust",
-    fail: Callable[[str], None] | None = None,
+    store: str = "memory",
+    fail: Callable[[str], None] = end_process,
 ) -> Topology:
     """A Faust app with its agents and tables; nothing is global, so a test may have as many as it likes.
 
     `instance` names this worker for ever (Kafka's static membership): a restarted worker takes its partitions back at
-    once instead of waiting until its dead self times out.
+    once instead of waiting until its dead self times out. `store` says where its tables are: `memory`, or `rocksdict` for
+    files in `datadir`. Raises `StoreFailed` when they cannot be used.
     """
     sources, changelogs = (CLAIMS, MOVEMENTS), (TRANSACTIONS, STOCK)
     app = faust.App(
@@ -99,9 +111,13 @@ def create_app(
         )
 
     def stage(source: Topic, changelog: Topic, **how: Any) -> ChunkStage:
-        table = app.tables.add(
+        cells: Store = RocksStore(Path(datadir) / changelog.name) if store == "rocksdict" else MemoryStore()
+        app.tables.add(
             ChunkTable(
                 app,
+                cells=cells,
+                reader=reader,
+                fail=fail,
                 name=changelog.name,
                 schema=ChunkSchema(),
                 partitions=partitions,
@@ -114,7 +130,7 @@ def create_app(
         made = ChunkStage(
             app,
             source=naming(source),
-            table=table,
+            table=cells,
             changelog=naming(changelog),
             writer=writer,
             reader=reader,

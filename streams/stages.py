@@ -29,7 +29,8 @@ from schemas.topics import (
     Topic,
 )
 from schemas.witnesses import Authority
-from streams.chunks import Cell, Folded
+from streams.chunks import Folded
+from streams.tables import Cell, Store
 from streams.writer import Out
 
 LookUp = Callable[[bytes], Cell | None]
@@ -174,12 +175,12 @@ def _quantity(naming: Naming, new: ChannelQuantity, now: datetime) -> Out:
 
 def publish_again(
     naming: Naming, rules: Rules, clock: Callable[[], datetime]
-) -> Callable[[Any, int], Iterable[Out]]:
+) -> Callable[[Store, int], Iterable[Out]]:
     """What a partition must publish when the rules changed: every number of every SKU, under the rules of now."""
 
-    def all_of(table: Any, partition: int) -> Iterable[Out]:
-        for key in table.keys_of(partition):
-            stock = _state(table.data.data.get(key), Stock)
+    def all_of(table: Store, partition: int) -> Iterable[Out]:
+        for _, cell in table.cells_of(partition):
+            stock = _state(cell, Stock)
             if stock is not None:
                 yield from _quantities(naming, rules, None, stock, clock())
 

@@ -23,10 +23,10 @@ from schemas.seals import FIRST, seal
 from schemas.settling import Transaction, apply
 from schemas.topics import CLAIMS, MOVEMENTS, STOCK, Topic
 from schemas.witnesses import Authority
-from streams.chunks import source_offset
 from streams.reader import Reader
 from streams.recorder import RECORDED
 from streams.stages import Naming, instant
+from streams.tables import source_offset
 from streams.writer import partition_of
 
 DIFFERENCES_MAX = 1_000

@@ -49,6 +49,11 @@ def read(tmp_path):
             '[postgres]\naddress = "mysql://x"\n[channels.web]',
             "4: postgres.address: String should match",
         ),
+        (
+            "[locations.SOHO]",
+            '[worker]\nstore = "rocksdb"\n[locations.SOHO]',
+            "2: worker.store: Input should be 'memory' or 'rocksdict'",
+        ),
         ("[channels.web]", 'authority = ["erp"]\n[channels.web]', "channels.web: authority"),
     ],
 )
