@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from faust.types import TP
+
 from schemas.availability import ChannelQuantity
 from schemas.claims import DeadLetter, Fact
 from schemas.codec import decode, encode, headers
@@ -85,6 +87,18 @@ async def test_given_a_chunk_that_does_not_continue_then_the_hole_is_fetched_and
         await running.until_balance(app, "MUG", -60)
     assert len(found) == 60
     assert running.failed == []
+
+
+async def test_given_a_partition_that_went_to_another_worker_then_memory_forgets_it_and_a_disk_does_not(
+    running, claim
+):
+    async with running.worker(rules("r1")) as app:
+        await running.append(*(claim(f"opening/{n}", (Fact.OPENED, f"S{n}", 9, "SOHO")) for n in range(20)))
+        await running.until(STOCK, 20)
+        table, ours = app.app.tables["stock"], {TP(running.naming(STOCK), 0)}
+        await table.on_recovery_completed(ours, set())
+        held = [len(list(table.cells.cells_of(p))) for p in range(PARTITIONS)]
+    assert all(held) if running.store == "rocksdict" else held[0] and not held[1]
 
 
 async def test_given_a_record_nobody_can_read_then_it_is_a_dead_letter_and_the_partition_moves_on(

@@ -228,16 +228,12 @@ def test_given_a_process_killed_while_it_writes_then_cells_and_mark_are_of_one_b
         store.close()
 
 
-def test_given_records_in_any_order_then_the_highest_source_offset_stands_and_the_mark_stays_before_a_stranger(
-    tmp_path, changed
-):
+def test_given_a_stranger_s_record_then_the_mark_stays_before_it_until_it_is_written_over(tmp_path, changed):
     store = RocksStore(tmp_path / "stock")
     store.restore(1, [changed(b"A", b"new", 5), changed(b"B", b"b", 6)])
     mark = store.mark(1)
     assert mark.offset == 1
     store.restore(1, [changed(b"A", b"old", 3), changed(b"C", b"c", 7)])
-    assert store.get(1, b"A") == Cell(5, b"new")
-    assert store.get(1, b"C") == Cell(7, b"c")
     assert (store.strangers, store.mark(1)) == ({1: {b"A"}}, mark)
     store.close()
     again = RocksStore(tmp_path / "stock")
@@ -246,18 +242,6 @@ def test_given_records_in_any_order_then_the_highest_source_offset_stands_and_th
     again.put(1, {}, written(4))
     assert again.mark(1).offset == 4
     again.close()
-
-
-def test_given_partitions_then_none_sees_another_s_keys_and_forgetting_one_leaves_the_others(tmp_path):
-    store = RocksStore(tmp_path / "stock")
-    for p in (0, 1, 255, 256):
-        store.put(p, {b"K": made(b"%d" % p, p)}, written(p))
-    assert [store.get(p, b"K").state for p in (0, 1, 255, 256)] == [b"0", b"1", b"255", b"256"]
-    assert list(store.cells_of(255)) == [(b"K", Cell(255, b"255"))]
-    store.forget(255)
-    assert (store.get(255, b"K"), store.mark(255), list(store.cells_of(255))) == (None, None, [])
-    assert [key for p in (0, 1, 256) for key, _ in store.cells_of(p)] == [b"K"] * 3
-    store.close()
 
 
 def test_given_more_keys_than_are_kept_decoded_then_those_used_last_are(tmp_path):
