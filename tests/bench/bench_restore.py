@@ -5,19 +5,34 @@ from __future__ import annotations
 import os
 import sys
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.console import Console
 from rich.table import Table
 
 from deploy.kafka import version
 from schemas.codec import encode
 from schemas.ledger import Stock
-from schemas.topics import STOCK
+from schemas.topics import MOVEMENTS, STOCK
 from streams.stages import Naming
 from streams.tables import OFFSET_HEADER
 from streams.topics import create_topics
 from streams.writer import Out, Writer, partition_of
 
-KEYS, PARTITIONS = int(os.environ.get("ONHAND_KEYS", "1000000")), 4
+KEYS, PARTITIONS, RULES = int(os.environ.get("ONHAND_KEYS", "1000000")), 4, "bench"
+
+
+async def ran_before(kafka: str, naming: Naming) -> None:
+    """Commits as a worker does that ran under the same rules: changed ones would be published again at the start."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka, group_id=f"{naming.prefix}onhand", enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(naming(MOVEMENTS), p) for p in range(PARTITIONS)]
+        consumer.assign(partitions)
+        await consumer.commit(dict.fromkeys(partitions, (0, RULES)))
+    finally:
+        await consumer.stop()
 
 
 async def test_restore(kafka, prefix, tmp_path, run):
@@ -51,6 +66,7 @@ async def test_restore(kafka, prefix, tmp_path, run):
             )
     finally:
         await writer.stop()
+    await ran_before(kafka, naming)
     starts = {
         "memory": ("memory", "memory"),
         "rocksdict, empty directory": ("rocksdict", "rocksdict"),
@@ -58,9 +74,9 @@ async def test_restore(kafka, prefix, tmp_path, run):
     }
     table = Table(
         title=f"{KEYS:,} keys of {len(value)} bytes; Kafka {version()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}",
-        caption="keys/s from the first record restored to the last; the broker shares the cores",
+        caption="from the first record restored to the last; the broker shares the cores",
     )
-    for name in ("store", "records read", "keys/s", "CPU s", "ready after s", "MB"):
+    for name in ("store", "records read", "keys/s", "of CPU s", "ready after s", "MB"):
         table.add_column(name, justify="left" if name == "store" else "right")
     for name, (store, folder) in starts.items():
         found = run("restore_onhand.py", kafka, prefix, str(PARTITIONS), str(tmp_path / folder), store)

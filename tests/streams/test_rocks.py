@@ -9,7 +9,6 @@ import resource
 import signal
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -203,29 +202,51 @@ def no_file_longer_than(size: int):
 # -- the store by itself
 
 
-def test_given_a_process_killed_while_it_writes_then_cells_and_mark_are_of_one_batch(tmp_path):
-    writes = textwrap.dedent(f"""
-        from pathlib import Path
-        from streams.rocks import RocksStore
-        from streams.tables import Cell, Written
-        store = RocksStore(Path({str(tmp_path / "stock")!r}))
-        for turn in range(1_000_000):
-            value = b"%d" % turn
-            cells = {{b"K%d" % n: (Cell(turn, value), value, ()) for n in range(50)}}
-            store.put(1, cells, Written(turn, b"K", value, ()))
-            print(turn, flush=True)
-    """)
-    for seen in (20, 200, 1_000):
-        process = subprocess.Popen([sys.executable, "-c", writes], cwd=ROOT, stdout=subprocess.PIPE)
-        with process.stdout as said:
-            acknowledged = [int(said.readline()) for _ in range(seen)][-1]
-            process.send_signal(signal.SIGKILL)
-        process.wait(10)
-        store = RocksStore(tmp_path / "stock")
-        reached = store.mark(1).offset
-        assert reached >= acknowledged
-        assert {cell.offset for _, cell in store.cells_of(1)} == {reached}
-        store.close()
+DIES = """
+import os, signal, sys
+from pathlib import Path
+from streams.rocks import RocksStore
+from streams.tables import Cell, Written
+
+class Dying:
+    def __init__(self, db, left):
+        self.db, self.left = db, left
+    def __getattr__(self, name):
+        return getattr(self.db, name)
+    def write(self, *how):
+        self.db.write(*how)
+        self.left -= 1
+        if not self.left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+store = RocksStore(Path(sys.argv[1]))
+store._db = Dying(store._db, int(sys.argv[2]))
+for turn in range(100):
+    value = b"%d" % turn
+    last = Written(turn, b"R", value, (("onhand_offset", value),))
+    if turn % 2:
+        store.put(1, {b"P%d" % n: (Cell(turn, value), value, ()) for n in range(20)}, last)
+    else:
+        store.restore(1, [last._replace(key=b"R%d" % n) for n in range(20)])
+"""
+"""Restores, puts, restores, puts, and dies by SIGKILL right after so many writes to RocksDB."""
+
+
+@pytest.mark.parametrize("writes", [1, 2, 3, 8, 9])
+def test_given_a_process_killed_after_any_write_then_cells_and_mark_are_of_the_same_moment(tmp_path, writes):
+    path = tmp_path / "stock"
+    done = subprocess.run([sys.executable, "-c", DIES, str(path), str(writes)], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    store = RocksStore(path)
+    reached = -1 if (mark := store.mark(1)) is None else mark.offset
+    assert writes - 2 <= reached < writes
+    assert reached == writes - 1 or writes % 2, "what is put outlives the process"
+    puts, restores = (
+        {cell.offset for key, cell in store.cells_of(1) if key[:1] == kind} for kind in (b"P", b"R")
+    )
+    assert puts == ({reached - (reached + 1) % 2} if reached > 0 else set())
+    assert restores == ({reached - reached % 2} if reached >= 0 else set())
+    store.close()
 
 
 def test_given_a_stranger_s_record_then_the_mark_stays_before_it_until_it_is_written_over(tmp_path, changed):
