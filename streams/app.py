@@ -6,8 +6,10 @@ What is in a bundle goes on: `bundle-parts` → bundle → `channel-quantities`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -15,10 +17,12 @@ import faust
 from schemas.rules import Rules
 from schemas.topics import BUNDLE_PARTS, BUNDLES, CLAIMS, MOVEMENTS, STOCK, TRANSACTIONS, Topic
 from schemas.witnesses import Authority
-from streams.chunks import ChunkSchema, ChunkStage, ChunkTable, agent_of, chunk_scheduler
+from streams.chunks import ChunkSchema, ChunkStage, agent_of, chunk_scheduler, end_process
 from streams.expiry import Expiry
 from streams.reader import Reader
+from streams.rocks import RocksStore
 from streams.stages import Naming, bundle_stage, ledger_stage, publish_again, settle_stage
+from streams.tables import ChunkTable, MemoryStore, Store
 from streams.writer import Writer
 
 EXPIRE_EVERY = 0.2
@@ -34,15 +38,26 @@ class Topology:
     ledger: ChunkStage
     bundle: ChunkStage
 
+    @property
+    def stages(self) -> tuple[ChunkStage, ...]:
+        """All of them, in the order of the way through."""
+        return self.settle, self.ledger, self.bundle
+
     async def begin(self) -> None:
         """Begins what is restored."""
-        for stage in (self.settle, self.ledger, self.bundle):
+        for stage in self.stages:
             await stage.begin()
+
+    async def close(self) -> None:
+        """Ends the stages, once the app has stopped: another process may open their tables then."""
+        async with AsyncExitStack() as closing:
+            for stage in self.stages:
+                closing.push_async_callback(stage.close)
 
     @property
     def ready(self) -> bool:
         """Assigned, restored, and taking chunks."""
-        return self.settle.ready and self.ledger.ready and self.bundle.ready
+        return all(stage.ready for stage in self.stages)
 
 
 def create_app(
@@ -57,12 +72,14 @@ def create_app(
     group: str = "onhand",
     instance: str = "worker-0",
     datadir: str = ".onhand/faust",
-    fail: Callable[[str], None] | None = None,
+    store: str = "memory",
+    fail: Callable[[str], None] = end_process,
 ) -> Topology:
     """A Faust app with its agents and tables; nothing is global, so a test may have as many as it likes.
 
     `instance` names this worker for ever (Kafka's static membership): a restarted worker takes its partitions back at
-    once instead of waiting until its dead self times out.
+    once instead of waiting until its dead self times out. `store` says where its tables are: `memory`, or `rocksdict` for
+    files in `datadir`. Raises `StoreFailed` when they cannot be used.
     """
     sources, changelogs = (CLAIMS, MOVEMENTS, BUNDLE_PARTS), (TRANSACTIONS, STOCK, BUNDLES)
     app = faust.App(
@@ -103,9 +120,13 @@ def create_app(
         )
 
     def stage(source: Topic, changelog: Topic, **how: Any) -> ChunkStage:
-        table = app.tables.add(
+        cells: Store = RocksStore(Path(datadir) / changelog.name) if store == "rocksdict" else MemoryStore()
+        app.tables.add(
             ChunkTable(
                 app,
+                cells=cells,
+                reader=reader,
+                fail=fail,
                 name=changelog.name,
                 schema=ChunkSchema(),
                 partitions=partitions,
@@ -118,7 +139,7 @@ def create_app(
         made = ChunkStage(
             app,
             source=naming(source),
-            table=table,
+            table=cells,
             changelog=naming(changelog),
             writer=writer,
             reader=reader,

@@ -21,7 +21,8 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import faust
 import structlog
@@ -29,22 +30,15 @@ from aiokafka import ConsumerRecord, TopicPartition
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
-from schemas.codec import encode
+from schemas.codec import Headers, encode
 from streams.reader import Reader
+from streams.tables import OFFSET_HEADER, Cell, Made, Store, StoreFailed, Written
 from streams.writer import Out, Writer
 
 log = structlog.get_logger()
 
-OFFSET_HEADER = "onhand_offset"
 SLICE = 256
 """Records folded without giving way to the rest of the process."""
-
-
-class Cell(NamedTuple):
-    """A table's value: the source offset it was made at, and the state (bytes until it is first looked at)."""
-
-    offset: int
-    state: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +46,7 @@ class Folded:
     """What a fold made of some records: records to write, and the table's new cells with their bytes."""
 
     outputs: Sequence[Out] = ()
-    cells: Mapping[bytes, tuple[Cell, bytes, Sequence[tuple[str, bytes]]]] = field(default_factory=dict)
+    cells: Mapping[bytes, Made] = field(default_factory=dict)
     used: int = 0
     unused: int = 0
     dead: int = 0
@@ -115,43 +109,6 @@ class ChunkSchema(faust.Schema):  # type: ignore[misc]  # faust has no types
         return message.value
 
 
-class ChunkTable(faust.Table):  # type: ignore[misc]  # faust has no types
-    """A Faust table that is restored by chunks, by the highest source offset per key."""
-
-    strangers: dict[int, set[bytes]]
-
-    def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
-        """Takes restored chunks in. Keys that a stranger wrote back are remembered in `strangers`."""
-        for event in batch:
-            self.restore(event.message.partition, event.value)
-
-    def restore(self, partition: int, records: Sequence[ConsumerRecord]) -> None:
-        """Takes changelog records in, in any order."""
-        cells, owners = self.data.data, self.data._key_partition  # noqa: SLF001  # the memory store has no bulk write
-        for record in records:
-            offset = source_offset(record)
-            held = cells.get(record.key)
-            if held is not None and held.offset > offset:
-                self.__dict__.setdefault("strangers", {}).setdefault(partition, set()).add(record.key)
-                continue
-            cells[record.key] = Cell(offset, record.value)
-            owners[record.key] = partition
-
-    def put(self, partition: int, cells: Mapping[bytes, Cell]) -> None:
-        """Takes cells in whose changelog records are acknowledged."""
-        self.data.data.update(cells)
-        self.data._key_partition.update(dict.fromkeys(cells, partition))  # noqa: SLF001  # as above
-
-    def keys_of(self, partition: int) -> list[bytes]:
-        """The keys held of one partition."""
-        return [key for key, owner in self.data._key_partition.items() if owner == partition]  # noqa: SLF001  # as above
-
-
-def source_offset(record: ConsumerRecord) -> int:
-    """The source offset a changelog record was made at."""
-    return next((int(value) for name, value in record.headers if name == OFFSET_HEADER), -1)
-
-
 @dataclass(slots=True)
 class Progress:
     """Where one owned partition stands: the next source offset, the changelog's end as we know it, and where the source
@@ -189,22 +146,22 @@ class ChunkStage:
         app: Any,
         *,
         source: str,
-        table: ChunkTable,
+        table: Store,
         changelog: str,
         fold: Fold,
         writer: Writer,
         reader: Reader,
         stamp: str = "",
-        on_stamp: Callable[[ChunkTable, int], Iterable[Out]] = lambda _table, _partition: (),
+        on_stamp: Callable[[Store, int], Iterable[Out]] = lambda _table, _partition: (),
         watch: Callable[[int, Iterable[Any]], None] = lambda _partition, _states: None,
         limits: Limits | None = None,
-        fail: Callable[[str], None] | None = None,
+        fail: Callable[[str], None],
     ) -> None:
         self.app, self.source, self.table, self.changelog = app, source, table, changelog
         self.fold, self.writer, self.reader, self.stamp, self.on_stamp = fold, writer, reader, stamp, on_stamp
         self.watch = watch
         self.limits = limits or Limits()
-        self.fail = fail or _end_process
+        self.fail = fail
         self.progress: dict[int, Progress] = {}
         self.used = self.unused = self.dead = 0
         self._epoch = 0
@@ -245,6 +202,14 @@ class ChunkStage:
         self.progress = {}
         self._rewinds = {}
 
+    async def close(self) -> None:
+        """Takes no more, waits for what is under way, and lets go of the table."""
+        self._open = False
+        if self._inflight:
+            await asyncio.wait(list(self._inflight.values()), timeout=self.app.conf.broker_rebalance_timeout)
+        self._forget()
+        self.table.close()
+
     # -- the way of a chunk
 
     async def run(self, stream: Any) -> None:
@@ -283,7 +248,7 @@ class ChunkStage:
                         return
                     some = fresh[start : start + SLICE]
                     again = some[0].offset < self.progress[partition].others
-                    folded = self.fold(partition, self._look_up, some, again)
+                    folded = self.fold(partition, partial(self.table.get, partition), some, again)
                     self._count(folded)
                     await self._settle(partition, epoch, some[-1].offset + 1, folded)
         except Exception as error:  # noqa: BLE001  # a fold that fails would fail again: stop before it is passed over
@@ -315,42 +280,51 @@ class ChunkStage:
     def _mine(self, partition: int, epoch: int) -> bool:
         return epoch == self._epoch and self._open and partition in self.progress
 
-    def _look_up(self, key: bytes) -> Cell | None:
-        found: Cell | None = self.table.data.data.get(key)
-        return found
-
     async def _settle(self, partition: int, epoch: int, then: int, folded: Folded) -> None:
         """Rule 2: outputs, changelog, table, and only then the new position."""
         try:
             if folded.outputs:
                 await self.writer.write(folded.outputs)
-            strange = await self._write_changelog(partition, epoch, folded)
+            last, strange = await self._write_changelog(partition, epoch, folded)
         except Exception as error:  # noqa: BLE001  # whatever it was, nothing may be committed after it
             self.fail(f"{self.source}[{partition}]: {type(error).__name__}: {error}")
             return
         if epoch != self._epoch:
             return  # durable, but not ours any more
-        self.table.put(partition, {key: cell for key, (cell, _, _) in folded.cells.items()})
+        self.table.put(partition, folded.cells, last if strange is None else None)
         self.watch(partition, (cell.state for cell, _, _ in folded.cells.values()))
         progress = self.progress[partition]
         progress.next, progress.moved_at = then, time.monotonic()
         if strange is not None:
             await self._write_over_stranger(partition, *strange)
 
-    async def _write_changelog(self, partition: int, epoch: int, folded: Folded) -> tuple[int, int] | None:
-        """Writes the cells. Returns the span of the changelog that somebody else wrote since our last write, if any."""
+    async def _write_changelog(
+        self, partition: int, epoch: int, folded: Folded
+    ) -> tuple[Written | None, tuple[int, int] | None]:
+        """Writes the cells. Returns the last record written, and the span of the changelog since our last write if somebody
+        else wrote there too.
+        """
         if not folded.cells:
-            return None
-        written = await self.writer.write(
-            Out(self.changelog, key, value, (*headers, (OFFSET_HEADER, b"%d" % cell.offset)), partition)
-            for key, (cell, value, headers) in folded.cells.items()
+            return None, None
+        last = await self._append(
+            partition, [(key, value, headers, cell) for key, (cell, value, headers) in folded.cells.items()]
         )
-        first, count = written[self.changelog, partition]
         progress = self.progress.get(partition)
         if progress is None or epoch != self._epoch:
-            return None
-        expected, progress.changelog_end = progress.changelog_end, first + count
-        return None if first == expected else (expected, first)
+            return None, None
+        start, progress.changelog_end = progress.changelog_end, last.offset + 1
+        alone = progress.changelog_end - start == len(folded.cells)
+        return last, None if alone else (start, progress.changelog_end)
+
+    async def _append(self, partition: int, cells: Iterable[tuple[bytes, bytes, Headers, Cell]]) -> Written:
+        """Writes records to the changelog. Returns the last."""
+        outs = [
+            Out(self.changelog, key, value, (*headers, (OFFSET_HEADER, b"%d" % cell.offset)), partition)
+            for key, value, headers, cell in cells
+        ]
+        written = await self.writer.write(outs)
+        first, count = written[self.changelog, partition]
+        return Written(first + count - 1, outs[-1].key, outs[-1].value, outs[-1].headers)
 
     # -- starting, holes, strangers
 
@@ -362,7 +336,11 @@ class ChunkStage:
     async def _begin(self, partition: int) -> bool:
         """Finds where the durable state of a partition ends. False: not ready, drop the chunk."""
         async with self._beginnings[partition]:
-            return partition in self.progress or await self._begin_alone(partition)
+            try:
+                return partition in self.progress or await self._begin_alone(partition)
+            except StoreFailed as error:
+                self.fail(str(error))
+                return False
 
     async def _begin_alone(self, partition: int) -> bool:
         epoch = self._epoch
@@ -380,15 +358,17 @@ class ChunkStage:
         if restored is None:
             return False
         async for records in self.reader.read(self.changelog, partition, restored + 1, end):
+            if epoch != self._epoch:
+                return False
             self.table.restore(partition, records)  # somebody wrote after the restore had ended
-        overwritten = getattr(self.table, "strangers", {}).pop(partition, set())
-        if overwritten:
+        if overwritten := self.table.strangers.get(partition):
             end = await self._write_again(partition, overwritten, end)
+            self.table.strangers.pop(partition, None)
         if committed is None or committed.metadata != self.stamp:
             await self.writer.write(self.on_stamp(self.table, partition))
         if epoch != self._epoch:
             return False
-        self.watch(partition, (self.table.data.data[key].state for key in self.table.keys_of(partition)))
+        self.watch(partition, (cell.state for _, cell in self.table.cells_of(partition)))
         self.progress.setdefault(partition, Progress(next=first, changelog_end=end, others=others))
         return True
 
@@ -417,16 +397,19 @@ class ChunkStage:
         progress.changelog_end = await self._write_again(partition, theirs, progress.changelog_end)
 
     async def _write_again(self, partition: int, keys: Iterable[bytes], end: int) -> int:
-        """Writes the table's values of `keys` over a stranger's. Returns the changelog's end after that."""
-        cells = {key: cell for key in sorted(keys) if (cell := self._look_up(key)) is not None}
+        """Writes the table's values of `keys` over a stranger's. Returns the changelog's end after that, or the old one when
+        somebody wrote in between again: the next write will find it.
+        """
+        cells = {key: cell for key in sorted(keys) if (cell := self.table.get(partition, key)) is not None}
         if not cells:
             return end
-        written = await self.writer.write(
-            Out(self.changelog, key, self._bytes(cell), ((OFFSET_HEADER, b"%d" % cell.offset),), partition)
-            for key, cell in cells.items()
+        last = await self._append(
+            partition, [(key, self._bytes(cell), (), cell) for key, cell in cells.items()]
         )
-        first, count = written[self.changelog, partition]
-        return first + count
+        if last.offset + 1 - end != len(cells):
+            return end
+        self.table.put(partition, {}, last)
+        return last.offset + 1
 
     def _bytes(self, cell: Cell) -> bytes:
         return cell.state if isinstance(cell.state, bytes) else encode(cell.state)
@@ -493,7 +476,7 @@ class ChunkStage:
             self.fail(f"{self.source}: {self._dead_run} dead letters in a row: this looks like our fault")
 
 
-def _end_process(reason: str) -> None:
+def end_process(reason: str) -> None:
     """Rule 4. At once: any further step could commit what is not durable."""
     log.critical(
         "the worker stops: nothing after its last commit counts, a restart repeats it", reason=reason

@@ -45,6 +45,7 @@ from streams.settings import BadConfiguration, Settings, load, secrets_of
 from streams.settings import api_keys as keys_of
 from streams.stages import Naming
 from streams.system import System, addresses, end_with_parent
+from streams.tables import StoreFailed
 from streams.topics import WrongTopics
 from streams.verify import Verifier
 from streams.writer import NotWritten, Writer
@@ -150,7 +151,7 @@ def run(body: Awaitable[Result]) -> Result:
     except BadConfiguration as error:
         err.print(str(error), style="red", soft_wrap=True, markup=False, highlight=False)
         raise typer.Exit(2) from None
-    except (EngineError, WrongTopics, ConnectorError, NotWritten, DemoFailed) as error:
+    except (EngineError, WrongTopics, ConnectorError, NotWritten, StoreFailed, DemoFailed) as error:
         err.print(f"{error}", style="red", soft_wrap=True, markup=False, highlight=False)
     except KafkaError as error:
         err.print(f"Kafka does not answer: {type(error).__name__}", style="red")

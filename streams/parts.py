@@ -93,12 +93,6 @@ async def worker(
     await create_topics(bootstrap, naming, partitions, settings.kafka.replication)
     await migrate(dsn)
     writer, pushes, reader = Writer(bootstrap, partitions), Writer(bootstrap, partitions), Reader(bootstrap)
-    for part in (writer, pushes, reader):
-        await part.start()
-    pool = await open_pool(dsn)
-    queries = Queries(pool)
-    clients = clients_of(settings)
-    directories = Directories(settings, clients, queries)
     topology = create_app(
         bootstrap=bootstrap,
         partitions=partitions,
@@ -109,7 +103,14 @@ async def worker(
         reader=reader,
         instance=instance,
         datadir=str(settings.data / "faust" / instance),
+        store=settings.worker.store,
     )
+    for part in (writer, pushes, reader):
+        await part.start()
+    pool = await open_pool(dsn)
+    queries = Queries(pool)
+    clients = clients_of(settings)
+    directories = Directories(settings, clients, queries)
     recording = Recording(bootstrap, partitions, naming, Recorder(pool), pushes, dsn)
     sinks = [
         Pushing(
@@ -171,6 +172,7 @@ async def _agents(topology: Topology) -> AsyncIterator[None]:
     finally:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(topology.app.stop(), 10)
+        await topology.close()
 
 
 async def _until_ready(topology: Topology, stopping: asyncio.Event) -> None:

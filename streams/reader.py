@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -69,9 +69,26 @@ class Reader:
                 consumer.assign([tp])
                 consumer.seek(tp, start)
                 found = (await consumer.getmany(tp, timeout_ms=2_000)).get(tp, [])
+                consumer.pause(tp)  # a fetch that waits for more would hold up whatever is asked next
                 start = await consumer.position(tp)
             if wanted := [record for record in found if record.offset < end]:
                 yield wanted
+
+    async def at(self, topic: str, offsets: Mapping[int, int]) -> dict[int, ConsumerRecord]:
+        """The records at one offset of each partition, where there is one. All in one fetch."""
+        begins, ends = await self.begins(topic, offsets), await self.ends(topic, offsets)
+        wanted = {TopicPartition(topic, p): at for p, at in offsets.items() if begins[p] <= at < ends[p]}
+        consumer, found = self._live(), dict[int, ConsumerRecord]()
+        async with self._turn:
+            consumer.assign(list(wanted))
+            for tp, at in wanted.items():
+                consumer.seek(tp, at)
+            while wanted:
+                for tp, records in (await consumer.getmany(*wanted, timeout_ms=2_000)).items():
+                    consumer.pause(tp)  # as above
+                    if records[0].offset == wanted.pop(tp):
+                        found[tp.partition] = records[0]
+        return found
 
     async def whole(self, topic: str, partitions: int) -> AsyncIterator[list[ConsumerRecord]]:
         """Everything in a topic as it stands now, partition by partition."""

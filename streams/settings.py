@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -71,6 +71,16 @@ class ServeSettings(BaseModel):
     public_url: str | None = None
 
 
+class WorkerSettings(BaseModel):
+    """The worker. Its tables are in `memory`, and a restart reads their whole changelogs; or on disk, in `rocksdict`
+    (RocksDB, under `<data>/faust`), and a restart reads only what came after.
+    """
+
+    model_config = FROZEN
+
+    store: Literal["memory", "rocksdict"] = "memory"
+
+
 class Location(BaseModel):
     """A place that keeps stock, under our own name for it."""
 
@@ -97,6 +107,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     postgres: PostgresSettings = PostgresSettings()
     serve: ServeSettings = ServeSettings()
+    worker: WorkerSettings = WorkerSettings()
     locations: dict[Annotated[str, Field(pattern=r"^[^@:|/\s][^|/]*$")], Location] = {}
     channels: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")], AnyChannel] = {}
     bundles: dict[str, Recipe] = {}

@@ -32,7 +32,8 @@ from schemas.topics import (
     Topic,
 )
 from schemas.witnesses import Authority
-from streams.chunks import Cell, Folded
+from streams.chunks import Folded
+from streams.tables import Cell, Store
 from streams.writer import Out
 
 NUMBERS_KNOWN = 20_000
@@ -258,13 +259,13 @@ def _quantity(naming: Naming, new: ChannelQuantity, now: datetime) -> Out:
 
 def publish_again(
     naming: Naming, rules: Rules, clock: Callable[[], datetime]
-) -> Callable[[Any, int], Iterable[Out]]:
+) -> Callable[[Store, int], Iterable[Out]]:
     """What a partition must publish when the rules changed: every number of every SKU, under the rules of now."""
 
-    def all_of(table: Any, partition: int) -> Iterable[Out]:
+    def all_of(table: Store, partition: int) -> Iterable[Out]:
         numbers = Numbers(rules)
-        for key in table.keys_of(partition):
-            stock = _state(table.data.data.get(key), Stock)
+        for _, cell in table.cells_of(partition):
+            stock = _state(cell, Stock)
             if stock is not None:
                 yield from _quantities(naming, numbers, None, stock, clock())
 

@@ -24,10 +24,10 @@ from schemas.seals import FIRST, seal
 from schemas.settling import Transaction, apply
 from schemas.topics import BUNDLE_PARTS, CLAIMS, MOVEMENTS, STOCK, Topic
 from schemas.witnesses import Authority
-from streams.chunks import source_offset
 from streams.reader import Reader
 from streams.recorder import RECORDED
 from streams.stages import Naming, instant
+from streams.tables import source_offset
 from streams.writer import partition_of
 
 SOURCES = (CLAIMS, MOVEMENTS, BUNDLE_PARTS)

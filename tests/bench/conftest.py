@@ -23,7 +23,7 @@ def measured(script: str, *arguments: str) -> dict[str, float]:
         cwd=HERE.parents[1],
     )
     assert done.returncode == 0, done.stderr[-2_000:]
-    found: dict[str, float] = json.loads(done.stdout)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 

@@ -1,38 +1,43 @@
 """A worker that starts on a full changelog, in a process of its own; prints how long until it is ready to take chunks.
 
-`restore_onhand.py BOOTSTRAP PREFIX PARTITIONS DATADIR`.
+`restore_onhand.py BOOTSTRAP PREFIX PARTITIONS DATADIR STORE`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import resource
 import sys
 import time
+from typing import Any
 
 from faust.contrib.asgi import bind_to_running_loop
 
 from schemas.rules import Rules
 from schemas.witnesses import NOBODY
 from streams.app import create_app
-from streams.chunks import ChunkTable
 from streams.reader import Reader
 from streams.stages import Naming
+from streams.tables import ChunkTable
 from streams.writer import Writer
 
 
-async def main(bootstrap: str, prefix: str, partitions: int, datadir: str) -> None:
-    first = last = 0.0
-    restore = ChunkTable.restore
+async def main(bootstrap: str, prefix: str, partitions: int, datadir: str, store: str) -> None:
+    gc.set_threshold(10_000, 10, 1_000)  # as `onhand worker` does
+    first = last = began_cpu = spent = 0.0
+    read = 0
+    apply = ChunkTable.apply_changelog_batch
 
-    def timed(table: ChunkTable, partition: int, records: object) -> None:
-        nonlocal first, last
-        first = first or time.perf_counter()
-        restore(table, partition, records)  # type: ignore[arg-type]
-        last = time.perf_counter()
+    def timed(table: ChunkTable, batch: Any) -> None:
+        nonlocal first, last, began_cpu, spent, read
+        first, began_cpu = first or time.perf_counter(), began_cpu or time.process_time()
+        read += sum(len(event.value) for event in batch)
+        apply(table, batch)
+        last, spent = time.perf_counter(), time.process_time() - began_cpu
 
-    ChunkTable.restore = timed  # type: ignore[method-assign, assignment]
+    ChunkTable.apply_changelog_batch = timed  # type: ignore[method-assign, assignment]
     writer, reader = Writer(bootstrap, partitions), Reader(bootstrap)
     await writer.start()
     await reader.start()
@@ -46,6 +51,7 @@ async def main(bootstrap: str, prefix: str, partitions: int, datadir: str) -> No
         writer=writer,
         reader=reader,
         datadir=datadir,
+        store=store,
     )
     bind_to_running_loop(topology.app)
     topology.app.finalize()
@@ -55,16 +61,19 @@ async def main(bootstrap: str, prefix: str, partitions: int, datadir: str) -> No
         await topology.begin()
     ready = time.perf_counter()
     found = {
-        "keys": len(topology.ledger.table.data.data),
+        "keys": sum(1 for p in range(partitions) for _ in topology.ledger.table.cells_of(p)),
+        "read": read,
         "restoring": last - first,
+        "cpu": spent,
         "ready": ready - began,
         "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     sys.stdout.write(json.dumps(found) + "\n")
     await topology.app.stop()
+    await topology.close()
     await writer.stop()
     await reader.stop()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]))
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:6]))

@@ -23,8 +23,9 @@ from schemas.claims import Claim
 from schemas.granting import asking
 from schemas.reservations import Request
 from schemas.witnesses import NOBODY
-from streams.chunks import ChunkStage, ChunkTable, Limits
+from streams.chunks import ChunkStage, Limits
 from streams.stages import Naming, bundle_stage, ledger_stage, settle_stage
+from streams.tables import MemoryStore
 from streams.writer import partition_of
 
 PARTITIONS = 2
@@ -80,15 +81,6 @@ class Broker:
         return len(self.logs[topic, partition])
 
 
-class Table:
-    """Faust's table without Faust: the parts of it that are ours, on dictionaries."""
-
-    put, restore, keys_of = ChunkTable.put, ChunkTable.restore, ChunkTable.keys_of
-
-    def __init__(self) -> None:
-        self.data = SimpleNamespace(data={}, _key_partition={})
-
-
 class Worker:
     """Both stages of a worker, its own view of the broker, and what the seed does to it."""
 
@@ -126,7 +118,7 @@ class Worker:
         return ChunkStage(
             app,
             source=source,
-            table=Table(),  # type: ignore[arg-type]
+            table=MemoryStore(),
             changelog=CHANGELOGS[source],
             fold=fold,
             writer=self,  # type: ignore[arg-type]

@@ -42,13 +42,13 @@ MUTANTS: dict[str, Mutant] = {
     "state-before-outputs": Mutant(
         "streams.chunks",
         "            if folded.outputs:\n                await self.writer.write(folded.outputs)\n"
-        "            strange = await self._write_changelog(partition, epoch, folded)",
-        "            strange = await self._write_changelog(partition, epoch, folded)\n"
+        "            last, strange = await self._write_changelog(partition, epoch, folded)",
+        "            last, strange = await self._write_changelog(partition, epoch, folded)\n"
         "            if folded.outputs:\n                await self.writer.write(folded.outputs)",
     ),
     "hole-stepped-over": Mutant("streams.chunks", "if first > expected and not", "if False and not"),
     "restore-takes-the-last": Mutant(
-        "streams.chunks", "if held is not None and held.offset > offset:", "if False:"
+        "streams.tables", "if held is not None and held.offset > offset:", "if False:"
     ),
     "stranger-stands": Mutant("streams.chunks", "        if strange is not None:\n", "        if False:\n"),
     "older-version-replaces": Mutant(

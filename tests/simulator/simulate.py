@@ -33,6 +33,7 @@ from schemas.ledger import Stock
 from schemas.movements import Movement
 from schemas.postings import Kind
 from schemas.reservations import Ask, Request
+from streams.tables import MemoryStore
 
 INPUTS = 200
 
@@ -124,11 +125,10 @@ def _tables(hub: Cluster) -> dict[str, Stock]:
     for worker in hub.workers:
         table = worker.stages["movements"].table
         for partition in worker.owned:
-            restored = cluster.Table()
+            restored = MemoryStore()
             restored.restore(partition, hub.broker.logs["stock", partition])
-            for key in table.keys_of(partition):
-                cell = table.data.data[key]
-                if restored.data.data.get(key) != cell:
+            for key, cell in table.cells_of(partition):
+                if restored.get(partition, key) != cell:
                     raise Wrong(f"the changelog of {key.decode()} restores something else")
                 stocks[key.decode()] = cell.state
     for topic in ("stock", "transactions", "bundles"):

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord
+from faust.contrib.asgi import bind_to_running_loop
 
 from schemas.claims import Claim, Document, Fact, Line
-from schemas.codec import encode
+from schemas.codec import decode, encode, headers
+from schemas.ledger import Stock
+from schemas.rules import Rules
+from schemas.topics import CLAIMS
+from schemas.witnesses import NOBODY
+from streams.app import create_app
+from streams.reader import Reader
+from streams.stages import Naming
+from streams.topics import create_topics
+from streams.writer import Out, Writer, partition_of
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -61,3 +73,102 @@ def claim() -> Callable[..., Claim]:
 def recorded(record: Any) -> Callable[[Claim], ConsumerRecord]:
     """Makes the record of a claim."""
     return lambda made, **how: record(made.transaction.encode(), encode(made), **how)
+
+
+PARTITIONS = 2
+
+
+class Running:
+    """An app of ours in this process, with its own topics."""
+
+    def __init__(self, bootstrap: str, naming: Naming, datadir, store: str) -> None:
+        self.bootstrap, self.naming, self.datadir, self.store = bootstrap, naming, datadir, store
+        self.failed: list[str] = []
+
+    @asynccontextmanager
+    async def worker(self, rules: Rules, home: str = "worker-0") -> AsyncIterator:
+        app = create_app(
+            bootstrap=self.bootstrap,
+            partitions=PARTITIONS,
+            naming=self.naming,
+            rules=rules,
+            authority=NOBODY,
+            writer=self.writer,
+            reader=self.reader,
+            instance="worker-0",
+            datadir=str(self.datadir / home),
+            store=self.store,
+            fail=self.failed.append,
+        )
+        (self.datadir / home).mkdir(exist_ok=True)
+        bind_to_running_loop(app.app)
+        app.app.finalize()
+        await app.app.start()
+        try:
+            async with asyncio.timeout(30):
+                while not app.ready:
+                    await asyncio.sleep(0.05)
+                    await app.begin()
+            yield app
+        finally:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(app.app.stop(), 15)
+            await app.close()
+
+    async def append(self, *claims) -> None:
+        await self.writer.write(
+            Out(
+                self.naming(CLAIMS),
+                c.transaction.encode(),
+                encode(c),
+                headers(CLAIMS, c.transaction, "t", c.occurred_at),
+            )
+            for c in claims
+        )
+
+    async def records(self, topic) -> list:
+        return [r async for some in self.reader.whole(self.naming(topic), PARTITIONS) for r in some]
+
+    async def until_balance(self, app, sku: str, units: int) -> None:
+        """Waits until the ledger's table has so many units of a SKU at SOHO."""
+        async with asyncio.timeout(20):
+            while self.balance(app, sku) != units:
+                await asyncio.sleep(0.05)
+
+    def balance(self, app, sku: str) -> int:
+        cell = self.cell(app, sku.encode())
+        if cell is None:
+            return 0
+        stock = decode(Stock, cell.state) if isinstance(cell.state, bytes) else cell.state
+        return stock.balance("SOHO")
+
+    def cell(self, app, key: bytes):
+        """What the ledger's table holds of a SKU."""
+        return app.ledger.table.get(partition_of(key, PARTITIONS), key)
+
+    async def until(self, topic, count: int) -> list:
+        """The records of a topic once there are so many."""
+        async with asyncio.timeout(20):
+            while len(found := await self.records(topic)) < count:
+                assert not self.failed
+                await asyncio.sleep(0.05)
+        return found
+
+
+@pytest.fixture(params=["memory", "rocksdict"])
+def store(request) -> str:
+    """Where the worker keeps its tables."""
+    return request.param
+
+
+@pytest.fixture
+async def running(kafka, prefix, tmp_path, store):
+    """Topics, and workers to run on them."""
+    made = Running(kafka, Naming(prefix), tmp_path, store)
+    await create_topics(kafka, made.naming, PARTITIONS)
+    made.writer, made.reader = Writer(kafka, PARTITIONS), Reader(kafka)
+    await made.writer.start()
+    await made.reader.start()
+    yield made
+    await made.writer.stop()
+    await made.reader.stop()

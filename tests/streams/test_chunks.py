@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 
-import pytest
-from faust.contrib.asgi import bind_to_running_loop
+from faust.types import TP
 
 from schemas.availability import ChannelQuantity
 from schemas.bundles import unbundled
@@ -16,84 +13,10 @@ from schemas.codec import decode, encode, headers
 from schemas.ledger import Stock
 from schemas.rules import ChannelRules, Rules
 from schemas.topics import CHANNEL_QUANTITIES, CLAIMS, DEAD_LETTERS, MOVEMENTS, STOCK
-from schemas.witnesses import NOBODY
-from streams.app import create_app
-from streams.chunks import OFFSET_HEADER, source_offset
-from streams.reader import Reader
-from streams.stages import Naming
-from streams.topics import create_topics
+from streams.tables import OFFSET_HEADER, source_offset
 from streams.writer import Out, Writer
 
 PARTITIONS = 2
-
-
-class Running:
-    """An app of ours in this process, with its own topics."""
-
-    def __init__(self, bootstrap: str, naming: Naming, datadir) -> None:
-        self.bootstrap, self.naming, self.datadir = bootstrap, naming, datadir
-        self.failed: list[str] = []
-
-    @asynccontextmanager
-    async def worker(self, rules: Rules) -> AsyncIterator:
-        app = create_app(
-            bootstrap=self.bootstrap,
-            partitions=PARTITIONS,
-            naming=self.naming,
-            rules=rules,
-            authority=NOBODY,
-            writer=self.writer,
-            reader=self.reader,
-            instance="worker-0",
-            datadir=str(self.datadir),
-            fail=self.failed.append,
-        )
-        bind_to_running_loop(app.app)
-        app.app.finalize()
-        await app.app.start()
-        try:
-            async with asyncio.timeout(30):
-                while not app.ready:
-                    await asyncio.sleep(0.05)
-                    await app.begin()
-            yield app
-        finally:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(app.app.stop(), 15)
-
-    async def append(self, *claims) -> None:
-        await self.writer.write(
-            Out(
-                self.naming(CLAIMS),
-                c.transaction.encode(),
-                encode(c),
-                headers(CLAIMS, c.transaction, "t", c.occurred_at),
-            )
-            for c in claims
-        )
-
-    async def records(self, topic) -> list:
-        return [r async for some in self.reader.whole(self.naming(topic), PARTITIONS) for r in some]
-
-    async def until(self, topic, count: int) -> list:
-        """The records of a topic once there are so many."""
-        async with asyncio.timeout(20):
-            while len(found := await self.records(topic)) < count:
-                assert not self.failed
-                await asyncio.sleep(0.05)
-        return found
-
-
-@pytest.fixture
-async def running(kafka, prefix, tmp_path):
-    made = Running(kafka, Naming(prefix), tmp_path)
-    await create_topics(kafka, made.naming, PARTITIONS)
-    made.writer, made.reader = Writer(kafka, PARTITIONS), Reader(kafka)
-    await made.writer.start()
-    await made.reader.start()
-    yield made
-    await made.writer.stop()
-    await made.reader.stop()
 
 
 def rules(version: str, **web: int) -> Rules:
@@ -133,7 +56,7 @@ async def test_given_a_stranger_s_late_write_then_ours_stands_and_is_written_ove
     assert decode(Stock, newest.value).balance("SOHO") == 8
     await running.writer.write([late])
     async with running.worker(rules("r1")) as app:
-        assert app.ledger.table.data.data[b"MUG"].offset == source_offset(newest)
+        assert running.cell(app, b"MUG").offset == source_offset(newest)
         await running.until(STOCK, 6)
     newest = max(await running.records(STOCK), key=lambda record: record.offset)
     assert decode(Stock, newest.value).balance("SOHO") == 8
@@ -162,11 +85,21 @@ async def test_given_a_chunk_that_does_not_continue_then_the_hole_is_fetched_and
         found = await running.until(MOVEMENTS, 60)
         assert hidden
         await running.until(STOCK, 1)
-        async with asyncio.timeout(20):
-            while app.ledger.table.data.data[b"MUG"].state.balance("SOHO") != -60:
-                await asyncio.sleep(0.05)
+        await running.until_balance(app, "MUG", -60)
     assert len(found) == 60
     assert running.failed == []
+
+
+async def test_given_a_partition_that_went_to_another_worker_then_memory_forgets_it_and_a_disk_does_not(
+    running, claim
+):
+    async with running.worker(rules("r1")) as app:
+        await running.append(*(claim(f"opening/{n}", (Fact.OPENED, f"S{n}", 9, "SOHO")) for n in range(20)))
+        await running.until(STOCK, 20)
+        table, ours = app.app.tables["stock"], {TP(running.naming(STOCK), 0)}
+        await table.on_recovery_completed(ours, set())
+        held = [len(list(table.cells.cells_of(p))) for p in range(PARTITIONS)]
+    assert all(held) if running.store == "rocksdict" else held[0] and not held[1]
 
 
 async def test_given_a_record_nobody_can_read_then_it_is_a_dead_letter_and_the_partition_moves_on(

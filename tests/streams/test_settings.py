@@ -56,6 +56,11 @@ def read(tmp_path):
         ),
         ("[channels.web]", "[channels.web]\nclock_skew = nan", "4: channels.web.clock_skew: Input should be"),
         ("[channels.web]", "[channels.web]\nclock_skew = inf", "4: channels.web.clock_skew: Input should be"),
+        (
+            "[locations.SOHO]",
+            '[worker]\nstore = "rocksdb"\n[locations.SOHO]',
+            "2: worker.store: Input should be 'memory' or 'rocksdict'",
+        ),
         ("[channels.web]", 'authority = ["erp"]\n[channels.web]', "channels.web: authority"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import shutil
 import signal
 import subprocess
 from collections import Counter
@@ -14,6 +15,10 @@ import pytest
 
 from connectors.shopify.sandbox import ShopifySandbox
 from schemas.claims import Claim, Document, Fact, Line
+from schemas.topics import STOCK, TRANSACTIONS
+from streams.reader import Reader
+from streams.rocks import RocksStore
+from streams.tables import MemoryStore
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SKUS = [f"SKU-{number}" for number in range(150)]
@@ -127,6 +132,56 @@ async def test_given_worker_broker_and_database_are_killed_then_every_number_is_
             engines_apart.processes.pop("worker-0", None)
             await in_thread(engines_apart.until_ready, engines_apart.worker())
     await right_in_the_end(engines_apart, settings, sandbox, total)
+
+
+async def test_given_tables_on_disk_then_wherever_the_worker_is_killed_disk_and_tail_are_what_the_changelog_says(
+    engines_apart, shop, tmp_path
+):
+    sandbox, port = shop
+    settings = engines_apart.configure(config(port) + '[worker]\nstore = "rocksdict"\n')
+    await engines_apart.append(openings(), settings)
+    await in_thread(engines_apart.until_ready, engines_apart.worker())
+    total: Counter[str] = Counter()
+    held = 0
+    for turn in range(3):
+        told, taken = sales(500, turn)
+        total += taken
+        await engines_apart.append(told, settings)
+        await asyncio.sleep(random.Random(turn).random())
+        await in_thread(engines_apart.kill)
+        shutil.copytree(settings.data / "faust" / "worker-0", tmp_path / f"{turn}")
+        held += await compare(engines_apart, tmp_path / f"{turn}")
+        await in_thread(engines_apart.until_ready, engines_apart.worker())
+    assert held > len(SKUS), "the disk held nothing"
+    await right_in_the_end(engines_apart, settings, sandbox, total)
+
+
+async def compare(installation, copy) -> int:
+    """Compares what a directory holds, and the changelog's tail makes of it, with the whole changelog.
+
+    Returns up to which offsets the directory was restored already, in sum.
+    """
+    reader, held = Reader(installation.engines.bootstrap), 0
+    await reader.start()
+    for topic in (STOCK, TRANSACTIONS):
+        disk, whole = RocksStore(copy / topic.name), MemoryStore()
+        ends = await reader.ends(topic.name, range(4))
+        for partition, end in ends.items():
+            mark = disk.mark(partition)
+            reached = -1 if mark is None else mark.offset
+            assert reached < end
+            held += reached + 1
+            async for records in reader.read(topic.name, partition, 0, end):
+                whole.restore(partition, records)
+                if rest := [record for record in records if record.offset > reached]:
+                    disk.restore(partition, rest)
+            assert {key: cell.offset for key, cell in disk.cells_of(partition)} == {
+                key: cell.offset for key, cell in whole.cells_of(partition)
+            }
+            assert dict(disk.cells_of(partition)) == dict(whole.cells_of(partition))
+        disk.close()
+    await reader.stop()
+    return held
 
 
 async def _ended(process) -> bool:
