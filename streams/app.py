@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import faust
@@ -13,6 +13,7 @@ from schemas.rules import Rules
 from schemas.topics import CLAIMS, MOVEMENTS, STOCK, TRANSACTIONS, Topic
 from schemas.witnesses import Authority
 from streams.chunks import ChunkSchema, ChunkStage, ChunkTable, agent_of, chunk_scheduler
+from streams.closing import Closing
 from streams.expiry import Expiry
 from streams.reader import Reader
 from streams.stages import Naming, ledger_stage, publish_again, settle_stage
@@ -20,6 +21,9 @@ from streams.writer import Writer
 
 EXPIRE_EVERY = 0.2
 """Seconds between two looks at which reservations are due."""
+
+CLOSE_EVERY = 1.0
+"""Seconds between two looks at some of the transactions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +57,14 @@ def create_app(
     group: str = "onhand",
     instance: str = "worker-0",
     datadir: str = ".onhand/faust",
+    close_after: timedelta | None = None,
     fail: Callable[[str], None] | None = None,
 ) -> Topology:
     """A Faust app with its agents and tables; nothing is global, so a test may have as many as it likes.
 
     `instance` names this worker for ever (Kafka's static membership): a restarted worker takes its partitions back at
-    once instead of waiting until its dead self times out.
+    once instead of waiting until its dead self times out. `close_after` is how long a transaction must have been quiet to
+    leave the table; None: never.
     """
     sources, changelogs = (CLAIMS, MOVEMENTS), (TRANSACTIONS, STOCK)
     app = faust.App(
@@ -140,6 +146,12 @@ def create_app(
 
     app.timer(EXPIRE_EVERY)(expire)
     settle = stage(CLAIMS, TRANSACTIONS, fold=settle_stage(naming, authority))
+    to_close = Closing(naming, authority, writer, _now, close_after)
+
+    async def close() -> None:
+        await to_close.tick(settle)
+
+    app.timer(CLOSE_EVERY)(close)
     return Topology(app=app, settle=settle, ledger=ledger)
 
 

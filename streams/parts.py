@@ -109,6 +109,7 @@ async def worker(
         reader=reader,
         instance=instance,
         datadir=str(settings.data / "faust" / instance),
+        close_after=settings.transactions.close_after,
     )
     recording = Recording(bootstrap, partitions, naming, Recorder(pool), pushes, dsn)
     sinks = [

@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,6 +71,19 @@ class ServeSettings(BaseModel):
     public_url: str | None = None
 
 
+class TransactionSettings(BaseModel):
+    """Transactions. One with nothing open leaves the table when it has been quiet for so many days; 0: it never does."""
+
+    model_config = FROZEN
+
+    close_after_days: float = Field(90.0, ge=0, le=36_500, allow_inf_nan=False)
+
+    @property
+    def close_after(self) -> timedelta | None:
+        """How long a transaction must have been quiet, None where that does not matter."""
+        return timedelta(days=self.close_after_days) if self.close_after_days else None
+
+
 class Location(BaseModel):
     """A place that keeps stock, under our own name for it."""
 
@@ -94,6 +108,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     postgres: PostgresSettings = PostgresSettings()
     serve: ServeSettings = ServeSettings()
+    transactions: TransactionSettings = TransactionSettings()
     locations: dict[Annotated[str, Field(pattern=r"^[^@:|/\s][^|/]*$")], Location] = {}
     channels: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")], AnyChannel] = {}
     authority: Annotated[Authority, BeforeValidator(_trusted)] = NOBODY

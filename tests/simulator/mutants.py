@@ -99,6 +99,30 @@ MUTANTS: dict[str, Mutant] = {
         "told.append(replace(claim, transaction=root, joins=None))",
         "told.extend(())",
     ),
+    "closed-without-looking": Mutant(
+        "schemas.settling",
+        "archive.documents and archive.documents == transaction.documents",
+        "archive.documents and transaction.documents",
+    ),
+    "reopened-posts-again": Mutant(
+        "schemas.settling",
+        "    if claim.archive is not None:\n        return after, []",
+        "    if claim.archive is not None and claim.archive.reopens is None:\n        return after, []",
+    ),
+    "reopened-as-it-once-was": Mutant(
+        "schemas.settling",
+        "closed is not None and closed.offset == archive.reopens",
+        "closed is not None and archive.reopens is not None",
+    ),
+    "late-news-applied-to-nothing": Mutant(
+        "schemas.settling",
+        "    if transaction.closed is not None:\n        return replace(transaction, offset=offset)\n",
+        "",
+    ),
+    "late-news-taken-for-a-repeat": Mutant(
+        "schemas.settling", "return known is None or offered.document.version > known.version", "return False"
+    ),
+    "late-link-passed-over": Mutant("schemas.settling", "if not linked and not any(", "if not any("),
     "reserved-twice": Mutant(
         "schemas.granting", "        elif known is not None:\n            self._again(known)\n", ""
     ),
