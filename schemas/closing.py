@@ -15,7 +15,7 @@ from typing import Any
 
 from schemas.accounts import State
 from schemas.claims import Archive, Claim
-from schemas.codec import decode, encode
+from schemas.codec import Undecodable, decode, encode
 from schemas.flows import Settled
 from schemas.reservations import HUB
 from schemas.settling import Closed, Transaction, settle
@@ -72,9 +72,10 @@ def kept(claim: Claim, closed: Closed, partition: int) -> dict[str, Any]:
 
 def replayed(payload: Mapping[str, Any], closed_by: Claim) -> tuple[Claim, Claim]:
     """What to tell so that late news is taken: the transaction is reopened, then the claim is told again. `payload` is the
-    dead letter's, `closed_by` the claim that it points to. Raises `Undecodable`.
+    dead letter's, `closed_by` the claim that it points to. Raises `Undecodable` where that is another one.
     """
     claim = decode(Claim, json.dumps(payload["claim"]).encode())
-    archive = closed_by.archive or Archive(documents={})
-    reopens = replace(archive, reopens=payload["closed"]["offset"])
+    if closed_by.archive is None or closed_by.transaction != claim.transaction:
+        raise Undecodable(f"the record that closed {claim.transaction} is not where it was")
+    reopens = replace(closed_by.archive, reopens=payload["closed"]["offset"])
     return replace(closed_by, topic="reopened", archive=reopens), claim

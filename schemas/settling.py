@@ -47,7 +47,7 @@ class Transaction:
     transaction that took it over: from then on this one holds nothing, and sends on what it is told. `changed_at` is when
     the claim that last changed what it holds was recorded.
 
-    A `closed` one holds nothing either: its documents have left the table for the log. A marker stays, some 120 bytes and
+    A `closed` one holds nothing either: its documents have left the table for the log. A marker stays, some 100 bytes and
     60 for each document, so that late news is known to be late.
     """
 
@@ -122,9 +122,9 @@ def _known(held: Held) -> Known:
 
 def _is_news(offered: Held, known: Known | None) -> bool:
     """Whether an offered document may replace one of which only this is known."""
-    if known is None or offered.document.version != known.version:
-        return known is None or offered.document.version > known.version
-    return _known(offered) != known
+    if known is None or offered.document.version > known.version:
+        return True
+    return offered.document.version == known.version and _known(offered) != known
 
 
 def _joined(transaction: Transaction, claim: Claim) -> str | None:

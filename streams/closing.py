@@ -94,7 +94,8 @@ def _read(cell: Cell) -> Transaction | None:
 
 async def told_again(payload: Mapping[str, Any], reader: Reader, naming: Naming) -> tuple[Claim, Claim]:
     """What to tell, in this order, so that the late news in a dead letter's `payload` is taken. Raises `Undecodable`."""
-    partition, offset = payload["closed"]["partition"], payload["closed"]["offset"]
-    async for records in reader.read(naming(CLAIMS), partition, offset, offset + 1):
+    topic, partition, offset = naming(CLAIMS), payload["closed"]["partition"], payload["closed"]["offset"]
+    end = (await reader.ends(topic, [partition]))[partition]
+    async for records in reader.read(topic, partition, offset, min(offset + 1, end)):
         return replayed(payload, decode(Claim, records[0].value))
-    raise Undecodable(f"the log does not hold {CLAIMS.name}/{partition}/{offset} any more")
+    raise Undecodable(f"the log does not hold {CLAIMS.name}/{partition}/{offset}")

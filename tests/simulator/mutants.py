@@ -120,7 +120,9 @@ MUTANTS: dict[str, Mutant] = {
         "",
     ),
     "late-news-taken-for-a-repeat": Mutant(
-        "schemas.settling", "return known is None or offered.document.version > known.version", "return False"
+        "schemas.settling",
+        "if known is None or offered.document.version > known.version:",
+        "if known is None:",
     ),
     "late-link-passed-over": Mutant("schemas.settling", "if not linked and not any(", "if not any("),
     "reserved-twice": Mutant(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -9,17 +10,17 @@ from types import SimpleNamespace
 import pytest
 
 from schemas.claims import Claim, Fact
-from schemas.codec import decode
+from schemas.codec import Undecodable, decode, encode
 from schemas.movements import Cause
 from schemas.settling import Transaction, apply
 from schemas.topics import CLAIMS
 from schemas.witnesses import NOBODY
-from streams.chunks import Cell, encode
-from streams.closing import LOOKED_AT, Closing
+from streams.chunks import Cell
+from streams.closing import LOOKED_AT, Closing, told_again
 from streams.reader import Reader
 from streams.stages import Naming
 from streams.topics import create_topics
-from streams.writer import NotWritten, Writer
+from streams.writer import NotWritten, Writer, partition_of
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MONTH = timedelta(days=30)
@@ -60,7 +61,7 @@ async def asked(kafka, prefix):
         return Counter(one.key.decode() for one in found)
 
     tick.sweep = lambda after=MONTH: Closing(naming, NOBODY, writer, lambda: NOW, after)
-    tick.writer = writer
+    tick.writer, tick.reader, tick.naming = writer, reader, naming
     yield tick
     await writer.stop()
     await reader.stop()
@@ -119,3 +120,22 @@ async def test_given_a_partition_was_lost_on_the_way_round_then_the_rest_of_it_i
     assert (await asked(sweep, table, 2)).total() == LOOKED_AT
     table.progress = {}
     assert (await asked(sweep, table, 5)).total() == LOOKED_AT
+
+
+async def test_given_a_dead_letter_then_it_is_told_again_after_what_reopens_its_deal(asked, claim):
+    table, sweep, sale = Table(), asked.sweep(), claim("sale/1", (Fact.SOLD, "MUG", 1, "SOHO"))
+    table.hold(sale, NOW - MONTH)
+    await asked(sweep, table, 2)
+    partition = partition_of(b"sale/1", PARTITIONS)
+    news = claim("sale/1", (Fact.SOLD, "MUG", 2, "SOHO"), version=2)
+    letter = {"claim": json.loads(encode(news)), "closed": {"partition": partition, "offset": 0}}
+    reopened, again = await told_again(letter, asked.reader, asked.naming)
+    assert (reopened.transaction, reopened.archive.reopens, again) == ("sale/1", 0, news)
+    assert set(reopened.archive.documents) == {"tills/sale/1"}
+    letter["closed"]["offset"] = 9
+    with pytest.raises(Undecodable, match=f"the log does not hold claims/{partition}/9"):
+        await told_again(letter, asked.reader, asked.naming)
+    letter["closed"]["offset"] = 0
+    letter["claim"]["transaction"] = "sale/2"
+    with pytest.raises(Undecodable, match="the record that closed sale/2 is not where it was"):
+        await told_again(letter, asked.reader, asked.naming)
