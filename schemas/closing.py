@@ -2,6 +2,9 @@
 
 The archive is the log: the record that closes a transaction carries all that it held. So closing is an event like any
 other, and whoever folds the log comes to the same.
+
+An open transaction that turns out to be one deal with a closed one gives up what it held at once, as to any other; there
+it waits in dead letters, each with a claim, and counts when they are retried.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class TransactionSettings(BaseModel):
 
     model_config = FROZEN
 
-    close_after_days: float = Field(90.0, ge=0, le=36_500, allow_inf_nan=False)
+    close_after_days: float = Field(90.0, ge=0, le=36_500)
 
     @property
     def close_after(self) -> timedelta | None:

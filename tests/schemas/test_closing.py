@@ -169,6 +169,11 @@ def test_given_a_transfer_then_it_is_open_until_all_has_arrived(units, there):
     assert closable(Hub(claim(sent, came)).held("deal"), NOBODY)
 
 
+def test_given_goods_came_that_nobody_sent_then_the_transfer_is_open_until_somebody_says_who(units):
+    came = units(Fact.TRANSFER_RECEIVED, 2, "STORE")
+    assert not closable(Hub(claim(came)).held("deal"), NOBODY)
+
+
 @pytest.mark.parametrize(("fact", "over"), [(Fact.SET_ASIDE, False), (Fact.RETURNED_TO_SHELF, True)])
 def test_given_units_set_aside_then_the_deal_that_holds_them_is_open_and_the_one_that_ends_it_is_not(
     units, fact, over

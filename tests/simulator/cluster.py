@@ -288,7 +288,7 @@ class Cluster:
             for source in worker.stages:
                 for partition in worker.owned:
                     self._goes_on(worker.work(rng, source, partition))
-            if not self.calm and self.clerk.random() < 0.5:
+            if not self.calm and self.clerk.random() < 0.3:
                 self._goes_on(worker.close())
             if rng.random() < 0.3:
                 worker.commit()
