@@ -131,12 +131,38 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A document as a transaction holds it: whose it is, and its newest version."""
+
+    __pydantic_config__ = STRICT
+
+    channel: str
+    demand_class: str
+    document: Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """All that a transaction held, by channel and document, when it was closed.
+
+    Without `reopens` it closes the transaction that holds exactly this. With it, it gives it back to the one that the
+    record at this claims offset closed.
+    """
+
+    __pydantic_config__ = STRICT
+
+    documents: dict[str, Held]
+    reopens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """What one payload of one channel says about one transaction.
 
     A payload may carry several documents (a Shopify order carries its fulfilments and refunds); each is versioned by
     itself. `transaction` is the deal the documents belong to, unique over all channels, and the claim's key in Kafka.
-    `joins` names another transaction that turns out to be the same deal.
+    `joins` names another transaction that turns out to be the same deal. `archive` only the hub tells, of a transaction
+    that it closes or reopens.
     """
 
     __pydantic_config__ = STRICT
@@ -148,6 +174,7 @@ class Claim:
     documents: tuple[Document, ...]
     demand_class: str = "retail"
     joins: str | None = None
+    archive: Archive | None = None
     v: int = 1
 
 

@@ -6,11 +6,14 @@ three platforms change nothing.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import astuple, dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import NamedTuple
 
-from schemas.claims import STRICT, Claim, Document
+from schemas.claims import STRICT, Archive, Claim, Held, Instant
 from schemas.counts import EPOCH
 from schemas.desks import DESKS
 from schemas.flows import Settled, movements
@@ -18,27 +21,42 @@ from schemas.movements import Cause, Movement
 from schemas.witnesses import FACTS, NOBODY, Authority, Desk, Told, standing
 
 
+class Known(NamedTuple):
+    """What is still known of a document that left the table: its version, and a digest of what it said."""
+
+    version: int
+    digest: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """A document as a transaction holds it: whose it is, and its newest version."""
+class Closed:
+    """What stays of a transaction that was closed: the claims `offset` of the record that closed it and holds its documents,
+    when that was, and by what a repeat of one of them is told from news.
+    """
 
     __pydantic_config__ = STRICT
 
-    channel: str
-    demand_class: str
-    document: Document
+    offset: int
+    at: Instant
+    known: dict[str, Known]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
     """Everything claimed so far about one deal. `offset` is the claims offset it last took a claim from. `joined` names the
-    transaction that took it over: from then on this one holds nothing, and sends on what it is told.
+    transaction that took it over: from then on this one holds nothing, and sends on what it is told. `changed_at` is when
+    the claim that last changed what it holds was recorded.
+
+    A `closed` one holds nothing either: its documents have left the table for the log. A marker stays, some 100 bytes and
+    60 for each document, so that late news is known to be late.
     """
 
     __pydantic_config__ = STRICT
 
     documents: dict[str, Held] = field(default_factory=dict)
     joined: str | None = None
+    changed_at: Instant | None = None
+    closed: Closed | None = None
     offset: int = -1
     v: int = 1
 
@@ -48,17 +66,65 @@ def take(transaction: Transaction, claim: Claim, offset: int) -> Transaction:
 
     Two different contents under one version number are decided by content, so that arrival order still does not matter.
     """
+    if claim.archive is not None:
+        return _filed(transaction, claim.archive, claim.occurred_at, offset)
+    if transaction.closed is not None:
+        return replace(transaction, offset=offset)
     joined = _joined(transaction, claim)
     if joined is not None:
         return Transaction(joined=joined, offset=offset)
     documents = dict(transaction.documents)
-    for document in claim.documents:
-        key = f"{claim.channel}/{document.id}"
+    for key, offered in _offered(claim):
         held = documents.get(key)
-        offered = Held(channel=claim.channel, demand_class=claim.demand_class, document=document)
         if held is None or _outranks(offered, held):
             documents[key] = offered
     return replace(transaction, documents=documents, offset=offset)
+
+
+def _filed(transaction: Transaction, archive: Archive, at: datetime, offset: int) -> Transaction:
+    """The transaction closed, if it holds exactly what the archive does; reopened, if it is the one that was closed with
+    it; else as it is, because something came in between.
+    """
+    closed = transaction.closed
+    if archive.reopens is None and archive.documents and archive.documents == transaction.documents:
+        known = {key: _known(held) for key, held in archive.documents.items()}
+        return Transaction(closed=Closed(offset=offset, at=at, known=known), offset=offset)
+    if closed is not None and closed.offset == archive.reopens:
+        return Transaction(documents=archive.documents, offset=offset)
+    return replace(transaction, offset=offset)
+
+
+def late(transaction: Transaction, claim: Claim) -> str | None:
+    """Why a claim is not taken: its transaction is closed, and it may change something there. What the transaction knew
+    before it was closed changes nothing.
+    """
+    closed = transaction.closed
+    if closed is None or claim.archive is not None:
+        return None
+    linked = claim.joins is not None and claim.joins != claim.transaction
+    if not linked and not any(_is_news(held, closed.known.get(key)) for key, held in _offered(claim)):
+        return None
+    return f"the transaction was closed on {closed.at.astimezone(UTC):%Y-%m-%d}; retry reopens it"
+
+
+def _offered(claim: Claim) -> Iterator[tuple[str, Held]]:
+    """The documents of a claim, as a transaction holds them."""
+    for document in claim.documents:
+        yield (
+            f"{claim.channel}/{document.id}",
+            Held(channel=claim.channel, demand_class=claim.demand_class, document=document),
+        )
+
+
+def _known(held: Held) -> Known:
+    return Known(held.document.version, hashlib.sha256(_content(held).encode()).hexdigest()[:16])
+
+
+def _is_news(offered: Held, known: Known | None) -> bool:
+    """Whether an offered document may replace one of which only this is known."""
+    if known is None or offered.document.version > known.version:
+        return True
+    return offered.document.version == known.version and _known(offered) != known
 
 
 def _joined(transaction: Transaction, claim: Claim) -> str | None:
@@ -73,8 +139,11 @@ def _joined(transaction: Transaction, claim: Claim) -> str | None:
 
 def sent_on(transaction: Transaction, claim: Claim) -> list[Claim]:
     """What other transactions must be told because of a claim: all that this one held, where it is joined to another; the
-    link itself, where the other is to be joined to this one, or to the one that has it.
+    link itself, where the other is to be joined to this one, or to the one that has it. A closed one tells nothing: it
+    would not know what it holds.
     """
+    if transaction.closed is not None:
+        return []
     joined = _joined(transaction, claim)
     root = joined or claim.transaction
     moved = () if joined is None or transaction.joined is not None else transaction.documents.items()
@@ -136,9 +205,15 @@ def apply(
     cause: Cause,
     authority: Authority = NOBODY,
 ) -> tuple[Transaction, list[Movement]]:
-    """One step of the settle stage: the transaction after the claim, and what the claim posted (maybe nothing)."""
+    """One step of the settle stage: the transaction after the claim, and what the claim posted (maybe nothing; and for one
+    that closes or reopens nothing at all, because what happened stays what it was).
+    """
     after = take(transaction, claim, cause.offset)
     if after.documents == transaction.documents:
+        return after, []
+    if after.documents:
+        after = replace(after, changed_at=recorded_at)
+    if claim.archive is not None:
         return after, []
     posted = movements(
         settle(transaction, authority),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from schemas.rules import Rules
 from schemas.topics import BUNDLE_PARTS, BUNDLES, CLAIMS, MOVEMENTS, STOCK, TRANSACTIONS, Topic
 from schemas.witnesses import Authority
 from streams.chunks import ChunkSchema, ChunkStage, agent_of, chunk_scheduler, end_process
+from streams.closing import Closing
 from streams.expiry import Expiry
 from streams.reader import Reader
 from streams.rocks import RocksStore
@@ -27,6 +28,9 @@ from streams.writer import Writer
 
 EXPIRE_EVERY = 0.2
 """Seconds between two looks at which reservations are due."""
+
+CLOSE_EVERY = 1.0
+"""Seconds between two looks at some of the transactions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +77,15 @@ def create_app(
     instance: str = "worker-0",
     datadir: str = ".onhand/faust",
     store: str = "memory",
+    close_after: timedelta | None = None,
     fail: Callable[[str], None] = end_process,
 ) -> Topology:
     """A Faust app with its agents and tables; nothing is global, so a test may have as many as it likes.
 
     `instance` names this worker for ever (Kafka's static membership): a restarted worker takes its partitions back at
     once instead of waiting until its dead self times out. `store` says where its tables are: `memory`, or `rocksdict` for
-    files in `datadir`. Raises `StoreFailed` when they cannot be used.
+    files in `datadir`. `close_after` is how long a transaction must have been quiet to leave the table; None: never. Raises
+    `StoreFailed` when the tables cannot be used.
     """
     sources, changelogs = (CLAIMS, MOVEMENTS, BUNDLE_PARTS), (TRANSACTIONS, STOCK, BUNDLES)
     app = faust.App(
@@ -165,6 +171,12 @@ def create_app(
 
     app.timer(EXPIRE_EVERY)(expire)
     settle = stage(CLAIMS, TRANSACTIONS, fold=settle_stage(naming, authority))
+    to_close = Closing(naming, authority, writer, _now, close_after)
+
+    async def close() -> None:
+        await to_close.tick(settle)
+
+    app.timer(CLOSE_EVERY)(close)
     bundle = stage(BUNDLE_PARTS, BUNDLES, fold=bundle_stage(naming, rules))
     return Topology(app=app, settle=settle, ledger=ledger, bundle=bundle)
 

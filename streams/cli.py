@@ -31,9 +31,10 @@ from deploy.engines import EngineError
 from projections.explain import explain as explain_number
 from projections.pool import DatabaseError, migrate, open_pool
 from projections.queries import AGE_MAX, PAGE_MAX, Page, Queries
-from schemas.codec import encode
+from schemas.codec import Undecodable, encode
 from schemas.ledger import view
 from streams import keys as api_keys
+from streams.closing import told_again
 from streams.demo import Demo, DemoFailed
 from streams.directories import Directories
 from streams.intake import Intake
@@ -651,13 +652,18 @@ def retry_letters(
     async def body() -> dict[str, Any]:
         async with opened(config) as parts:
             queries = await parts.queries()
-            intake = await parts.intake(queries)
+            intake, reader = await parts.intake(queries), await parts.reader()
             idents = (
                 [ident] if ident else [row["id"] for row in (await queries.dead_letters(limit=1_000)).items]
             )
             report: dict[str, Any] = {"applied": 0, "still_refused": []}
             for one in idents:
-                await _retry(one, queries, intake, report)
+                reason = await _retry(one, queries, intake, reader)
+                if reason is None:
+                    await queries.mark_retried(one, datetime.now(UTC))
+                    report["applied"] += 1
+                else:
+                    report["still_refused"].append({"id": one, "reason": reason})
             return report
 
     found = run(body())
@@ -666,17 +672,18 @@ def retry_letters(
         raise typer.Exit(1)
 
 
-async def _retry(ident: str, queries: Queries, intake: Intake, report: dict[str, Any]) -> None:
+async def _retry(ident: str, queries: Queries, intake: Intake, reader: Reader) -> str | None:
+    """Takes what a dead letter holds in again. Returns why it is refused still, or None when it is in the log."""
     letter = await queries.dead_letter(ident)
+    if letter is not None and letter["stage"] == "settle" and "closed" in letter["payload"]:
+        try:
+            await intake.claims(await told_again(letter["payload"], reader, intake.naming))
+        except Undecodable as error:
+            return str(error)
+        return None
     if letter is None or letter["channel"] not in intake.connectors:
-        report["still_refused"].append({"id": ident, "reason": "no such dead letter of a configured channel"})
-        return
-    reason = await intake.retry(letter["channel"], Payload(letter["topic"], letter["payload"]))
-    if reason is None:
-        await queries.mark_retried(ident, datetime.now(UTC))
-        report["applied"] += 1
-    else:
-        report["still_refused"].append({"id": ident, "reason": reason})
+        return "no such dead letter of a configured channel"
+    return await intake.retry(letter["channel"], Payload(letter["topic"], letter["payload"]))
 
 
 def main() -> None:

@@ -104,6 +104,7 @@ async def worker(
         instance=instance,
         datadir=str(settings.data / "faust" / instance),
         store=settings.worker.store,
+        close_after=settings.transactions.close_after,
     )
     for part in (writer, pushes, reader):
         await part.start()

@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -81,6 +82,19 @@ class WorkerSettings(BaseModel):
     store: Literal["memory", "rocksdict"] = "memory"
 
 
+class TransactionSettings(BaseModel):
+    """Transactions. One with nothing open leaves the table when it has been quiet for so many days; 0: it never does."""
+
+    model_config = FROZEN
+
+    close_after_days: float = Field(90.0, ge=0, le=36_500)
+
+    @property
+    def close_after(self) -> timedelta | None:
+        """How long a transaction must have been quiet, None where that does not matter."""
+        return timedelta(days=self.close_after_days) if self.close_after_days else None
+
+
 class Location(BaseModel):
     """A place that keeps stock, under our own name for it."""
 
@@ -108,6 +122,7 @@ class Settings(BaseSettings):
     postgres: PostgresSettings = PostgresSettings()
     serve: ServeSettings = ServeSettings()
     worker: WorkerSettings = WorkerSettings()
+    transactions: TransactionSettings = TransactionSettings()
     locations: dict[Annotated[str, Field(pattern=r"^[^@:|/\s][^|/]*$")], Location] = {}
     channels: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")], AnyChannel] = {}
     bundles: dict[str, Recipe] = {}

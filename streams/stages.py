@@ -12,13 +12,14 @@ from aiokafka import ConsumerRecord
 from schemas.availability import ChannelQuantity, Known, quantity, same_numbers
 from schemas.bundles import Bundle, BundlePart, bundle_quantity, part, same_part
 from schemas.claims import Claim, DeadLetter
+from schemas.closing import kept
 from schemas.codec import Headers, Undecodable, decode, encode, headers
 from schemas.granting import step
 from schemas.ledger import Stock, is_repeat
 from schemas.movements import Cause, Movement
 from schemas.oversells import Oversell, oversells
 from schemas.rules import Rules
-from schemas.settling import Transaction, apply, sent_on
+from schemas.settling import Transaction, apply, late, sent_on
 from schemas.topics import (
     BUNDLE_PARTS,
     BUNDLES,
@@ -55,7 +56,11 @@ class Naming:
 
 
 def settle_stage(naming: Naming, authority: Authority) -> Callable[..., Folded]:
-    """Claims to movements. Claim by claim: a repeat makes the same movements wherever a chunk begins or ends."""
+    """Claims to movements. Claim by claim: a repeat makes the same movements wherever a chunk begins or ends.
+
+    News of a closed transaction becomes a dead letter. It counts as passed over, because a run of dead letters stops the
+    worker as its own fault, and an old document is nobody's.
+    """
 
     def fold_claims(
         partition: int,
@@ -83,6 +88,7 @@ def settle_stage(naming: Naming, authority: Authority) -> Callable[..., Folded]:
                 unused += 1
                 continue
             states[key], posted = apply(before, claim, recorded_at, cause, authority)
+            outputs.extend(_late(naming, record, claim, before))
             outputs.extend(claim_out(naming, other) for other in sent_on(before, claim))
             outputs.extend(_movement(naming, "settle", movement, recorded_at) for movement in posted)
             used, unused = (used + 1, unused) if posted else (used, unused + 1)
@@ -103,7 +109,8 @@ def _movement(naming: Naming, source: str, movement: Movement, at: datetime) -> 
 def claim_out(naming: Naming, claim: Claim) -> Out:
     """A claim as its topic holds it."""
     versions = ",".join(f"{document.id}@{document.version}" for document in claim.documents)
-    ce = headers(CLAIMS, f"{claim.topic}/{versions}", claim.channel, claim.occurred_at)
+    said = versions or f"{claim.transaction}@{claim.occurred_at.timestamp()}"
+    ce = headers(CLAIMS, f"{claim.topic}/{said}", claim.channel, claim.occurred_at)
     return Out(naming(CLAIMS), claim.transaction.encode(), encode(claim), ce)
 
 
@@ -289,8 +296,28 @@ def instant(record: ConsumerRecord) -> datetime:
 
 
 def _dead(naming: Naming, record: ConsumerRecord, stage: str, reason: str) -> Out:
-    ref = f"{record.topic}/{record.partition}/{record.offset}"
-    return dead_letter(naming, stage, record.topic, ref, reason, record.timestamp)
+    return dead_letter(naming, stage, record.topic, _ref(record), reason, record.timestamp)
+
+
+def _ref(record: ConsumerRecord) -> str:
+    return f"{record.topic}/{record.partition}/{record.offset}"
+
+
+def _late(naming: Naming, record: ConsumerRecord, claim: Claim, before: Transaction) -> Iterable[Out]:
+    """The dead letter of late news, with what is needed to try again."""
+    reason = late(before, claim)
+    if reason is None or before.closed is None:
+        return
+    letter = DeadLetter(
+        channel=claim.channel,
+        topic=claim.topic,
+        stage="settle",
+        reason=reason,
+        ref=_ref(record),
+        received_at=instant(record),
+        payload=kept(claim, before.closed, record.partition),
+    )
+    yield _letter_out(naming, letter)
 
 
 def dead_letter(naming: Naming, stage: str, topic: str, ref: str, reason: str, timestamp: int) -> Out:
@@ -303,5 +330,9 @@ def dead_letter(naming: Naming, stage: str, topic: str, ref: str, reason: str, t
         ref=ref,
         received_at=datetime.fromtimestamp(timestamp / 1000, UTC),
     )
-    ce = headers(DEAD_LETTERS, f"{stage}/{letter.ref}", stage, letter.received_at)
+    return _letter_out(naming, letter)
+
+
+def _letter_out(naming: Naming, letter: DeadLetter) -> Out:
+    ce = headers(DEAD_LETTERS, f"{letter.stage}/{letter.ref}", letter.stage, letter.received_at)
     return Out(naming(DEAD_LETTERS), letter.channel.encode(), encode(letter), ce)

@@ -77,7 +77,7 @@ class Store(Protocol):
         """Takes changelog records in, in any order."""
 
     def cells_of(self, partition: int) -> Iterable[tuple[bytes, Cell]]:
-        """The keys and cells of one partition."""
+        """The keys and cells of one partition, as they are now, however long one goes through them."""
 
     def mark(self, partition: int) -> Mark | None:
         """How far the state of a partition reaches that outlived the last process."""
@@ -121,7 +121,7 @@ class MemoryStore:
 
     def cells_of(self, partition: int) -> Iterable[tuple[bytes, Cell]]:
         """The keys and cells of one partition."""
-        return self._cells.get(partition, {}).items()
+        return list(self._cells.get(partition, {}).items())
 
     def mark(self, partition: int) -> Mark | None:  # noqa: ARG002  # nothing outlives the process
         """Nothing: all of the changelog must be read."""

@@ -21,7 +21,7 @@ from schemas.ledger import Stock
 from schemas.movements import Cause, Movement
 from schemas.rules import Rules
 from schemas.seals import FIRST, seal
-from schemas.settling import Transaction, apply
+from schemas.settling import Transaction, apply, late
 from schemas.topics import BUNDLE_PARTS, CLAIMS, MOVEMENTS, STOCK, Topic
 from schemas.witnesses import Authority
 from streams.reader import Reader
@@ -152,7 +152,7 @@ class Verifier:
         """Settles every claim again."""
         transactions: dict[str, Transaction] = {}
         posted: dict[str, Movement] = {}
-        claims = 0
+        claims = refused = 0
         async for records in self._log(CLAIMS):
             for record in records:
                 claims += 1
@@ -161,12 +161,14 @@ class Verifier:
                 except Undecodable:
                     continue  # a dead letter: the settle stage said so
                 key, cause = claim.transaction, Cause(record.partition, record.offset, 0)
-                transactions[key], made = apply(
-                    transactions.get(key, Transaction()), claim, instant(record), cause, self.authority
-                )
+                before = transactions.get(key, Transaction())
+                refused += late(before, claim) is not None
+                transactions[key], made = apply(before, claim, instant(record), cause, self.authority)
                 posted.update((movement.id, movement) for movement in made)
             await asyncio.sleep(0)
         report.checks["claims"] = claims
+        if refused:
+            report.checks["late"] = refused
         return posted
 
     async def _stock_of_movements(self, report: Report, posted: dict[str, Movement]) -> dict[str, Stock]:

@@ -20,10 +20,12 @@ from world import RULES
 import streams.chunks
 import streams.stages
 from schemas.claims import Claim
+from schemas.closing import replayed
 from schemas.granting import asking
 from schemas.reservations import Request
 from schemas.witnesses import NOBODY
 from streams.chunks import ChunkStage, Limits
+from streams.closing import Closing
 from streams.stages import Naming, bundle_stage, ledger_stage, settle_stage
 from streams.tables import MemoryStore
 from streams.writer import partition_of
@@ -84,8 +86,9 @@ class Broker:
 class Worker:
     """Both stages of a worker, its own view of the broker, and what the seed does to it."""
 
-    def __init__(self, broker: Broker, owned: Sequence[int]) -> None:
+    def __init__(self, broker: Broker, owned: Sequence[int], close_after: timedelta | None) -> None:
         self.broker, self.owned, self.alive = broker, owned, True
+        self.closing = Closing(Naming(), NOBODY, self, lambda: broker.now, close_after)  # type: ignore[arg-type]
         self.writes_left: int | None = None
         self.stops = False
         self.position: dict[tuple[str, int], int] = {}
@@ -143,6 +146,9 @@ class Worker:
             spans[out.topic, partition] = first, last - first + 1
         await self._fate()
         return spans
+
+    async def send(self, outs: Iterable[Any]) -> None:
+        await self.write(outs)
 
     async def _fate(self) -> None:
         if self.writes_left is None:
@@ -204,6 +210,10 @@ class Worker:
         stage._waiting[partition] = [records]
         return drive(stage._pump(partition, stage._epoch))
 
+    def close(self) -> Coroutine[Any, Any, None] | None:
+        """Asks for quiet transactions to be closed."""
+        return drive(self.closing.tick(self.stages["claims"]))
+
     def commit(self) -> None:
         for stage in self.stages.values():
             drive(stage.commit())
@@ -235,6 +245,10 @@ class Cluster:
 
     def __init__(self, seed: int, *, calm: bool = False) -> None:
         self.rng, self.calm = random.Random(f"cluster/{seed}"), calm
+        self.clerk = random.Random(f"clerk/{seed}")
+        seconds = self.clerk.choice([None, 0, 900, 5_000])
+        self.close_after = None if seconds is None else timedelta(seconds=seconds)
+        self.retried: set[str] = set()
         self.broker = Broker()
         self.zombies: list[Coroutine[Any, Any, None]] = []
         self.kills = 0
@@ -243,8 +257,11 @@ class Cluster:
     def _start(self) -> list[Worker]:
         """One worker for everything, or two that share the partitions."""
         if self.rng.random() < 0.7:
-            return [Worker(self.broker, range(PARTITIONS))]
-        return [Worker(self.broker, [p]) for p in range(PARTITIONS)]
+            return [self._worker(range(PARTITIONS))]
+        return [self._worker([p]) for p in range(PARTITIONS)]
+
+    def _worker(self, owned: Sequence[int]) -> Worker:
+        return Worker(self.broker, owned, self.close_after)
 
     def hear(self, told: Claim | Request) -> None:
         """An input reaches the log."""
@@ -263,7 +280,9 @@ class Cluster:
         try:
             for source in worker.stages:
                 for partition in worker.owned:
-                    self._work(worker, source, partition)
+                    self._goes_on(worker.work(rng, source, partition))
+            if not self.calm and self.clerk.random() < 0.3:
+                self._goes_on(worker.close())
             if rng.random() < 0.3:
                 worker.commit()
         except Killed:
@@ -273,9 +292,8 @@ class Cluster:
         if not self.calm and rng.random() < 0.02:
             self._rebalance()
 
-    def _work(self, worker: Worker, source: str, partition: int) -> None:
-        """One chunk. A worker that is stopped in it counts as dead to the others."""
-        stopped = worker.work(self.rng, source, partition)
+    def _goes_on(self, stopped: Coroutine[Any, Any, None] | None) -> None:
+        """A worker that was stopped in what it did counts as dead to the others."""
         if stopped is not None:
             self.zombies.append(stopped)
             raise Killed
@@ -283,12 +301,24 @@ class Cluster:
     def _replace(self, worker: Worker) -> None:
         self.kills += 1
         worker.alive = False
-        self.workers[self.workers.index(worker)] = Worker(self.broker, worker.owned)
+        self.workers[self.workers.index(worker)] = self._worker(worker.owned)
 
     def _resume(self, zombie: Coroutine[Any, Any, None]) -> None:
         """A stopped worker goes on as if nothing had happened, until somebody refuses it."""
         with contextlib.suppress(Killed, RuntimeError):
             drive(zombie)
+
+    def retry(self) -> bool:
+        """A clerk tells again all that came too late. Returns whether there was any."""
+        letters = [one.value for p in range(PARTITIONS) for one in self.broker.logs["dead-letters", p]]
+        late = [one for one in letters if "closed" in one.payload and one.ref not in self.retried]
+        for letter in late:
+            at = letter.payload["closed"]
+            closed_by = self.broker.logs["claims", at["partition"]][at["offset"]].value
+            for told in replayed(letter.payload, closed_by):
+                self.hear(told)
+            self.retried.add(letter.ref)
+        return bool(late)
 
     def _rebalance(self) -> None:
         for worker in self.workers:

@@ -110,6 +110,32 @@ MUTANTS: dict[str, Mutant] = {
     "bundle-not-told-of-its-parts": Mutant(
         "streams.stages", "if before is None or not same_part(", "if before is None and not same_part("
     ),
+    "closed-without-looking": Mutant(
+        "schemas.settling",
+        "archive.documents and archive.documents == transaction.documents",
+        "archive.documents and transaction.documents",
+    ),
+    "reopened-posts-again": Mutant(
+        "schemas.settling",
+        "    if claim.archive is not None:\n        return after, []",
+        "    if claim.archive is not None and claim.archive.reopens is None:\n        return after, []",
+    ),
+    "reopened-as-it-once-was": Mutant(
+        "schemas.settling",
+        "closed is not None and closed.offset == archive.reopens",
+        "closed is not None and archive.reopens is not None",
+    ),
+    "late-news-applied-to-nothing": Mutant(
+        "schemas.settling",
+        "    if transaction.closed is not None:\n        return replace(transaction, offset=offset)\n",
+        "",
+    ),
+    "late-news-taken-for-a-repeat": Mutant(
+        "schemas.settling",
+        "if known is None or offered.document.version > known.version:",
+        "if known is None:",
+    ),
+    "late-link-passed-over": Mutant("schemas.settling", "if not linked and not any(", "if not any("),
     "reserved-twice": Mutant(
         "schemas.granting", "        elif known is not None:\n            self._again(known)\n", ""
     ),

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -42,19 +43,31 @@ class Wrong(AssertionError):
     """The core and the oracle do not agree."""
 
 
-def run(seed: int, only: Sequence[int] | None = None) -> tuple[int, int]:
-    """One seed. Returns how many inputs were heard and how often a worker died. Raises `Wrong`, or whatever the core does."""
+class Tally(NamedTuple):
+    """How many inputs were heard, how often a worker died, and how much news came after its transaction was closed."""
+
+    inputs: int = 0
+    kills: int = 0
+    late: int = 0
+
+
+def run(seed: int, only: Sequence[int] | None = None) -> Tally:
+    """One seed. Raises `Wrong`, or whatever the core does."""
     made = world(seed, INPUTS, only)
     hub = Cluster(seed)
     for told in made.heard:
         hub.hear(told)
         if hub.rng.random() < 0.12:
             hub.turn()
+        if hub.clerk.random() < 0.02:
+            hub.retry()
     hub.settle()
     _expire(hub, made)
     hub.settle()
+    while hub.retry():
+        hub.settle()
     check(made, hub)
-    return len(made.heard), hub.kills
+    return Tally(len(made.heard), hub.kills, len(hub.retried))
 
 
 def _expire(hub: Cluster, made: World) -> None:
@@ -94,6 +107,7 @@ def check(made: World, hub: Cluster) -> None:
     _published(hub, stocks)
     _granted(hub, journal)
     _whole(made, journal)
+    _posted_by_news(hub, journal)
 
 
 def _same(what: str, due: dict, held: dict) -> None:  # type: ignore[type-arg]
@@ -239,6 +253,17 @@ def _whole(made: World, journal: dict[str, Movement]) -> None:
             raise Wrong(f"{one.document} was left to expire though its basket was refused")
 
 
+def _posted_by_news(hub: Cluster, journal: dict[str, Movement]) -> None:
+    """No transaction moves a unit by being closed or reopened."""
+    for movement in journal.values():
+        cause = movement.cause
+        if (
+            not cause.own
+            and hub.broker.logs["claims", cause.partition][cause.offset].value.archive is not None
+        ):
+            raise Wrong(f"{movement.id} was posted because its transaction was closed or reopened")
+
+
 def shrink(seed: int) -> list[int]:
     """The fewest deals that still fail: one after the other is left out, as long as it fails without."""
     whole = world(seed, INPUTS)
@@ -300,10 +325,10 @@ def main() -> int:
         only = [int(number) for number in asked.only.split(",")] if asked.only else None
         print(run(asked.seed, only))
         return 0
-    began, inputs, kills = time.perf_counter(), 0, 0
+    began, tallies = time.perf_counter(), list[Tally]()
     for seed in range(asked.first, asked.first + asked.seeds):
         try:
-            heard, killed = run(seed)
+            tallies.append(run(seed))
         except Exception as error:  # the seed is the finding
             print(f"seed {seed}: {type(error).__name__}: {error}"[:600])
             if asked.mutant and not asked.shrink:
@@ -313,10 +338,11 @@ def main() -> int:
             planted = f" --mutant {asked.mutant}" if asked.mutant else ""
             print(f"replay: python tests/simulator/simulate.py --seed {seed} --only {only}{planted}")
             return 1
-        inputs, kills = inputs + heard, kills + killed
     took = time.perf_counter() - began
+    inputs, kills, late = map(sum, zip(*tallies, strict=True))
     print(
-        f"{asked.seeds} seeds, {inputs} inputs, {kills} kills and stops, {took:.1f} s, {inputs / took:.0f} inputs/s"
+        f"{asked.seeds} seeds, {inputs} inputs, {kills} kills and stops, {late} retried after closing, "
+        f"{took:.1f} s, {inputs / took:.0f} inputs/s"
     )
     return 0
 

@@ -23,7 +23,9 @@ def test_given_seeds_of_a_world_that_loses_repeats_and_kills_then_every_number_i
     assert done.stdout.startswith("200 seeds, ")
 
 
-@pytest.mark.parametrize("mutant", ["offset-committed-early", "count-as-delta", "witnesses-add-up"])
+@pytest.mark.parametrize(
+    "mutant", ["offset-committed-early", "count-as-delta", "witnesses-add-up", "closed-without-looking"]
+)
 def test_given_a_planted_bug_then_it_is_found(mutant):
     done = simulated("--seeds", "100", "--mutant", mutant)
     assert done.returncode == 1

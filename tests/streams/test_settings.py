@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from streams.settings import BadConfiguration, load, secrets_of
@@ -61,6 +63,21 @@ def read(tmp_path):
             '[worker]\nstore = "rocksdb"\n[locations.SOHO]',
             "2: worker.store: Input should be 'memory' or 'rocksdict'",
         ),
+        (
+            "[locations.SOHO]",
+            "[transactions]\nclose_after_days = -1",
+            "2: transactions.close_after_days: Input should be greater than or equal to 0",
+        ),
+        (
+            "[locations.SOHO]",
+            "[transactions]\nclose_after_days = inf",
+            "2: transactions.close_after_days: Input should be",
+        ),
+        (
+            "[locations.SOHO]",
+            "[transactions]\nclose_after = 90",
+            "2: transactions.close_after: Extra inputs are not permitted: there is no such setting",
+        ),
         ("[channels.web]", 'authority = ["erp"]\n[channels.web]', "channels.web: authority"),
     ],
 )
@@ -83,6 +100,20 @@ def test_given_a_sandbox_without_a_port_then_the_remedy_is_told(read):
 def test_given_no_file_then_the_option_that_names_another_is_told(tmp_path):
     with pytest.raises(BadConfiguration, match="name another with --config"):
         load(tmp_path / "missing.toml")
+
+
+@pytest.mark.parametrize(
+    ("said", "after"),
+    [
+        ("", timedelta(days=90)),
+        ("[transactions]\nclose_after_days = 0.5\n", timedelta(hours=12)),
+        ("[transactions]\nclose_after_days = 0\n", None),
+    ],
+)
+def test_given_days_then_a_quiet_transaction_is_closed_after_them_and_given_none_it_never_is(
+    read, said, after
+):
+    assert read(said + GOOD).transactions.close_after == after
 
 
 def test_given_the_environment_then_it_wins_over_the_file(read, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import UTC, datetime
 
 import pytest
 from aiokafka import ConsumerRecord
@@ -11,14 +12,17 @@ from hypothesis import strategies as st
 
 from schemas.availability import ChannelQuantity
 from schemas.claims import DeadLetter, Fact
+from schemas.closing import closing, replayed
 from schemas.codec import decode
 from schemas.movements import Movement
+from schemas.postings import Kind
 from schemas.rules import ChannelRules, Rules
 from schemas.topics import BUNDLE_PARTS, CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS
 from schemas.witnesses import NOBODY
 from streams.stages import Naming, bundle_stage, ledger_stage, settle_stage
 
 NAMING = Naming("p.")
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 RULES = Rules(version="r1", channels={"web": ChannelRules(), "tills": ChannelRules(publish="locations")})
 
 
@@ -72,6 +76,29 @@ def test_given_bytes_that_are_no_claim_then_a_dead_letter_says_so_and_the_next_c
     (letter,) = written(folded, DEAD_LETTERS, DeadLetter)
     assert (letter.stage, letter.ref, folded.dead, folded.used) == ("settle", "topic/0/0", 1, 1)
     assert "secret-name" not in letter.reason
+
+
+def test_given_news_of_a_closed_deal_then_a_dead_letter_keeps_it_and_names_the_record_that_closed_it(
+    claim, recorded
+):
+    stage, sale = settle_stage(NAMING, NOBODY), claim("sale/1", (Fact.SOLD, "MUG", 2, "SOHO"))
+    _, table = fold(stage, [recorded(sale)])
+    closed_by = closing(table[b"sale/1"].state, "sale/1", NOW)
+    _, table = fold(stage, [recorded(closed_by)], table)
+    before = dict(table)
+    news = claim("sale/1", (Fact.SOLD, "MUG", 1, "SOHO"), version=2)
+    late, again = recorded(news), recorded(sale)
+    folded, table = fold(stage, [late, again], table)
+    (letter,) = written(folded, DEAD_LETTERS, DeadLetter)
+    assert (letter.channel, letter.stage, letter.ref) == ("tills", "settle", "topic/0/2")
+    assert letter.reason == "the transaction was closed on 2026-11-20; retry reopens it"
+    assert letter.payload["closed"] == {"partition": 0, "offset": 1}
+    assert (folded.used, folded.unused, folded.dead) == (0, 2, 0), "an old document is nobody's fault"
+    crashed, _ = fold(stage, [late, again], before)
+    assert crashed.outputs == folded.outputs
+    retried = [recorded(told) for told in replayed(letter.payload, closed_by)]
+    folded, _ = fold(stage, retried, table)
+    assert [(m.kind, m.quantity) for m in written(folded, MOVEMENTS, Movement)] == [(Kind.MOVEMENT_VOIDED, 1)]
 
 
 def test_given_a_movement_then_only_channels_whose_number_changed_are_told(claim, record, recorded):

@@ -1,0 +1,102 @@
+"""Lets transactions leave the table in time: asks the settle stage when one has been quiet for long. The stage decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import structlog
+
+from schemas.claims import Claim
+from schemas.closing import closable, closing, quiet_since, replayed
+from schemas.codec import Undecodable, decode
+from schemas.settling import Transaction
+from schemas.topics import CLAIMS
+from schemas.witnesses import Authority
+from streams.chunks import ChunkStage
+from streams.reader import Reader
+from streams.stages import Naming, claim_out
+from streams.tables import Cell
+from streams.writer import NotWritten, Writer
+
+log = structlog.get_logger()
+
+LOOKED_AT = 200
+"""Transactions looked at in one tick: to read so many takes some ten milliseconds."""
+
+EMPTY = b'"documents":{}'
+"""How a transaction that holds nothing looks in bytes that nobody has decoded yet."""
+
+
+class Closing:
+    """Goes round and round the transactions of this worker's partitions, a few at every tick, and asks for those to be
+    closed that have nothing open and have had no news for the time `after`. None: never.
+    """
+
+    def __init__(
+        self,
+        naming: Naming,
+        authority: Authority,
+        writer: Writer,
+        clock: Callable[[], datetime],
+        after: timedelta | None,
+    ) -> None:
+        self._naming, self._authority, self._writer = naming, authority, writer
+        self._clock, self._after = clock, after
+        self._round: Iterator[tuple[int, bytes]] = iter(())
+        self._asked: dict[bytes, int] = {}
+
+    async def tick(self, stage: ChunkStage) -> None:
+        """Looks at the next few, and asks once about each that is due, until something comes to it."""
+        if self._after is None:
+            return
+        due = {key: (offset, claim) for key, offset, claim in self._due(stage, self._clock(), self._after)}
+        try:
+            await self._writer.send(claim_out(self._naming, claim) for _, claim in due.values())
+        except NotWritten as error:
+            log.warning("transactions close late", reason=str(error))
+            return
+        self._asked.update((key, offset) for key, (offset, _) in due.items())
+
+    def _due(self, stage: ChunkStage, now: datetime, after: timedelta) -> Iterator[tuple[bytes, int, Claim]]:
+        looked_at = list(islice(self._round, LOOKED_AT))
+        if len(looked_at) < LOOKED_AT:
+            self._round = _keys(stage)
+        for partition, key in looked_at:
+            cell = stage.table.get(partition, key) if partition in stage.progress else None
+            if cell is None or self._asked.get(key) == cell.offset:
+                continue
+            self._asked.pop(key, None)
+            held = _read(cell)
+            if held is None or (quiet := quiet_since(held)) is None or quiet > now - after:
+                continue
+            if closable(held, self._authority):
+                yield key, cell.offset, closing(held, key.decode(), now)
+
+
+def _keys(stage: ChunkStage) -> Iterator[tuple[int, bytes]]:
+    """The keys of the partitions that are ours, one partition after the other."""
+    for partition in sorted(stage.progress):
+        for key, _ in stage.table.cells_of(partition):
+            yield partition, key
+
+
+def _read(cell: Cell) -> Transaction | None:
+    """The transaction in a cell, None where a look at its bytes tells that it holds nothing. The table keeps the bytes: read,
+    they take many times the room.
+    """
+    if not isinstance(cell.state, bytes):
+        held: Transaction = cell.state
+        return held
+    return None if EMPTY in cell.state else decode(Transaction, cell.state)
+
+
+async def told_again(payload: Mapping[str, Any], reader: Reader, naming: Naming) -> tuple[Claim, Claim]:
+    """What to tell, in this order, so that the late news in a dead letter's `payload` is taken. Raises `Undecodable`."""
+    topic, partition, offset = naming(CLAIMS), payload["closed"]["partition"], payload["closed"]["offset"]
+    end = (await reader.ends(topic, [partition]))[partition]
+    async for records in reader.read(topic, partition, offset, min(offset + 1, end)):
+        return replayed(payload, decode(Claim, records[0].value))
+    raise Undecodable(f"the log does not hold {CLAIMS.name}/{partition}/{offset}")
