@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import NamedTuple
 
-from schemas.claims import STRICT, Archive, Claim, Held, Instant
+from schemas.claims import STRICT, Archive, Claim, Held, Instant, Line
 from schemas.counts import EPOCH
 from schemas.desks import DESKS
 from schemas.flows import Settled, movements
@@ -165,6 +166,10 @@ def sent_on(transaction: Transaction, claim: Claim) -> list[Claim]:
     return told
 
 
+SAID = attrgetter(*(one.name for one in fields(Line) if one.name != "at"))
+"""What a line says besides its instant."""
+
+
 def _outranks(offered: Held, held: Held) -> bool:
     """Whether an offered document replaces the held one: a newer version, else more of the same by a fixed order."""
     if offered.document.version != held.document.version:
@@ -174,7 +179,7 @@ def _outranks(offered: Held, held: Held) -> bool:
 
 def _content(held: Held) -> str:
     """Everything a document says, in a form that does not depend on how it came here (read or made, whose time zone)."""
-    lines = [(line.at - EPOCH, *astuple(replace(line, at=EPOCH))) for line in held.document.lines]
+    lines = [(line.at - EPOCH, *SAID(line)) for line in held.document.lines]
     return repr((held.channel, held.demand_class, lines, held.document.skipped))
 
 

@@ -11,6 +11,7 @@ import random
 from collections import defaultdict
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -40,6 +41,11 @@ def without_bytes() -> None:
     streams.stages.decode = lambda _kind, value: value  # type: ignore[assignment]
     streams.stages.encode = streams.chunks.encode = lambda value: value  # type: ignore[assignment]
     streams.stages.headers = lambda *_: ()  # type: ignore[assignment]
+
+
+@lru_cache(maxsize=10_000)
+def _partition(key: bytes) -> int:
+    return partition_of(key, PARTITIONS)
 
 
 class Killed(BaseException):
@@ -74,7 +80,7 @@ class Broker:
         self.now = START
 
     def append(self, topic: str, key: bytes, value: Any, headers: Any, partition: int | None = None) -> int:
-        number = partition_of(key, PARTITIONS) if partition is None else partition
+        number = _partition(key) if partition is None else partition
         log = self.logs[topic, number]
         log.append(Record(topic, number, len(log), int(self.now.timestamp() * 1000), key, value, headers))
         return number
