@@ -35,7 +35,7 @@ laws: $(READY) ## the laws of the product, each with ten thousand examples (EXAM
 	@$(BIN)/python -m pytest -q -m law --examples $(or $(EXAMPLES),10000) -o timeout=3600 --durations 0 --durations-min 1 $(ARGS)
 
 race: $(READY) ## 200 buyers for 10 units on 3 channels, a thousand times over, on a running installation (ROUNDS=1000)
-	@ONHAND_ROUNDS=$(or $(ROUNDS),1000) $(BIN)/python -m pytest -q -s tests/system/test_reservations.py -o timeout=3600 --engines-at-least 1 $(ARGS)
+	@ONHAND_ROUNDS=$(or $(ROUNDS),1000) ONHAND_SECONDS=60 $(BIN)/python -m pytest -q -s tests/system/test_reservations.py -o timeout=3600 --engines-at-least 1 $(ARGS)
 
 simulate: $(READY) ## the core in a simulated world that loses, repeats, delays and kills; then planted bugs (SEEDS=10000)
 	@$(BIN)/python tests/simulator/simulate.py --seeds $(or $(SEEDS),10000)

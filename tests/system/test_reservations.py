@@ -15,6 +15,9 @@ import pytest
 ROUNDS = int(os.environ.get("ONHAND_ROUNDS", "2"))
 """Races of 200 buyers for 10 units; `make race` runs a thousand."""
 
+SECONDS = int(os.environ.get("ONHAND_SECONDS", "2"))
+"""How long fifty buyers a second come; `make race` has them come for a minute, and prints how long they waited."""
+
 CHANNELS: list[dict[str, Any]] = [
     {"channel": "web"},
     {"channel": "trade"},
@@ -110,6 +113,31 @@ def test_given_two_hundred_buyers_for_ten_units_on_three_channels_then_ten_get_o
             await buyers.until(sku, available=0, reserved=10, on_hand=10)
 
     told(shop, story)
+
+
+def test_given_fifty_buyers_a_second_then_each_gets_an_answer_of_his_own(shop):
+    waited: list[float] = []
+
+    async def buyer(buyers: Buyers, sku: str, due: float, number: int) -> None:
+        await asyncio.sleep(due - time.monotonic())
+        status, _ = await buyers.reserve(sku, **CHANNELS[number % 3])
+        assert status == 201
+        waited.append((time.monotonic() - due) * 1_000)
+
+    async def story(buyers: Buyers) -> None:
+        skus = [f"SHELF-{uuid.uuid4().hex[:10]}" for _ in range(20)]
+        for sku in skus:
+            await buyers.open(sku, 1_000)
+        began = time.monotonic() + 0.5
+        await asyncio.gather(
+            *(buyer(buyers, skus[n % 20], began + n / 50, n) for n in range(SECONDS * 50)),
+        )
+
+    told(shop, story)
+    waited.sort()
+    assert len(waited) == SECONDS * 50
+    at_50, at_99 = waited[len(waited) // 2], waited[int(len(waited) * 0.99)]
+    print(f"\n{len(waited)} reservations at 50 a second: p50 {at_50:.1f} ms, p99 {at_99:.1f} ms")  # noqa: T201  # `make race` shows it
 
 
 def test_given_a_reservation_of_a_second_then_after_that_second_the_units_are_free(shop):
