@@ -356,8 +356,7 @@ class ChunkStage:
 
     async def begin(self) -> None:
         """Begins the owned partitions that are restored, without waiting for their first chunk."""
-        for partition in sorted(self._owned - set(self.progress)):
-            await self._begin(partition)
+        await asyncio.gather(*map(self._begin, sorted(self._owned - set(self.progress))))
 
     async def _begin(self, partition: int) -> bool:
         """Finds where the durable state of a partition ends. False: not ready, drop the chunk."""
@@ -369,9 +368,14 @@ class ChunkStage:
         committed = (await self.reader.committed(self.app.conf.id)).get(
             TopicPartition(self.source, partition)
         )
-        end = (await self.reader.ends(self.changelog, [partition]))[partition]
-        others = (await self.reader.ends(self.source, [partition]))[partition]
-        earliest = (await self.reader.begins(self.source, [partition]))[partition]
+        end, others, earliest = (
+            found[partition]
+            for found in await asyncio.gather(  # after the commit: what it stands for is in the changelog by then
+                self.reader.ends(self.changelog, [partition]),
+                self.reader.ends(self.source, [partition]),
+                self.reader.begins(self.source, [partition]),
+            )
+        )
         recovery = self.app.tables.recovery
         restored = recovery.active_offsets.get(TP(self.changelog, partition))
         first = earliest if committed is None or committed.offset < 0 else committed.offset
