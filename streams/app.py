@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,8 +33,7 @@ class Topology:
 
     async def begin(self) -> None:
         """Begins what is restored."""
-        await self.settle.begin()
-        await self.ledger.begin()
+        await asyncio.gather(self.settle.begin(), self.ledger.begin())
 
     @property
     def ready(self) -> bool:

@@ -33,9 +33,7 @@ class Reader:
         self._asking = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
         self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
         try:
-            await self._consumer.start()
-            await self._asking.start()
-            await self._admin.start()
+            await asyncio.gather(self._consumer.start(), self._asking.start(), self._admin.start())
         except BaseException:
             await self.stop()
             raise
