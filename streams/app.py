@@ -13,7 +13,7 @@ import faust
 from schemas.rules import Rules
 from schemas.topics import CLAIMS, MOVEMENTS, STOCK, TRANSACTIONS, Topic
 from schemas.witnesses import Authority
-from streams.chunks import ChunkSchema, ChunkStage, ChunkTable, agent_of, chunk_scheduler
+from streams.chunks import ChunkConsumer, ChunkSchema, ChunkStage, ChunkTable, agent_of, chunk_scheduler
 from streams.expiry import Expiry
 from streams.reader import Reader
 from streams.stages import Naming, ledger_stage, publish_again, settle_stage
@@ -87,6 +87,8 @@ def create_app(
             frozenset(map(naming, changelogs)),
         ),
     )
+
+    app.transport.Consumer = ChunkConsumer
 
     def chunked(topic: Topic) -> Any:
         return app.topic(

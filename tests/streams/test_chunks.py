@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.contrib.asgi import bind_to_running_loop
 
 from schemas.availability import ChannelQuantity
@@ -17,7 +18,7 @@ from schemas.rules import ChannelRules, Rules
 from schemas.topics import CHANNEL_QUANTITIES, CLAIMS, DEAD_LETTERS, MOVEMENTS, STOCK
 from schemas.witnesses import NOBODY
 from streams.app import create_app
-from streams.chunks import OFFSET_HEADER, source_offset
+from streams.chunks import OFFSET_HEADER, _seek_to_committed, source_offset
 from streams.reader import Reader
 from streams.stages import Naming
 from streams.topics import create_topics
@@ -218,3 +219,22 @@ async def test_given_a_broker_that_cannot_be_written_to_then_the_worker_ends_bef
     assert {tp: at.offset for tp, at in after.items() if tp.topic == running.naming(CLAIMS)} == {
         tp: at.offset for tp, at in before.items() if tp.topic == running.naming(CLAIMS)
     }
+
+
+async def test_given_committed_positions_then_a_consumer_goes_to_all_of_them_and_leaves_the_others(
+    kafka, prefix
+):
+    naming = Naming(prefix)
+    await create_topics(kafka, naming, 3)
+    tps = [TopicPartition(naming(CLAIMS), p) for p in range(3)]
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka, group_id=prefix, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        consumer.assign(tps)
+        await consumer.commit({tps[0]: 7, tps[1]: 0})
+        assert await _seek_to_committed(consumer) == {tps[0]: 7, tps[1]: 0, tps[2]: None}
+        assert [await consumer.position(tp) for tp in tps] == [7, 0, 0]
+    finally:
+        await consumer.stop()
