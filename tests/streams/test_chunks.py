@@ -226,15 +226,19 @@ async def test_given_committed_positions_then_a_consumer_goes_to_all_of_them_and
 ):
     naming = Naming(prefix)
     await create_topics(kafka, naming, 3)
+    writer = Writer(kafka, 3)
+    await writer.start()
+    await writer.write(Out(naming(CLAIMS), b"key", b"value", (), n % 3) for n in range(30))
+    await writer.stop()
     tps = [TopicPartition(naming(CLAIMS), p) for p in range(3)]
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka, group_id=prefix, enable_auto_commit=False, auto_offset_reset="earliest"
-    )
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=prefix, enable_auto_commit=False)
     await consumer.start()
     try:
         consumer.assign(tps)
-        await consumer.commit({tps[0]: 7, tps[1]: 0})
-        assert await _seek_to_committed(consumer) == {tps[0]: 7, tps[1]: 0, tps[2]: None}
-        assert [await consumer.position(tp) for tp in tps] == [7, 0, 0]
+        for tp in tps:
+            consumer.seek(tp, 3)
+        await consumer.commit({tps[0]: 7, tps[1]: 9})
+        assert await _seek_to_committed(consumer) == {tps[0]: 7, tps[1]: 9, tps[2]: None}
+        assert [await consumer.position(tp) for tp in tps] == [7, 9, 3]
     finally:
         await consumer.stop()
