@@ -36,6 +36,8 @@ from streams.stages import Naming, claim_out
 from streams.writer import NotWritten, Writer
 
 RECOVERY_MAX = 30.0
+GIVEN_UP = 3_600.0
+"""Seconds after which a run that does not come to its end is bad."""
 BATCH = 50
 LAG_MAX = 4_000
 """Records that may be under way; then the platforms wait. It keeps the load as fast as the hub, and the log never far
@@ -131,9 +133,10 @@ async def played(run: Run, documents: int, strikes: float, seed: int, kept: list
         await writer.start()
         try:
             play = Play(hub, writer)
-            await play.tell(list(day.openings()))
-            play.sent = 0
-            async with asyncio.timeout(3_600):
+            async with asyncio.timeout(GIVEN_UP):
+                await play.tell(list(day.openings()))
+                await hub.lag.through()
+                play.sent = 0
                 await asyncio.gather(play.tell(day.sent), strike_all(hub, groups, play, len(day.sent)))
         finally:
             await writer.stop()

@@ -83,6 +83,11 @@ class Lag:
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
 
+    async def through(self) -> None:
+        """Returns when nothing is under way."""
+        await self.look()
+        await self._until(lambda now: not now.lag)
+
     async def recovered(self) -> None:
         """Returns when the hub is back from every strike, or given up."""
         while self._watching:
