@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench-smoke bench-restore laws race simulate mutation lock clean
+.PHONY: help setup demo test check bench-smoke bench-restore chaos laws race simulate mutation lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,6 +30,9 @@ bench-smoke: $(READY) ## a short benchmark: the ledger worker beside a plain loo
 
 bench-restore: $(READY) ## how fast a starting worker has a million keys back
 	@$(BIN)/python -m pytest -q -s tests/bench/bench_restore.py -o python_files="bench_*.py" -o timeout=600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+
+chaos: $(READY) ## kills, stops and starves hubs on real engines under load, and counts what was lost (ARGS="-k 'worker and memory'")
+	@$(BIN)/python tests/chaos/chaos.py $(ARGS)
 
 laws: $(READY) ## the laws of the product, each with ten thousand examples (EXAMPLES=10000)
 	@$(BIN)/python -m pytest -q -m law --examples $(or $(EXAMPLES),10000) -o timeout=3600 --durations 0 --durations-min 1 $(ARGS)

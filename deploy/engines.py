@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -39,7 +39,10 @@ class Running:
 
 
 class Engines:
-    """Kafka and PostgreSQL under one data directory. A second start finds the data and, if free, the ports again."""
+    """Kafka and PostgreSQL under one data directory. A second start finds the data and, if free, the ports again.
+
+    `listeners` are further ways into Kafka, for clients that reach it by another address than ours.
+    """
 
     def __init__(
         self,
@@ -47,10 +50,12 @@ class Engines:
         *,
         kafka: bool = True,
         postgres: bool = True,
+        listeners: Sequence[kafka.Listener] = (),
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.data = data
         self._wanted: list[Engine] = [*(["kafka"] if kafka else []), *(["postgres"] if postgres else [])]  # type: ignore[list-item]  # literals
+        self._listeners = listeners
         self._progress = progress
         self._servers: dict[str, Server] = {}
         self._ports: dict[str, int] = {}
@@ -116,7 +121,9 @@ class Engines:
 
     def _start_one(self, engine: Engine) -> None:
         if engine == "kafka":
-            server, port = kafka.run(self.data, self._progress, self._ports.get("kafka"))
+            server, port = kafka.run(
+                self.data, self._progress, self._ports.get("kafka"), listeners=self._listeners
+            )
         else:
             server, port, self._dsn = postgres.run(self.data, self._ports.get("postgres"))
         self._servers[engine], self._ports[engine] = server, port

@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.processes import EngineError, Server, await_ready, free_port, last_line, start
@@ -43,6 +44,19 @@ PROPERTIES: Mapping[str, str] = {
 """What every way of running our Kafka has in common; `compose.yaml` says the same, and a test compares them."""
 
 MAIN = "kafka.Kafka"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One more way in: a port on loopback, and the `host:port` that clients who came this way are told to use.
+
+    Kafka's clients go where the broker says it is, so whoever reaches it by another address (a tunnel, a proxy, another
+    network) needs a listener that says that address.
+    """
+
+    name: str
+    port: int
+    advertised: str
 
 
 def version() -> str:
@@ -114,9 +128,13 @@ def _reason(said: str) -> str:
 
 
 def run(
-    data: Path, progress: Callable[[str], None], port: int | None, heap_mb: int = 512
+    data: Path,
+    progress: Callable[[str], None],
+    port: int | None,
+    heap_mb: int = 512,
+    listeners: Sequence[Listener] = (),
 ) -> tuple[Server, int]:
-    """Starts Kafka on `data`, on `port` if it is free. Returns when it answers."""
+    """Starts Kafka on `data`, on `port` if it is free, and on further `listeners`. Returns when it answers."""
     command, libs = java(), jars(progress)
     data.mkdir(parents=True, exist_ok=True)
     chosen, controller = free_port(port), free_port()
@@ -124,8 +142,18 @@ def run(
     lines = {
         **PROPERTIES,
         "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{chosen},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{chosen}",
+        "listeners": ",".join(
+            (
+                f"PLAINTEXT://127.0.0.1:{chosen},CONTROLLER://127.0.0.1:{controller}",
+                *(f"{one.name}://127.0.0.1:{one.port}" for one in listeners),
+            )
+        ),
+        "advertised.listeners": ",".join(
+            (f"PLAINTEXT://127.0.0.1:{chosen}", *(f"{one.name}://{one.advertised}" for one in listeners))
+        ),
+        "listener.security.protocol.map": ",".join(
+            (PROPERTIES["listener.security.protocol.map"], *(f"{one.name}:PLAINTEXT" for one in listeners))
+        ),
         "log.dirs": str(data / "log"),
     }
     properties.write_text("".join(f"{key}={value}\n" for key, value in lines.items()), encoding="utf-8")

@@ -5,6 +5,7 @@ What is in a bundle goes on: `bundle-parts` → bundle → `channel-quantities`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import faust
 from schemas.rules import Rules
 from schemas.topics import BUNDLE_PARTS, BUNDLES, CLAIMS, MOVEMENTS, STOCK, TRANSACTIONS, Topic
 from schemas.witnesses import Authority
-from streams.chunks import ChunkSchema, ChunkStage, agent_of, chunk_scheduler, end_process
+from streams.chunks import ChunkConsumer, ChunkSchema, ChunkStage, agent_of, chunk_scheduler, end_process
 from streams.closing import Closing
 from streams.expiry import Expiry
 from streams.reader import Reader
@@ -49,8 +50,7 @@ class Topology:
 
     async def begin(self) -> None:
         """Begins what is restored."""
-        for stage in self.stages:
-            await stage.begin()
+        await asyncio.gather(*(stage.begin() for stage in self.stages))
 
     async def close(self) -> None:
         """Ends the stages, once the app has stopped: another process may open their tables then."""
@@ -114,6 +114,8 @@ def create_app(
             frozenset(map(naming, changelogs)),
         ),
     )
+
+    app.transport.Consumer = ChunkConsumer
 
     def chunked(topic: Topic) -> Any:
         return app.topic(

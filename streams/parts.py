@@ -90,8 +90,6 @@ async def worker(
     """Runs the agents, the recorder and the sinks until a signal, or until one of them fails for good."""
     stopping = on_signal(asyncio.get_running_loop())
     naming, partitions = Naming(settings.kafka.prefix), settings.kafka.partitions
-    await create_topics(bootstrap, naming, partitions, settings.kafka.replication)
-    await migrate(dsn)
     writer, pushes, reader = Writer(bootstrap, partitions), Writer(bootstrap, partitions), Reader(bootstrap)
     topology = create_app(
         bootstrap=bootstrap,
@@ -106,8 +104,11 @@ async def worker(
         store=settings.worker.store,
         close_after=settings.transactions.close_after,
     )
-    for part in (writer, pushes, reader):
-        await part.start()
+    await asyncio.gather(  # all at once: a far broker takes its time for each
+        create_topics(bootstrap, naming, partitions, settings.kafka.replication),
+        migrate(dsn),
+        *(part.start() for part in (writer, pushes, reader)),
+    )
     pool = await open_pool(dsn)
     queries = Queries(pool)
     clients = clients_of(settings)

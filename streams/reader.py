@@ -10,11 +10,16 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 
 class Reader:
-    """A look at the log that moves nobody's position. Calls wait for one another."""
+    """A look at the log that moves nobody's position. Reads wait for one another.
+
+    Where the log ends is asked on a connection of its own: a broker answers a connection's requests one after another, and
+    would answer after the fetch that waits for records which nobody reads any more.
+    """
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         self._consumer: AIOKafkaConsumer | None = None
+        self._asking: AIOKafkaConsumer | None = None
         self._admin: AIOKafkaAdminClient | None = None
         self._turn = asyncio.Lock()
 
@@ -25,32 +30,31 @@ class Reader:
             enable_auto_commit=False,
             max_partition_fetch_bytes=4 * 1024 * 1024,
         )
+        self._asking = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
         self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
         try:
-            await self._consumer.start()
-            await self._admin.start()
+            await asyncio.gather(self._consumer.start(), self._asking.start(), self._admin.start())
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
         """Disconnects."""
-        if self._consumer is not None:
-            await self._consumer.stop()
+        for consumer in (self._consumer, self._asking):
+            if consumer is not None:
+                await consumer.stop()
         if self._admin is not None:
             await self._admin.close()
-        self._consumer = self._admin = None
+        self._consumer = self._asking = self._admin = None
 
     async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """The offset after the last record, by partition."""
-        async with self._turn:
-            found = await self._live().end_offsets([TopicPartition(topic, p) for p in partitions])
+        found = await _live(self._asking).end_offsets([TopicPartition(topic, p) for p in partitions])
         return {tp.partition: offset for tp, offset in found.items()}
 
     async def begins(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """The first offset that still exists, by partition."""
-        async with self._turn:
-            found = await self._live().beginning_offsets([TopicPartition(topic, p) for p in partitions])
+        found = await _live(self._asking).beginning_offsets([TopicPartition(topic, p) for p in partitions])
         return {tp.partition: offset for tp, offset in found.items()}
 
     async def committed(self, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
@@ -63,13 +67,13 @@ class Reader:
         self, topic: str, partition: int, start: int, end: int
     ) -> AsyncIterator[list[ConsumerRecord]]:
         """The records from `start` up to, not including, `end`; fewer where offsets were compacted away."""
-        consumer, tp = self._live(), TopicPartition(topic, partition)
+        consumer, tp = _live(self._consumer), TopicPartition(topic, partition)
         while start < end:
             async with self._turn:
                 consumer.assign([tp])
                 consumer.seek(tp, start)
                 found = (await consumer.getmany(tp, timeout_ms=2_000)).get(tp, [])
-                consumer.pause(tp)  # a fetch that waits for more would hold up whatever is asked next
+                consumer.pause(tp)  # or it would go on fetching, and the next read wait behind that
                 start = await consumer.position(tp)
             if wanted := [record for record in found if record.offset < end]:
                 yield wanted
@@ -78,7 +82,7 @@ class Reader:
         """The records at one offset of each partition, where there is one. All in one fetch."""
         begins, ends = await self.begins(topic, offsets), await self.ends(topic, offsets)
         wanted = {TopicPartition(topic, p): at for p, at in offsets.items() if begins[p] <= at < ends[p]}
-        consumer, found = self._live(), dict[int, ConsumerRecord]()
+        consumer, found = _live(self._consumer), dict[int, ConsumerRecord]()
         async with self._turn:
             consumer.assign(list(wanted))
             for tp, at in wanted.items():
@@ -97,6 +101,7 @@ class Reader:
             async for records in self.read(topic, partition, begins[partition], ends[partition]):
                 yield records
 
-    def _live(self) -> AIOKafkaConsumer:
-        assert self._consumer is not None, "start the reader first"
-        return self._consumer
+
+def _live(consumer: AIOKafkaConsumer | None) -> AIOKafkaConsumer:
+    assert consumer is not None, "start the reader first"
+    return consumer

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.partitioner import murmur2
 
 from schemas.codec import Headers
@@ -128,12 +129,23 @@ class Writer:
         for row in rows:
             record = {"key": row.key, "value": row.value, "timestamp": None, "headers": list(row.headers)}
             if batch.append(**record) is None:
-                acks.append(await producer.send_batch(batch, topic, partition=partition))
+                acks.append(await _queued(producer, batch, topic, partition))
                 batch = producer.create_batch()
                 if batch.append(**record) is None:
                     raise NotWritten(
                         f"a record of {len(row.value)} bytes does not fit into a batch of {topic}"
                     )
-        acks.append(await producer.send_batch(batch, topic, partition=partition))
+        acks.append(await _queued(producer, batch, topic, partition))
         written = await asyncio.gather(*acks)
         return written[0].offset, written[-1].offset - written[0].offset + batch.record_count()
+
+
+async def _queued(producer: AIOKafkaProducer, batch: Any, topic: str, partition: int) -> Any:
+    """Queues a batch when the one before it has left. Returns what becomes its acknowledgement.
+
+    aiokafka 0.14 adds up the time it waits for that again at every retry of the one before, so that two or three seconds
+    without a broker are its limit of thirty: nothing is queued yet then. The caller bounds the time.
+    """
+    while True:
+        with contextlib.suppress(KafkaTimeoutError):
+            return await producer.send_batch(batch, topic, partition=partition)

@@ -17,6 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from deploy import engines as installations
 from deploy import kafka, postgres
 from deploy.engines import EngineError, Engines, Running, running
+from deploy.processes import free_port
 
 
 async def write(engines: Engines, topic: str, value: bytes) -> None:
@@ -62,6 +63,22 @@ async def test_given_a_start_then_both_engines_take_real_requests(engines_apart,
     await write(engines_apart, name, b"kept")
     assert await in_kafka(engines_apart, name) == [b"kept"]
     assert in_postgres(engines_apart, name) == [b"kept"]
+
+
+async def test_given_a_further_listener_then_who_comes_by_it_is_told_its_address_and_others_are_not(
+    data_dirs, name
+):
+    port = free_port()
+    there = kafka.Listener("TUNNEL", port, f"localhost:{port}")
+    with Engines(data_dirs(name), postgres=False, listeners=[there]) as engines:
+        told = {}
+        for address in (engines.bootstrap, f"127.0.0.1:{port}"):
+            admin = AIOKafkaAdminClient(bootstrap_servers=address)
+            await admin.start()
+            [broker] = (await admin.describe_cluster())["brokers"]
+            told[address] = f"{broker['host']}:{broker['port']}"
+            await admin.close()
+    assert told == {engines.bootstrap: engines.bootstrap, f"127.0.0.1:{port}": there.advertised}
 
 
 def test_given_running_engines_then_others_find_them_and_only_the_owner_may_read_the_password(engines_apart):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.types import TP
 
 from schemas.availability import ChannelQuantity
@@ -13,7 +14,10 @@ from schemas.codec import decode, encode, headers
 from schemas.ledger import Stock
 from schemas.rules import ChannelRules, Rules
 from schemas.topics import CHANNEL_QUANTITIES, CLAIMS, DEAD_LETTERS, MOVEMENTS, STOCK
+from streams.chunks import _seek_to_committed
+from streams.stages import Naming
 from streams.tables import OFFSET_HEADER, source_offset
+from streams.topics import create_topics
 from streams.writer import Out, Writer
 
 PARTITIONS = 2
@@ -183,3 +187,26 @@ async def test_given_a_component_is_sold_then_the_bundle_has_fewer_at_once_and_t
         for sku, units in {"SET": 1, "MUG": 3, "TEE": 6}.items():
             await told(sku, units)
     assert running.failed == []
+
+
+async def test_given_committed_positions_then_a_consumer_goes_to_all_of_them_and_leaves_the_others(
+    kafka, prefix
+):
+    naming = Naming(prefix)
+    await create_topics(kafka, naming, 3)
+    writer = Writer(kafka, 3)
+    await writer.start()
+    await writer.write(Out(naming(CLAIMS), b"key", b"value", (), n % 3) for n in range(30))
+    await writer.stop()
+    tps = [TopicPartition(naming(CLAIMS), p) for p in range(3)]
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=prefix, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        consumer.assign(tps)
+        for tp in tps:
+            consumer.seek(tp, 3)
+        await consumer.commit({tps[0]: 7, tps[1]: 9})
+        assert await _seek_to_committed(consumer) == {tps[0]: 7, tps[1]: 9, tps[2]: None}
+        assert [await consumer.position(tp) for tp in tps] == [7, 9, 3]
+    finally:
+        await consumer.stop()

@@ -15,10 +15,13 @@ import pytest
 
 from connectors.shopify.sandbox import ShopifySandbox
 from schemas.claims import Claim, Document, Fact, Line
-from schemas.topics import STOCK, TRANSACTIONS
+from schemas.topics import CLAIMS, STOCK, TRANSACTIONS
 from streams.reader import Reader
 from streams.rocks import RocksStore
+from streams.stages import Naming
 from streams.tables import MemoryStore
+from streams.topics import create_topics
+from streams.writer import Out, Writer
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SKUS = [f"SKU-{number}" for number in range(150)]
@@ -190,6 +193,25 @@ async def _ended(process) -> bool:
         await asyncio.to_thread(process.wait, 4)
         return True
     return False
+
+
+async def test_given_the_broker_is_away_for_a_while_then_writes_that_wait_for_one_another_arrive(
+    engines_apart,
+):
+    naming = Naming()
+    await create_topics(engines_apart.engines.bootstrap, naming, 1)
+    writer = Writer(engines_apart.engines.bootstrap, 1)
+    await writer.start()
+    rows = [Out(naming(CLAIMS), b"key", b"%d" % number, ()) for number in range(6)]
+    await writer.write(rows[:1])
+    await in_thread(engines_apart.engines.kill, "kafka")
+    waiting = [asyncio.create_task(writer.write([row])) for row in rows[1:]]
+    await asyncio.sleep(4)
+    assert [task for task in waiting if task.done()] == []
+    await in_thread(engines_apart.engines.restart, "kafka")
+    written = await asyncio.gather(*waiting)
+    assert sorted(first for write in written for first, _ in write.values()) == [1, 2, 3, 4, 5]
+    await writer.stop()
 
 
 async def test_given_a_worker_that_was_stopped_and_resumed_then_it_overwrites_nothing(engines_apart, shop):
