@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
@@ -27,7 +28,8 @@ LOOKED_AT = 200
 """Transactions looked at in one tick: to read so many takes some ten milliseconds."""
 
 EMPTY = b'"documents":{}'
-"""How a transaction that holds nothing looks in bytes that nobody has decoded yet."""
+CHANGED = re.compile(rb'"changed_at":"([^"]+)"')
+"""How a transaction that holds nothing looks in bytes that nobody has decoded yet, and where they say when it changed."""
 
 
 class Closing:
@@ -69,7 +71,7 @@ class Closing:
             if cell is None or self._asked.get(key) == cell.offset:
                 continue
             self._asked.pop(key, None)
-            held = _read(cell)
+            held = _read(cell, now - after)
             if held is None or (quiet := quiet_since(held)) is None or quiet > now - after:
                 continue
             if closable(held, self._authority):
@@ -83,14 +85,17 @@ def _keys(stage: ChunkStage) -> Iterator[tuple[int, bytes]]:
             yield partition, key
 
 
-def _read(cell: Cell) -> Transaction | None:
-    """The transaction in a cell, None where a look at its bytes tells that it holds nothing. The table keeps the bytes: read,
-    they take many times the room.
+def _read(cell: Cell, quiet: datetime) -> Transaction | None:
+    """The transaction in a cell, None where a look at its bytes tells that it holds nothing or changed since `quiet`. The
+    table keeps the bytes: read, they take many times the room.
     """
     if not isinstance(cell.state, bytes):
         held: Transaction = cell.state
         return held
-    return None if EMPTY in cell.state else decode(Transaction, cell.state)
+    changed = CHANGED.search(cell.state)
+    if EMPTY in cell.state or (changed and datetime.fromisoformat(changed[1].decode()) > quiet):
+        return None
+    return decode(Transaction, cell.state)
 
 
 async def told_again(payload: Mapping[str, Any], reader: Reader, naming: Naming) -> tuple[Claim, Claim]:

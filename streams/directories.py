@@ -21,6 +21,13 @@ log = structlog.get_logger()
 STALE = 30.0
 """Seconds after which an unknown reference is worth another question to the platform."""
 
+MEET = 5.0
+"""Seconds between two questions to a platform whose catalogue was never had."""
+
+SHARE, STALE_MAX = 20, 600.0
+"""A catalogue that took a second to read is not asked for again within so many seconds, but within ten minutes at the latest:
+a long one must not keep everybody busy."""
+
 
 @dataclass(slots=True)
 class Directories:
@@ -30,7 +37,7 @@ class Directories:
     clients: Mapping[str, Client]
     queries: Queries
     found: dict[str, Directory] = field(default_factory=dict)
-    _asked: dict[str, float] = field(default_factory=dict)
+    _asked: dict[str, tuple[float, float]] = field(default_factory=dict)
     _overlaid: dict[str, Directory] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -64,7 +71,9 @@ class Directories:
     async def refresh(self, channel: str, stale: float = STALE) -> bool:
         """Asks the platform, unless it was asked `stale` seconds ago. False: it did not answer, or was not asked."""
         async with self._turn:
-            if time.monotonic() - self._asked.get(channel, -stale) < stale:
+            asked_at, took = self._asked.get(channel, (-float("inf"), 0.0))
+            began = time.monotonic()
+            if began - asked_at < max(stale, min(SHARE * took, STALE_MAX)):
                 return False
             try:
                 self.found[channel] = found = await self.clients[channel].directory()
@@ -72,7 +81,8 @@ class Directories:
                 log.warning("no directory", channel=channel, reason=str(error))
                 return False
             finally:
-                self._asked[channel] = time.monotonic()
+                now = time.monotonic()
+                self._asked[channel] = now, now - began if channel in self.found else 0.0
             self._overlaid.pop(channel, None)
             await self.queries.save_directory(
                 channel,
@@ -83,6 +93,13 @@ class Directories:
             )
             log.info("directory", channel=channel, items=len(found.items), locations=len(found.locations))
             return True
+
+    async def meet(self) -> None:
+        """Has every channel's directory in the end: what a platform sends first must not have to wait for it."""
+        while unknown := [channel for channel in self.settings.channels if channel not in self.found]:
+            for channel in unknown:
+                await self.refresh(channel, MEET)
+            await asyncio.sleep(MEET)
 
     async def known(self, channel: str) -> bool:
         """Whether the channel's directory was ever had; asks once if not."""

@@ -1,4 +1,4 @@
-"""The two processes of a deployment: a worker (agents, recorder, sinks) and the server (webhooks, polls, queries)."""
+"""The two processes of a deployment: a worker (agents, sinks) and the server (webhooks, polls, recorder, queries)."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ async def background(*bodies: Coroutine[Any, Any, None]) -> AsyncIterator[list[a
 async def worker(
     settings: Settings, bootstrap: str, dsn: str, instance: str, on_ready: Callable[[], None]
 ) -> None:
-    """Runs the agents, the recorder and the sinks until a signal, or until one of them fails for good."""
+    """Runs the agents and the sinks until a signal, or until one of them fails for good; and the recorder, where no server
+    does.
+    """
     stopping = on_signal(asyncio.get_running_loop())
     naming, partitions = Naming(settings.kafka.prefix), settings.kafka.partitions
     writer, pushes, reader = Writer(bootstrap, partitions), Writer(bootstrap, partitions), Reader(bootstrap)
@@ -133,7 +135,7 @@ async def worker(
         await announce(settings.rules, writer, reader, naming)
         await directories.load()
         pushing = (_sink(sink, directories) for sink in sinks)
-        async with background(recording.run(), *pushing) as tasks, _agents(topology):
+        async with background(_standing_in(recording, topology), *pushing) as tasks, _agents(topology):
             await _until_ready(topology, stopping)
             on_ready()
             await _until(stopping, tasks)
@@ -143,6 +145,13 @@ async def worker(
         await pool.close()
         for part in (pushes, writer, reader):
             await part.stop()
+
+
+async def _standing_in(recording: Recording, topology: Topology) -> None:
+    """Records as well, unless a server has begun to by the time this worker is ready: the agents' time is dearer."""
+    while not topology.ready:
+        await asyncio.sleep(0.1)
+    await recording.run()
 
 
 async def announce(rules: Rules, writer: Writer, reader: Reader, naming: Naming) -> None:
@@ -217,6 +226,7 @@ async def serve(
         reload=_reloader(path, directories),
     )
 
+    recording = Recording(bootstrap, partitions, naming, Recorder(pool), writer, dsn)
     reserving = Reserving(
         bootstrap=bootstrap,
         partitions=partitions,
@@ -265,15 +275,29 @@ async def serve(
             patiently("server", writer.start),
             _when_up(server, on_ready, address),
             reserving.run(),
+            directories.meet(),
+            _or_end(server, recording.run()),
             *polls,
             *hooks,
-        ):
+        ) as tasks:
             await server.serve(sockets=[listener])
+            for task in tasks:
+                if task.done():
+                    task.result()
     finally:
         for client in clients.values():
             await client.close()
         await pool.close()
         await writer.stop()
+
+
+async def _or_end(server: uvicorn.Server, body: Coroutine[Any, Any, None]) -> None:
+    """Runs a part. One that fails for good ends the server, which brings its reason up."""
+    try:
+        await body
+    except Exception:
+        server.should_exit = True
+        raise
 
 
 async def _when_up(server: uvicorn.Server, on_ready: Callable[[str], None], address: str) -> None:

@@ -38,13 +38,13 @@ RECORDED: tuple[Topic, ...] = (
 )
 
 
-RECORDS_MAX = 4_000
-"""Records of one transaction."""
+RECORDS_MAX = 1_000
+"""Records of one transaction: whoever shares the process waits as long as it takes to read so many."""
 
 
 @dataclass(slots=True)
 class Recording:
-    """One recorder at a time, whichever worker gets PostgreSQL's advisory lock; a dead worker's lock is free at once.
+    """One recorder at a time, whichever process gets PostgreSQL's advisory lock; a dead process's lock is free at once.
 
     `pace` is the time in seconds in which records gather for one transaction; when more are waiting than one may have, the
     next follows at once.
