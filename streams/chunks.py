@@ -18,6 +18,7 @@ import asyncio
 import itertools
 import os
 import time
+from asyncio import gather
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -112,7 +113,7 @@ class ChunkConsumer(Consumer):  # type: ignore[misc]  # faust has no types
 
 async def _seek_to_committed(consumer: AIOKafkaConsumer) -> dict[TP, int | None]:
     partitions = list(consumer.assignment())
-    committed = await asyncio.gather(*map(consumer.committed, partitions))
+    committed = await gather(*map(consumer.committed, partitions))
     for tp, offset in zip(partitions, committed, strict=True):
         if offset:
             consumer.seek(tp, offset)
@@ -352,7 +353,7 @@ class ChunkStage:
 
     async def begin(self) -> None:
         """Begins the owned partitions that are restored, without waiting for their first chunk."""
-        await asyncio.gather(*map(self._begin, sorted(self._owned - set(self.progress))))
+        await gather(*map(self._begin, sorted(self._owned - set(self.progress))))
 
     async def _begin(self, partition: int) -> bool:
         """Finds where the durable state of a partition ends. False: not ready, drop the chunk."""
@@ -370,7 +371,7 @@ class ChunkStage:
         )
         end, others, earliest = (
             found[partition]
-            for found in await asyncio.gather(  # after the commit: what it stands for is in the changelog by then
+            for found in await gather(  # after the commit: what it stands for is in the changelog by then
                 self.reader.ends(self.changelog, [partition]),
                 self.reader.ends(self.source, [partition]),
                 self.reader.begins(self.source, [partition]),

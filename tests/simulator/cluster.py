@@ -48,6 +48,13 @@ def _partition(key: bytes) -> int:
     return partition_of(key, PARTITIONS)
 
 
+async def _one_after_another(*bodies: Coroutine[Any, Any, Any]) -> list[Any]:
+    return [await body for body in bodies]
+
+
+streams.chunks.gather = _one_after_another  # type: ignore[assignment]  # there is no event loop here
+
+
 class Killed(BaseException):
     """The process is gone."""
 
