@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench-smoke bench-restore laws race simulate lock clean
+.PHONY: help setup demo test check bench-smoke bench-restore laws race simulate mutation lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -40,6 +40,9 @@ race: $(READY) ## 200 buyers for 10 units on 3 channels, a thousand times over, 
 simulate: $(READY) ## the core in a simulated world that loses, repeats, delays and kills; then planted bugs (SEEDS=10000)
 	@$(BIN)/python tests/simulator/simulate.py --seeds $(or $(SEEDS),10000)
 	@$(BIN)/python tests/simulator/simulate.py --hunt --seeds 1000
+
+mutation: $(READY) ## one planted fault after the other in the core: how many of them its tests notice (ARGS="schemas.ledger")
+	@PYTHONHASHSEED=0 $(BIN)/python tests/mutation/mutate.py $(ARGS)
 
 lock: $(READY) ## resolves the dependencies again and writes requirements.lock
 	@$(BIN)/python -m piptools compile --quiet --all-extras --generate-hashes --strip-extras --allow-unsafe \

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.accounts import NETWORK, UNROUTED
-from schemas.availability import Place, eligible, quantity, same_numbers, steps
+from schemas.availability import Place, Shown, Step, eligible, quantity, same_numbers, steps
 from schemas.codec import Undecodable, decode
 from schemas.ledger import Stock
 from schemas.rules import ChannelRules
@@ -204,6 +204,71 @@ def test_given_a_channel_told_one_number_then_its_own_part_is_where_its_demand_g
     stock = replace(stock_of(A=5, B=2), told_by={"A": {"web": -3}, UNROUTED: {"web": -1}})
     assert quantity(stock, "web", network(ships_from="A"), "r1").places[NETWORK].own == -3
     assert quantity(stock, "web", network(), "r1").places[NETWORK].own == -1
+
+
+def test_given_what_a_platform_was_told_then_it_shows_that_moved_on_by_its_own_documents():
+    place = Place(quantity=4, level=5, own=-3)
+    assert place.shows(Shown(level=10, own=-1)) == 8
+    assert place.shows(None) is None, "nobody knows what it shows"
+    assert replace(place, opened=True).shows(None) == -3, "it counts from its own opening stock"
+
+
+def test_given_a_number_then_each_step_names_what_it_comes_from():
+    stock = stock_of(A=12, B=1)
+    stock.locations[UNROUTED] = {"available": -2}
+    rules = network(safety_stock=2, threshold=1, share_percent=50, cap=3)
+    assert [step[1:] for step in steps(stock, rules)] == [
+        (12, "A", NETWORK),
+        (-2, "rule:safety_stock", NETWORK),
+        (1, "B", NETWORK),
+        (-2, "rule:safety_stock", NETWORK),
+        (1, "rule:not_negative", NETWORK),
+        (-2, UNROUTED, NETWORK),
+        (-1, "rule:threshold", NETWORK),
+        (-4, "rule:share_percent", NETWORK),
+    ]
+    capped = list(steps(stock, replace(rules, cap=2)))
+    assert capped[-1] == Step("cap of 2", -1, "rule:cap", NETWORK)
+    short = list(steps(stock, replace(rules, threshold=20)))
+    assert short[-1] == Step("never below zero", 12, "rule:not_negative", NETWORK)
+
+
+@pytest.mark.parametrize("rules", [network(threshold=4), network(cap=4), network(share_percent=100)])
+def test_given_a_rule_that_takes_nothing_then_it_is_no_step(rules):
+    stock = stock_of(A=4)
+    assert all(step.amount for step in steps(stock, rules))
+    assert [step.ref for step in steps(stock, rules)] == ["A", *["rule:threshold"] * bool(rules.threshold)]
+
+
+def test_given_nothing_is_left_then_neither_share_nor_cap_makes_something_of_it():
+    for less in (4, 5, 20):
+        for rules in (network(threshold=less, share_percent=0), network(threshold=less, cap=0)):
+            assert offered(stock_of(A=4), rules) == 0
+    assert offered(stock_of(A=4), network(threshold=5)) == 0
+
+
+def test_given_a_place_below_zero_then_share_and_cap_are_of_what_the_others_have():
+    for level in (0, -1, -4):
+        assert offered(stock_of(A=level, B=4), network(share_percent=50)) == 2
+        assert offered(stock_of(A=level, B=5), network(share_percent=50)) == 2
+        assert offered(stock_of(A=level, B=4), network(cap=4)) == 4
+    assert offered(stock_of(A=1, B=4), network(safety_stock=2, share_percent=50)) == 1
+
+
+def test_given_many_units_then_a_share_is_of_a_hundred():
+    assert offered(stock_of(A=1_000), network(share_percent=50)) == 500
+
+
+def test_given_one_number_for_all_places_then_behind_it_stands_what_all_have_less_the_open_demand():
+    stock = stock_of(A=5, B=-2)
+    stock.locations[UNROUTED] = {"available": -1}
+    place = quantity(stock, "web", network(safety_stock=1), "r1").places[NETWORK]
+    assert place == Place(quantity=3, level=2, own=0, opened=False)
+
+
+def test_given_as_many_units_at_other_places_then_there_is_something_to_tell():
+    number = quantity(stock_of(A=4, B=3), "web", by_location(), "r1")
+    assert not same_numbers(number, quantity(stock_of(A=3, B=4), "web", by_location(), "r1"))
 
 
 def test_given_only_the_rules_version_or_the_offset_changed_then_there_is_nothing_to_tell():

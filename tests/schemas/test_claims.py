@@ -32,8 +32,18 @@ def test_given_only_what_is_needed_then_the_rest_has_its_usual_meaning():
 
 @pytest.mark.parametrize(
     ("field", "value"),
+    [("quantity", 0), ("quantity", 999_999_999), ("sku", "m"), ("location", "L" * 255)],
+)
+def test_given_a_line_at_the_bounds_then_it_is_taken(field, value):
+    (line,) = decode(Claim, claim(**{field: value})).documents[0].lines
+    assert getattr(line, field) == value
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
     [
         ("quantity", -1),
+        ("quantity", 1_000_000_000),
         ("quantity", 5012345678900),
         ("quantity", 1.5),
         ("fact", "vanished"),
@@ -41,10 +51,13 @@ def test_given_only_what_is_needed_then_the_rest_has_its_usual_meaning():
         ("at", "2026-03-02T12:00:00"),
         ("at", "yesterday"),
         ("sku", None),
+        ("sku", ""),
+        ("location", "L" * 256),
         ("customer", "Ada"),
     ],
     ids=[
         "below zero",
+        "a thousand million units",
         "a barcode",
         "half a unit",
         "an unknown fact",
@@ -52,6 +65,8 @@ def test_given_only_what_is_needed_then_the_rest_has_its_usual_meaning():
         "an instant without its offset",
         "no instant",
         "no SKU",
+        "a SKU without a name",
+        "a location with a name too long",
         "a field we do not know",
     ],
 )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.codec import Undecodable, adapter, decode, encode, headers
 from schemas.publish import EXAMPLES, schema_name
+from schemas.rules import ChannelRules
 from schemas.topics import CLAIMS, TOPICS
 
 SECRET = "Ada Lovelace, 12 St James's Square"
@@ -85,6 +86,21 @@ def refusal(kind, wrong):
     except Undecodable as refused:
         return refused
     return None
+
+
+def test_given_a_record_without_a_value_then_the_refusal_says_so():
+    with pytest.raises(Undecodable, match="the record has no value"):
+        decode(CLAIMS.holds, None)
+
+
+def test_given_several_faults_then_the_refusal_names_each_by_its_place_and_no_more_than_five():
+    assert str(refusal(ChannelRules, [])).startswith("document: ")
+    two = str(refusal(ChannelRules, {"cap": -1, "safety_stock_by_sku": {"mug": "x"}}))
+    first, second = two.split("; ")
+    assert first.startswith("safety_stock_by_sku.mug: Input should be")
+    assert second.startswith("cap: Input should be")
+    many = str(refusal(ChannelRules, {f"surprise_{n}": n for n in range(9)}))
+    assert many.count("surprise_") == 5
 
 
 def test_given_a_type_then_its_reader_is_built_once():

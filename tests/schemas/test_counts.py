@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
@@ -36,6 +37,8 @@ def test_given_a_count_then_the_shelf_holds_what_was_counted_and_the_difference_
     assert stock.locations == {"STORE": {"available": 7}}
     assert stock.boundary == {"@opening": -10, "@loss": 3}
     assert [(one.kind.value, one.quantity, one.document) for one in own] == [("StockCounted", -3, "count/1")]
+    assert [one.id for one in own] == ["ledger-0-1-0"]
+    assert stock.applied == {0: (1, 0), -1: (1, 0)}
 
 
 def test_given_units_promised_then_a_count_of_what_stands_there_counts_them_too(deal, units):
@@ -118,6 +121,113 @@ def test_given_a_count_much_older_than_the_newest_sale_then_it_is_refused_and_no
     shelf = stock.shelves["STORE"].move(recent, -1)
     assert micros(sold.occurred_at) < shelf.horizon(recent)
     assert micros(sold.occurred_at) > shelf.horizon(sold.occurred_at), "a clock ahead does not move it"
+
+
+def told(deal, *occurred):
+    """The deal's movements as if each had happened then, and been told at once."""
+    return [
+        replace(one, occurred_at=at, recorded_at=max(occurred))
+        for one, at in zip(deal.movements, occurred, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("days", "refused"), [(7, False), (8, True)])
+@pytest.mark.parametrize("moment", [timedelta(0), timedelta(microseconds=1)])
+def test_given_a_count_a_week_older_than_the_newest_sale_then_it_holds_and_a_moment_older_it_is_refused(
+    deal, units, days, refused, moment
+):
+    deal.tell("till", "sale/1", 1, units(Fact.SOLD, 1, "STORE"))
+    deal.tell("clerk", "count/1", 1, units(Fact.COUNTED, 9, "STORE", hour=1))
+    sold_at = datetime(2026, 3, 9, 12, tzinfo=UTC)
+    sold, counted = told(deal, sold_at, sold_at - timedelta(days=days) - moment)
+    stock = fold(Stock(sku="mug"), sold, 0)
+    taken = take(stock, counted, 1)
+    if not (refused or moment):
+        assert (taken.refused, taken.stock.balance("STORE")) == (None, 8)
+        return
+    assert taken.refused == "counted more than 7 days before the newest movement there"
+    assert taken.posted == ()
+    assert taken.stock == replace(
+        stock,
+        applied={0: (1, 0)},
+        offset=1,
+        tracked={"STORE": ""},
+        tracked_by={"STORE": {"": 1}},
+    ), "that somebody counted there is all that is known"
+    assert take(taken.stock, counted, 2).refused is None, "it is refused once"
+
+
+def test_given_a_count_is_withdrawn_weeks_later_then_it_is_withdrawn_all_the_same(deal, units):
+    deal.tell("clerk", "count/1", 1, units(Fact.COUNTED, 9, "STORE"))
+    deal.tell("till", "sale/1", 1, units(Fact.SOLD, 1, "STORE", hour=1))
+    deal.tell("clerk", "count/1", 2)
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    stock = Stock(sku="mug")
+    for offset, movement in enumerate(told(deal, noon, noon + timedelta(days=30), noon)):
+        taken = take(stock, movement, offset)
+        assert taken.refused is None
+        stock = taken.stock
+    assert stock.locations == {"STORE": {"available": -1}}
+
+
+def test_given_an_instant_then_it_is_known_to_the_microsecond():
+    later = timedelta(days=2, hours=1, seconds=1, microseconds=7)
+    assert micros(datetime(1970, 1, 1, tzinfo=UTC)) == 0
+    assert micros(datetime(1970, 1, 1, tzinfo=UTC) + later) == 176_401_000_007
+
+
+def test_given_sales_at_one_instant_then_the_shelf_keeps_them_as_one_and_nothing_of_what_cancels_out():
+    noon, later = EPOCH + timedelta(hours=12), EPOCH + timedelta(hours=13)
+    shelf = Shelf().move(later, 5).move(noon, -2).move(noon, -1)
+    assert shelf.moved == ((micros(noon), -3), (micros(later), 5))
+    assert shelf.move(noon, 3).moved == ((micros(later), 5),)
+    assert shelf.move(noon + timedelta(minutes=1), 0) == shelf
+
+
+def test_given_two_counts_of_one_instant_then_their_documents_decide_and_only_one_is_withdrawn():
+    noon = EPOCH + timedelta(hours=12)
+    one, other = (
+        Count(at=noon, channel="clerk", document=name, units=4, variance=1) for name in ("count/1", "count/2")
+    )
+    shelf = Shelf().count(other).count(one)
+    assert shelf.counts == (one, other)
+    assert shelf.uncount(replace(other, variance=0)) == (Shelf(counts=(one,)), 1)
+    assert Shelf(counts=(one,)).uncount(other) == (Shelf(counts=(one,)), 0)
+
+
+def test_given_a_shelf_whose_past_is_too_old_for_any_count_then_only_the_newest_count_is_kept_of_it():
+    def day(number):
+        return EPOCH + timedelta(days=number)
+
+    counts = tuple(Count(at=day(n), channel="clerk", document=f"count/{n}", units=n) for n in (1, 2, 3))
+    shelf = Shelf().move(day(1), 4).move(day(2), 1).move(day(9), -1)
+    for count in counts:
+        shelf = shelf.count(count)
+    kept = shelf.recount([0, 0, 0], day(9))
+    assert [at for at, _ in kept.moved] == [micros(day(2)), micros(day(9))], (
+        "what is a week old may be asked for"
+    )
+    assert [one.units for one in kept.counts] == [2, 3]
+    assert kept.recount([0, 0], day(9)) is kept
+    assert [one.units for one in shelf.recount([0, 0, 0], day(8)).counts] == [1, 2, 3], (
+        "a clock ahead forgets nothing"
+    )
+
+
+def test_given_old_movements_or_old_counts_then_either_is_forgotten_without_the_other():
+    def day(number):
+        return EPOCH + timedelta(days=number)
+
+    def counted(number):
+        return Count(at=day(number), channel="clerk", document=f"count/{number}", units=1)
+
+    sold = Shelf().move(day(1), -1).move(day(9), -1)
+    assert [at for at, _ in sold.recount([], day(9)).moved] == [micros(day(9))]
+    old_sales = sold.count(counted(8)).count(counted(9))
+    assert old_sales.recount([0, 0], day(9)) == replace(old_sales, moved=old_sales.moved[1:])
+    old_counts = Shelf().move(day(9), -1).count(counted(1)).count(counted(8))
+    assert old_counts.recount([0, 0], day(9)) == replace(old_counts, counts=(counted(8),))
+    assert Shelf(counts=(counted(1),)).recount([5], day(9)).counts == (replace(counted(1), variance=5),)
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4))))

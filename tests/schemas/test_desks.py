@@ -34,6 +34,49 @@ def test_given_a_parcel_left_another_store_than_the_one_that_promised_then_the_o
     assert deal.stock.locations == {"WAREHOUSE": {"available": -1}}
 
 
+def test_given_an_order_was_rerouted_then_its_parcel_from_there_needs_no_routing(deal, units):
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 3, "STORE"))
+    deal.tell("shop", "routing/1", 1, units(Fact.REROUTED, 2, "STORE", hour=1, there="WAREHOUSE"))
+    deal.tell("shop", "parcel/1", 1, units(Fact.SHIPPED, 2, "WAREHOUSE", hour=2))
+    deal.tell("shop", "parcel/2", 1, units(Fact.SHIPPED, 1, "STORE", hour=3))
+    assert deal.kinds == ["OrderPlaced", "OrderRerouted", "OrderShipped", "OrderShipped"]
+    assert deal.stock.locations == {"WAREHOUSE": {"available": -2}, "STORE": {"available": -1}}
+
+
+def test_given_units_are_rerouted_on_and_on_then_each_time_those_that_are_there(deal, units):
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 3, "STORE"))
+    deal.tell(
+        "shop",
+        "routing/1",
+        1,
+        units(Fact.REROUTED, 2, "STORE", hour=1, there="WAREHOUSE"),
+        units(Fact.REROUTED, 2, "STORE", hour=2, there="OUTLET"),
+        units(Fact.REROUTED, 5, "WAREHOUSE", hour=3, there="DEPOT"),
+    )
+    assert deal.stock.locations == {
+        "DEPOT": {"available": -2, "committed": 2},
+        "OUTLET": {"available": -1, "committed": 1},
+    }
+
+
+def test_given_a_parcel_from_an_unknown_place_then_demand_without_a_place_is_met_first(deal, units):
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 1), units(Fact.ORDERED, 1, "DEPOT"))
+    deal.tell("shop", "parcel/1", 1, units(Fact.SHIPPED, 1, "STORE", hour=1))
+    assert deal.stock.locations == {
+        "STORE": {"available": -1},
+        "DEPOT": {"available": -1, "committed": 1},
+    }
+    deal.tell("shop", "parcel/2", 1, units(Fact.SHIPPED, 1, "WAREHOUSE", hour=2))
+    assert deal.stock.locations == {"STORE": {"available": -1}, "WAREHOUSE": {"available": -1}}
+
+
+def test_given_units_reserved_for_an_order_of_two_lines_then_they_meet_one_line_after_the_other(deal, units):
+    deal.tell("onhand", "reservation/r1/0", 1, units(Fact.CONVERTED, 3))
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 2, "STORE"), units(Fact.ORDERED, 2, "WAREHOUSE"))
+    assert [(one.kind.value, one.quantity) for one in deal.movements] == [("OrderPlaced", 1)]
+    assert deal.stock.locations == {"WAREHOUSE": {"available": -1, "committed": 1}}
+
+
 def test_given_a_pickup_lapsed_then_its_units_are_for_sale_again(deal, units):
     deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 2, "STORE"))
     deal.tell("shop", "order/1", 2, units(Fact.ORDERED, 2, "STORE"), units(Fact.PICKUP_LAPSED, 2, "STORE"))
@@ -134,6 +177,17 @@ def test_given_more_arrived_than_left_then_the_origin_sent_more(deal, units):
     deal.tell("erp", "transfer/1", 1, units(Fact.TRANSFER_SHIPPED, 8, "WAREHOUSE", there="STORE"))
     deal.tell("till", "arrival/1", 1, units(Fact.TRANSFER_RECEIVED, 9, "STORE", hour=5))
     assert deal.stock.locations == {"WAREHOUSE": {"available": -9}, "STORE": {"available": 9}}
+
+
+def test_given_more_arrived_in_parts_than_left_then_the_origin_sent_what_is_over(deal, units):
+    deal.tell("erp", "transfer/1", 1, units(Fact.TRANSFER_SHIPPED, 8, "WAREHOUSE", there="STORE"))
+    deal.tell("till", "arrival/1", 1, units(Fact.TRANSFER_RECEIVED, 5, "STORE", hour=5))
+    assert deal.stock.locations["transit:deal-1"] == {"in_transit": 3}
+    deal.tell("till", "arrival/2", 1, units(Fact.TRANSFER_RECEIVED, 4, "STORE", hour=6))
+    deal.tell("till", "arrival/3", 1, units(Fact.TRANSFER_RECEIVED, 2, "STORE", hour=7))
+    assert deal.stock.locations == {"WAREHOUSE": {"available": -11}, "STORE": {"available": 11}}
+    sent = [one.quantity for one in deal.movements if one.kind.value == "TransferShipped"]
+    assert sent == [8, 1, 2]
 
 
 # -- work on the shelf

@@ -15,7 +15,7 @@ from schemas.accounts import UNROUTED
 from schemas.claims import Claim, Document, Fact, Line
 from schemas.granting import asking, step
 from schemas.ledger import Stock
-from schemas.movements import Cause
+from schemas.movements import ASKED, OWN, Cause
 from schemas.reservations import Ask, Outcome, Request, Wanted
 from schemas.rules import ChannelRules
 from schemas.settling import Transaction, apply
@@ -141,6 +141,116 @@ def test_given_it_was_refused_then_the_same_request_is_refused_though_units_are_
     assert ledger.ask(Ask.PLACE, "r1", wanted(7)) is not None
     ledger.open(10)
     assert ledger.ask(Ask.PLACE, "r1", wanted(7)) == "it was refused before"
+
+
+@pytest.mark.parametrize("ask", [Ask.RELEASE, Ask.CONVERT])
+def test_given_it_was_refused_then_it_can_only_be_told_so(ledger, ask):
+    ledger.ask(Ask.PLACE, "r1", wanted(7))
+    ledger.ask(ask, "r1", wanted(7))
+    assert (ledger.journal[-1].kind.value, ledger.journal[-1].legs) == ("ReservationRefused", ())
+    assert (ledger.balances(), ledger.transactions) == ({}, {})
+
+
+def test_given_a_request_then_its_record_says_what_is_asked_and_moves_nothing():
+    line = wanted(5)
+    request = Request(id="r1", ask=Ask.RELEASE, channel="shop", lines=(wanted(1, "bowl"), line), index=1)
+    asked = asking(request, NOON)
+    assert (asked.id, asked.kind.value, asked.sku, asked.quantity) == (
+        "r1/1/release",
+        "ReservationReleased",
+        "mug",
+        5,
+    )
+    assert (asked.transaction, asked.document, asked.channel) == ("reservation/r1", "r1/1", "shop")
+    assert (asked.legs, asked.cause, asked.request) == ((), Cause(ASKED, 0, 0), request)
+    assert (asked.occurred_at, asked.recorded_at) == (NOON, NOON)
+    assert asking(replace(request, transaction="order/1"), NOON).transaction == "order/1"
+
+
+@pytest.mark.parametrize("partition", [None, 2])
+def test_given_what_was_decided_is_read_back_then_all_of_it_is_a_repeat(ledger, partition):
+    ledger.open(5)
+    ledger.ask(Ask.PLACE, "r1", wanted(5))
+    lines = (wanted(5), wanted(1, "bowl"))
+    asked = asking(
+        Request(id="r2", ask=Ask.PLACE, channel="shop", lines=lines, ttl=60), NOON + timedelta(minutes=1)
+    )
+    taken = step(ledger.stocks["mug"], asked, 9, *([] if partition is None else [partition]))
+    expired, held, passed_on = taken.posted
+    assert [expired.kind.value, held.kind.value] == ["ReservationExpired", "ReservationPlaced"]
+    number = partition or 0
+    assert [expired.id, held.id] == [f"ledger-{number}-9-0", f"ledger-{number}-9-1"]
+    assert (expired.document, expired.transaction, held.transaction) == (
+        "r1/0",
+        "reservation/r1",
+        "reservation/r2",
+    )
+    assert (passed_on.request.line.sku, passed_on.id) == ("bowl", "r2/1/place")
+    assert taken.stock.applied[OWN - number] == (9, 2)
+    for one in (expired, held):
+        assert step(taken.stock, one, 50).stock is taken.stock
+    nothing = asking(replace(asked.request, ask=Ask.EXPIRE), NOON)
+    assert step(Stock(sku="mug"), nothing, 3).stock.applied == {}
+
+
+def test_given_an_empty_place_then_it_has_nothing_for_units_promised_without_a_place(ledger):
+    ledger.open(4, location="STORE")
+    ledger.open(0, location="WAREHOUSE")
+    ledger.ask(Ask.PLACE, "r1", wanted(3))
+    assert ledger.ask(Ask.PLACE, "r2", wanted(2, location="STORE")) == "1 of 2 units of mug are free"
+
+
+def test_given_more_is_held_back_than_there_is_then_nothing_is_free_and_not_less(ledger):
+    ledger.open(1)
+    careful = ChannelRules(safety_stock=3)
+    assert ledger.ask(Ask.PLACE, "r1", wanted(1, location="STORE", rules=careful)) == (
+        "0 of 1 units of mug are free"
+    )
+
+
+def kinds(journal):
+    """What was posted, and whether units moved."""
+    return [(one.kind.value, bool(one.legs)) for one in journal if one.cause.own]
+
+
+def test_given_the_same_request_again_then_each_line_says_again_what_it_is_and_moves_nothing(ledger):
+    ledger.open(5, "mug", "bowl")
+    lines = (wanted(2, "mug"), wanted(3, "bowl"))
+    ledger.ask(Ask.PLACE, "r1", *lines)
+    seen = len(ledger.journal)
+    ledger.ask(Ask.PLACE, "r1", *lines)
+    assert kinds(ledger.journal[seen:]) == [("ReservationPlaced", False)] * 2
+    assert [one.quantity for one in ledger.journal[seen:] if one.cause.own] == [2, 3]
+
+
+def test_given_it_has_ended_then_it_says_so_again_and_moves_nothing(ledger):
+    ledger.open(5)
+    ledger.ask(Ask.PLACE, "r1", wanted(5))
+    seen = len(ledger.journal)
+    for ask in (Ask.RELEASE, Ask.RELEASE, Ask.CONVERT, Ask.PLACE):
+        ledger.ask(ask, "r1", wanted(5))
+    assert kinds(ledger.journal[seen:]) == [
+        ("ReservationReleased", True),
+        *[("ReservationReleased", False)] * 3,
+    ]
+    assert ledger.transactions.keys() == {"opening/mug/STORE"}, "no order was told of it"
+
+
+@pytest.mark.parametrize("location", [None, "STORE"])
+def test_given_it_became_an_order_then_the_order_is_told_which_units_are_committed_where(ledger, location):
+    ledger.open(5)
+    line = wanted(3, location=location)
+    ledger.ask(Ask.PLACE, "r1", line)
+    request = Request(id="r1", ask=Ask.CONVERT, channel="shop", lines=(line,), transaction="order/1")
+    (claim,) = step(ledger.stocks["mug"], asking(request, NOON), 9).claims
+    told = Line(fact=Fact.CONVERTED, sku="mug", quantity=3, at=NOON, location=location)
+    assert claim == Claim(
+        transaction="order/1",
+        channel="onhand",
+        topic="reservations",
+        occurred_at=NOON,
+        documents=(Document(id="reservation/r1/0", version=1, lines=(told,)),),
+    )
 
 
 def test_given_several_lines_then_all_are_held_or_none(ledger):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from schemas.accounts import ON_HAND, UNROUTED
 from schemas.claims import Fact
 from schemas.flows import Flow, balances
 from schemas.ledger import Stock, fold, is_repeat, view
+from schemas.movements import Cause
 from schemas.postings import Kind
 from schemas.settling import Transaction, settle, take
 
@@ -177,6 +179,42 @@ def test_given_units_promised_or_damaged_then_they_are_still_on_hand(deal, units
     deal.tell("till", "note", 1, units(Fact.DAMAGED, 1, "STORE"))
     assert deal.stock.balance("STORE") == 6
     assert deal.stock.on_hand("STORE") == 10
+
+
+def test_given_a_movement_at_or_before_what_was_read_then_it_is_a_repeat_whatever_caused_it(deal, units):
+    deal.tell("till", "sale/1", 1, units(Fact.SOLD, 1, "STORE"))
+    (sold,) = deal.movements
+    for partition in (0, 5):
+        another = replace(sold, cause=Cause(partition, 0, 0))
+        assert not is_repeat(Stock(sku="mug", offset=9), another, 10)
+        assert is_repeat(Stock(sku="mug", offset=9), another, 9)
+        assert is_repeat(Stock(sku="mug", offset=9), another, 8)
+    assert not is_repeat(Stock(sku="mug"), sold, 0)
+
+
+def test_given_a_cause_then_it_is_a_repeat_up_to_the_highest_applied_one_of_its_partition(deal, units):
+    deal.tell("till", "sale/1", 1, units(Fact.SOLD, 1, "STORE"))
+    (sold,) = deal.movements
+    stock = Stock(sku="mug", applied={3: (7, 2)})
+    repeats = {
+        at: is_repeat(stock, replace(sold, cause=Cause(*at)), 50)
+        for at in ((3, 7, 2), (3, 7, 1), (3, 6, 9), (3, 7, 3), (3, 8, 0), (2, 7, 2))
+    }
+    assert [at for at, repeat in repeats.items() if repeat] == [(3, 7, 2), (3, 7, 1), (3, 6, 9)]
+
+
+def test_given_a_ledger_s_partition_then_what_it_posts_is_named_after_it(deal, units):
+    deal.tell("clerk", "count/1", 1, units(Fact.COUNTED, 3, "STORE"))
+    (counted,) = deal.movements
+    assert fold(Stock(sku="mug"), counted, 4).applied == {0: (0, 0), -1: (4, 0)}
+    assert fold(Stock(sku="mug"), counted, 4, 2).applied == {0: (0, 0), -3: (4, 0)}
+
+
+def test_given_goods_that_stand_on_no_shelf_then_nobody_can_count_them(deal, units):
+    deal.tell("shop", "return/1", 1, units(Fact.RETURNED, 1))
+    assert (deal.stock.locations, deal.stock.shelves) == ({UNROUTED: {"available": 1}}, {})
+    deal.tell("erp", "transfer/1", 1, units(Fact.TRANSFER_SHIPPED, 2, "WAREHOUSE", there="STORE"))
+    assert set(deal.stock.shelves) == {"WAREHOUSE"}
 
 
 def test_given_a_view_then_every_state_of_every_place_is_shown_zeros_too(deal, units):

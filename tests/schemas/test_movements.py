@@ -3,8 +3,18 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.movements import Cause
+from schemas.movements import ASKED, OWN, Cause
 from schemas.postings import Kind
+
+
+def test_given_a_cause_then_its_movement_is_named_after_the_claim_or_the_ledger_s_partition():
+    """These numbers stand in the log for ever."""
+    assert (OWN, ASKED) == (-1, -2_147_483_648)
+    assert Cause(3, 7, 1).movement_id == "3-7-1"
+    assert [Cause(-3, 7, 1).movement_id, Cause(-1, 7, 0).movement_id] == ["ledger-2-7-1", "ledger-0-7-0"]
+    assert [Cause(0, 7, 0).own, Cause(-1, 7, 0).own, Cause(-3, 7, 0).own] == [False, True, True]
+    assert Cause(ASKED, 0, 0).own is False, "a request is nobody's posting"
+
 
 ONE_MILLION = st.integers(0, 10**6)
 causes = st.builds(Cause, ONE_MILLION, ONE_MILLION, ONE_MILLION)
