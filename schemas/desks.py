@@ -39,7 +39,7 @@ def order(lines: Iterable[Told]) -> Settled:
         settled[flow(first, UNROUTED, kind=Kind.ORDER_PLACED)] += unheard_of
     for item in _in_time(by_fact, Fact.REROUTED, Fact.PICK_REJECTED):
         here, there = item.line.location or UNROUTED, item.line.there or UNROUTED
-        moved = min(item.line.quantity, max(0, open_at[here]))
+        moved = min(item.line.quantity, open_at[here])
         if moved and here != there:
             open_at[here] -= moved
             open_at[there] += moved
@@ -52,7 +52,6 @@ def order(lines: Iterable[Told]) -> Settled:
         last_parcel[here] = item
     for here, item in sorted(last_parcel.items()):
         for origin, quantity in _draw(open_at, -open_at[here]):
-            open_at[here] += quantity
             routed = Kind.ORDER_ROUTED if origin == UNROUTED else Kind.ORDER_REROUTED
             settled[flow(item, origin, here, routed)] += quantity
     for item in cancelled:
@@ -115,7 +114,6 @@ def transfer(lines: Iterable[Told]) -> Settled:
         origin = item.line.there or origins.get(there)
         unsent = min(item.line.quantity, item.line.quantity - under_way[there])
         if unsent > 0 and origin is not None:
-            under_way[there] += unsent
             settled[flow(item, origin, there, Kind.TRANSFER_SHIPPED)] += unsent
         under_way[there] -= item.line.quantity
         settled[flow(item, origin, there)] += item.line.quantity
