@@ -62,6 +62,20 @@ def test_given_the_till_was_offline_when_the_shelf_was_counted_then_its_old_sale
     assert {one.occurred_at for one in own} == {deal.claims[1].documents[0].lines[0].at}
 
 
+def test_given_why_a_shelf_was_counted_then_that_is_the_reason_and_late_news_is_the_reason_of_a_correction(
+    deal, units
+):
+    deal.tell("till", "opening", 1, units(Fact.OPENED, 10, "STORE"))
+    deal.tell("clerk", "count/1", 1, units(Fact.COUNTED, 8, "STORE", hour=3, reason="stocktaking"))
+    deal.tell("clerk", "count/2", 1, units(Fact.COUNTED, 9, "STORE", hour=2, reason="a complaint"))
+    _, own = posted(deal)
+    assert [(one.document, one.quantity, one.reason) for one in own] == [
+        ("count/1", -2, "stocktaking"),
+        ("count/2", -1, "a complaint"),
+        ("count/1", 1, "restated by 0-2-0"),
+    ]
+
+
 def test_given_a_count_told_after_later_sales_then_they_still_left(deal, units):
     deal.tell("till", "opening", 1, units(Fact.OPENED, 10, "STORE"))
     deal.tell("till", "sale/1", 1, units(Fact.SOLD, 2, "STORE", hour=5))

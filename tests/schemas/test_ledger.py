@@ -161,6 +161,23 @@ def test_given_goods_received_where_nobody_opened_then_the_place_is_tracked_by_n
     assert deal.stock.tracked == {"STORE": "till"}
 
 
+def test_given_two_channels_opened_a_place_then_it_is_the_first_s_by_name_until_that_is_taken_back(
+    deal, units
+):
+    deal.tell("till", "opening", 1, units(Fact.OPENED, 2, "STORE"))
+    deal.tell("shop", "opening", 1, units(Fact.OPENED, 2, "STORE", hour=1))
+    deal.tell("shop", "delivery", 1, units(Fact.RECEIVED, 5, "STORE", hour=2))
+    deal.tell("shop", "opening", 2)
+    for at in (1, 3):
+        deal.claims[at] = replace(deal.claims[at], transaction="deal-2")
+    withdrawn = deal.claims.pop()
+    assert deal.stock.tracked_by == {"STORE": {"till": 1, "shop": 1, "": 1}}
+    assert deal.stock.tracked == {"STORE": "shop"}
+    deal.claims.append(withdrawn)
+    assert deal.stock.tracked_by == {"STORE": {"till": 1, "": 1}}
+    assert deal.stock.tracked == {"STORE": "till"}
+
+
 def test_given_a_sale_where_nobody_counted_then_the_place_stays_untracked(deal, units):
     deal.tell("till", "sale", 1, units(Fact.SOLD, 1, "STORE"))
     assert deal.stock.tracked == {}
@@ -232,7 +249,8 @@ def test_given_goods_on_a_lorry_and_in_a_pool_then_the_view_shows_them_apart():
         sku="mug",
         locations={"A": {"available": 2, "available[trade]": 3}, "transit:t1": {"in_transit": 4}},
     )
-    shown = view(stock)
-    assert shown["in_transit"] == 4
-    assert shown["locations"]["A"]["on_hand"] == 5
-    assert shown["locations"]["A"]["available[trade]"] == 3
+    here = {"available": 2, "available[trade]": 3, "committed": 0, "reserved": 0, "safety_stock": 0}
+    here |= {"quality_control": 0, "damaged": 0, "on_hand": 5, "incoming": 0}
+    assert view(stock) == {"sku": "mug", "locations": {"A": here}, "in_transit": 4}
+    expected = replace(stock, locations={"A": {"incoming": 6}})
+    assert view(expected)["locations"]["A"]["incoming"] == 6

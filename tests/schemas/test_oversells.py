@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.accounts import NETWORK
+from schemas.accounts import NETWORK, State
 from schemas.claims import Fact
 from schemas.ledger import Stock, take
 from schemas.oversells import OversellCause, oversells
@@ -81,6 +82,79 @@ def test_given_somebody_took_promised_units_then_it_is_the_override(deal, units)
     deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 5, "STORE", hour=1))
     deal.tell("erp", "note/1", 1, units(Fact.DAMAGED, 1, "STORE", hour=2))
     assert found(deal.movements) == [("STORE", -1, OversellCause.MANUAL_OVERRIDE)]
+
+
+@pytest.mark.parametrize(
+    ("after", "cause"),
+    [
+        (timedelta(minutes=1), OversellCause.LATENCY),
+        (timedelta(minutes=1, microseconds=1), OversellCause.LATE_FACT),
+    ],
+)
+def test_given_news_is_a_minute_old_then_it_is_in_time_and_a_moment_older_it_is_late(
+    deal, units, after, cause
+):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 5, "STORE"))
+    deal.tell("careful", "order/1", 1, units(Fact.ORDERED, 6, "STORE", hour=1))
+    assert found(deal.movements, told_after=after) == [("STORE", -1, cause)]
+
+
+def test_given_an_oversell_then_it_says_what_did_it_and_when(deal, units):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 5, "STORE"))
+    deal.tell("careful", "order/1", 1, units(Fact.ORDERED, 6, "STORE", hour=1))
+    opened, ordered = deal.movements
+    before = take(Stock(sku="mug"), opened, 0).stock
+    (oversell,) = oversells(before, take(before, ordered, 1).stock, ordered, (), RULES)
+    assert (oversell.movement, oversell.kind) == (ordered.id, ordered.kind)
+    assert (oversell.sku, oversell.transaction, oversell.channel) == ("mug", "deal-1", "careful")
+    assert (oversell.occurred_at, oversell.recorded_at) == (ordered.occurred_at, ordered.recorded_at)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"fact": Fact.ADJUSTED_DOWN},
+        {"fact": Fact.DAMAGED},
+        {"fact": Fact.SCRAPPED},
+        {"fact": Fact.SET_ASIDE, "state": State.SAFETY_STOCK},
+        {"fact": Fact.POOL_ALLOCATED, "to_pool": "trade"},
+        {"fact": Fact.KIT_COMPONENT_USED},
+        {"fact": Fact.KIT_BROKEN},
+        {"fact": Fact.VENDOR_RETURNED},
+        {"fact": Fact.TRANSFER_SHIPPED, "there": "WAREHOUSE"},
+    ],
+    ids=lambda line: line["fact"].value,
+)
+def test_given_somebody_s_decision_took_promised_units_then_it_is_the_override(deal, units, line):
+    deal.tell("shop", "opening", 1, units(Fact.OPENED, 5, "STORE"))
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 5, "STORE", hour=1))
+    deal.tell("shop", "note", 1, units(quantity=1, location="STORE", hour=2, **line))
+    assert found(deal.movements) == [("STORE", -1, OversellCause.MANUAL_OVERRIDE)]
+
+
+def test_given_an_opening_is_taken_back_then_it_is_the_override(deal, units):
+    deal.tell("shop", "opening", 1, units(Fact.OPENED, 5, "STORE"))
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 5, "STORE", hour=1))
+    deal.tell("shop", "opening", 2)
+    assert found(deal.movements) == [("STORE", -5, OversellCause.MANUAL_OVERRIDE)]
+
+
+def test_given_the_till_sold_promised_units_that_were_there_then_the_books_were_right(deal, units):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 2, "STORE"))
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 2, "STORE", hour=1))
+    deal.claims[-1] = replace(deal.claims[-1], transaction="deal-2")
+    deal.tell("till", "sale/1", 1, units(Fact.SOLD, 2, "STORE", hour=2))
+    assert found(deal.movements) == [("STORE", -2, OversellCause.LATENCY)]
+
+
+def test_given_exactly_what_the_channel_was_offered_then_it_is_the_rule(deal, units):
+    deal.tell("erp", "opening/1", 1, units(Fact.OPENED, 5, "STORE"))
+    deal.tell("erp", "opening/2", 1, units(Fact.OPENED, 5, "WAREHOUSE"))
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 10, "STORE", hour=1))
+    assert found(deal.movements) == [("STORE", -5, OversellCause.RULE)]
+    deal.claims[-1:] = []
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 11, "STORE", hour=1))
+    assert found(deal.movements) == [("STORE", -6, OversellCause.LATENCY)]
 
 
 def test_given_demand_without_a_place_exceeds_all_places_then_the_network_is_oversold(deal, units):
