@@ -45,9 +45,6 @@ MANUAL = frozenset(
 )
 """Kinds that are somebody's decision, and not a customer's."""
 
-PHYSICAL = frozenset({Kind.POS_SALE_COMPLETED, Kind.ORDER_SHIPPED, Kind.PICKUP_COLLECTED})
-"""Kinds whose units were in somebody's hands: if the books had fewer, the books were wrong."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Oversell:
@@ -125,7 +122,8 @@ def _cause(
     where = UNROUTED if place == NETWORK else place
     taken = -sum(leg.quantity for leg in movement.legs if leg.location == where and leg.state == state)
     recounted = any(one.kind is Kind.STOCK_COUNTED and one.quantity < 0 for one in posted)
-    if recounted or (movement.kind in PHYSICAL and place != NETWORK and before.on_hand(place) < taken):
+    in_hand = movement.kind is Kind.POS_SALE_COMPLETED and place != NETWORK
+    if recounted or (in_hand and before.on_hand(place) < taken):  # the books had fewer than somebody held
         return OversellCause.WRONG_COUNT
     if movement.kind in MANUAL:
         return OversellCause.MANUAL_OVERRIDE

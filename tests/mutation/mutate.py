@@ -2,7 +2,7 @@
 
 All is imported and collected once, and each mutant is a fork of that. A fault in a function is put into the function, and
 the tests that call it run until one fails, the quick ones first. A fault outside of functions (in a table, a default) takes a
-new import, and all tests, those of the module first. Properties are tried with a few examples, always the same ones.
+new import, and all tests, the nearest first. Properties are tried with a few examples, always the same ones.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import ast
 import gc
+import importlib
 import importlib.abc
 import importlib.machinery
 import json
@@ -45,6 +46,8 @@ QUICK = settings(
 )
 PYTEST = ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
 CAUGHT, ENDLESS, SURVIVED = "caught", "endless", "survived"
+BROKEN = 99
+"""How a process ends that could not try its mutant."""
 
 
 class Few:
@@ -78,12 +81,13 @@ class Hunt(Few):
         self.failed = self.failed or report.failed
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        for nodeid, (took, called) in json.loads(
-            forked(lambda: json.dumps(self.watched(session.items)))
-        ).items():
+        watched = json.loads(forked(lambda: json.dumps(self.watched(session.items))))
+        for nodeid, (took, called) in watched.items():
             self.seconds[nodeid] = took
             for function in called:
                 self.callers[function].add(nodeid)
+        for module in self.trees:
+            importlib.import_module(module)
         gc.disable()  # a fork shares what neither side writes to
         self.functions = [one for one in gc.get_objects() if isinstance(one, FunctionType)]
         waiting, running = list(reversed(self.found)), {}
@@ -93,6 +97,7 @@ class Hunt(Few):
                 running[self.start(mutant, session.items)] = mutant
             child, status = os.wait()
             mutant = running.pop(child)
+            assert os.waitstatus_to_exitcode(status) != BROKEN, mutant.name
             end = ENDLESS if os.WIFSIGNALED(status) else CAUGHT if status else SURVIVED
             self.ends[mutant.module, end] += 1
             if end != CAUGHT:
@@ -101,7 +106,7 @@ class Hunt(Few):
 
     def run(self, items: Sequence[pytest.Item]) -> Iterator[pytest.Item]:
         """Runs tests until one fails."""
-        for item, following in zip(items, [*items[1:], None], strict=True):
+        for item, following in zip(items, [*items, None][1:], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if self.failed:
                 return
@@ -135,18 +140,16 @@ class Hunt(Few):
         if child := os.fork():
             return child
         limit = 10 + 3 * int(sum(self.seconds[item.nodeid] for item in chosen))
-        resource.setrlimit(
-            resource.RLIMIT_CPU, (limit, limit)
-        )  # processor time: a busy machine changes nothing
+        # processor time: a busy machine changes nothing
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1)
         os.dup2(silence, 2)
-        code = 1
+        code = BROKEN
         try:
-            planted = compile(
-                mutant.planted(self.trees[mutant.module]), mutant.module, "exec", dont_inherit=True
-            )
+            tree = mutant.planted(self.trees[mutant.module])
+            planted = compile(tree, mutant.module, "exec", dont_inherit=True)
             if mutant.function:
                 graft(planted, sys.modules[mutant.module], self.functions)
                 code = sum(1 for _ in self.run(chosen)) < len(chosen)
@@ -156,16 +159,20 @@ class Hunt(Few):
             os._exit(code)
 
     def imported(self, planted: CodeType, module: str) -> int:
-        """Runs the tests of the module, then all, on a core imported anew with the mutant in it."""
+        """Runs the tests of the module and of what is published, then all, on a core imported anew with the mutant in it."""
         for name, known in list(sys.modules.items()):
             path = Path(getattr(known, "__file__", None) or "/")
             if path.is_relative_to(ROOT) and not path.is_relative_to(sys.prefix) and name != __name__:
                 del sys.modules[name]
         sys.meta_path.insert(0, Planter(planted, module))
-        mirror = f"{self.tests}/test_{module.removeprefix('schemas.')}.py"
         few = Few(lambda nodeid: self.seconds[nodeid])
-        first = pytest.main([*PYTEST, mirror], plugins=[few]) if Path(mirror).exists() else 0
-        return int(first or pytest.main([*PYTEST, self.tests, "--ignore", mirror], plugins=[few]))
+        near = [f"{self.tests}/test_{name}.py" for name in (module.removeprefix("schemas."), "publish")]
+        near = [path for path in near if Path(path).exists()]
+        rest = [self.tests, *(f"--ignore={path}" for path in near)]
+        return int(
+            (near and pytest.main([*PYTEST, *near], plugins=[few]))
+            or pytest.main([*PYTEST, *rest], plugins=[few])
+        )
 
 
 class Planter(importlib.abc.MetaPathFinder, importlib.abc.Loader):

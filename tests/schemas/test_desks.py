@@ -82,6 +82,14 @@ def test_given_units_reserved_for_an_order_of_two_lines_then_they_meet_one_line_
     assert deal.stock.locations == {"WAREHOUSE": {"available": -1, "committed": 1}}
 
 
+def test_given_parcels_of_an_order_nobody_told_then_it_was_placed_when_the_first_of_them_left(deal, units):
+    deal.tell("carrier", "parcel/2", 1, units(Fact.SHIPPED, 1, "STORE", hour=5))
+    deal.tell("carrier", "parcel/1", 1, units(Fact.SHIPPED, 1, "STORE", hour=2))
+    standing = [one for one in deal.movements if one.kind.value == "OrderPlaced"][-1]
+    assert (standing.document, standing.quantity) == ("parcel/1", 2)
+    assert standing.occurred_at == units(Fact.SHIPPED, 1, hour=2).at
+
+
 def test_given_a_pickup_lapsed_then_its_units_are_for_sale_again(deal, units):
     deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 2, "STORE"))
     deal.tell("shop", "order/1", 2, units(Fact.ORDERED, 2, "STORE"), units(Fact.PICKUP_LAPSED, 2, "STORE"))

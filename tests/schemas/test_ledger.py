@@ -13,6 +13,7 @@ from schemas.accounts import ON_HAND, UNROUTED
 from schemas.claims import Fact
 from schemas.flows import Flow, balances
 from schemas.ledger import Stock, fold, is_repeat, view
+from schemas.ledger import take as take_in
 from schemas.movements import Cause
 from schemas.postings import Kind
 from schemas.settling import Transaction, settle, take
@@ -227,6 +228,7 @@ def test_given_a_ledger_s_partition_then_what_it_posts_is_named_after_it(deal, u
     (counted,) = deal.movements
     assert fold(Stock(sku="mug"), counted, 4).applied == {0: (0, 0), -1: (4, 0)}
     assert fold(Stock(sku="mug"), counted, 4, 2).applied == {0: (0, 0), -3: (4, 0)}
+    assert [one.id for one in take_in(Stock(sku="mug"), counted, 4, 2).posted] == ["ledger-2-4-0"]
 
 
 def test_given_goods_that_stand_on_no_shelf_then_nobody_can_count_them(deal, units):

@@ -157,6 +157,33 @@ def test_given_exactly_what_the_channel_was_offered_then_it_is_the_rule(deal, un
     assert found(deal.movements) == [("STORE", -6, OversellCause.LATENCY)]
 
 
+def test_given_a_count_found_one_fewer_than_was_promised_then_the_books_were_wrong(deal, units):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 5, "STORE"))
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 5, "STORE", hour=1))
+    deal.tell("clerk", "count/1", 1, units(Fact.COUNTED, 4, "STORE", hour=2))
+    assert found(deal.movements) == [("STORE", -1, OversellCause.WRONG_COUNT)]
+
+
+def test_given_an_old_sale_that_a_count_has_in_it_then_the_place_below_zero_falls_no_further(deal, units):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 5, "STORE"))
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 5, "STORE", hour=1))
+    deal.tell("clerk", "count/1", 1, units(Fact.COUNTED, 3, "STORE", hour=4))
+    once = found(deal.movements)
+    deal.tell("till", "sale/1", 1, units(Fact.SOLD, 2, "STORE", hour=2))
+    deal.claims[-1] = replace(deal.claims[-1], transaction="deal-2")
+    assert found(deal.movements) == once == [("STORE", -2, OversellCause.WRONG_COUNT)]
+
+
+@pytest.mark.parametrize("elsewhere", [0, 3])
+def test_given_another_place_is_empty_or_below_zero_then_it_has_nothing_for_the_network_and_takes_nothing(
+    deal, units, elsewhere
+):
+    deal.tell("erp", "opening/1", 1, units(Fact.OPENED, 5, "STORE"))
+    deal.tell("erp", "opening/2", 1, units(Fact.OPENED_BELOW_ZERO, elsewhere, "WAREHOUSE"))
+    deal.tell("careful", "order/1", 1, units(Fact.ORDERED, 7, hour=1))
+    assert found(deal.movements)[-1] == (NETWORK, -2, OversellCause.LATENCY)
+
+
 def test_given_demand_without_a_place_exceeds_all_places_then_the_network_is_oversold(deal, units):
     deal.tell("erp", "opening", 1, units(Fact.OPENED, 5, "STORE"))
     deal.tell("careful", "order/1", 1, units(Fact.ORDERED, 6, hour=1))
