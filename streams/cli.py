@@ -142,7 +142,8 @@ def run(body: Awaitable[Result]) -> Result:
     _log_to_stderr()
     # A full collection walks every balance in memory and halts the process for half a second at 16,000 SKUs; what we
     # keep has no cycles, and those of finished tasks are young.
-    gc.set_threshold(10_000, 10, 1_000)
+    gc.freeze()
+    gc.set_threshold(100_000, 10, 1_000)
 
     async def main() -> Result:
         return await body
@@ -250,7 +251,7 @@ def _say(text: str) -> None:
 
 @app.command()
 def demo(
-    events: Annotated[int, typer.Option(min=100, help="Documents the platforms send.")] = 2_500,
+    events: Annotated[int, typer.Option(min=100, help="Documents the platforms send.")] = 2_200,
     kill: Annotated[
         int, typer.Option(min=0, max=20, help="How often the worker is killed (SIGKILL) on the way.")
     ] = 0,

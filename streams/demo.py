@@ -22,7 +22,7 @@ from connectors.sandboxes import Sandbox
 from connectors.shopify.sandbox import ShopifySandbox
 from deploy.engines import Engines, remove
 from deploy.processes import free_port
-from projections.pool import DatabaseError, open_pool
+from projections.pool import DatabaseError, migrate, open_pool
 from projections.queries import Queries
 from schemas.topics import CLAIMS, DEAD_LETTERS, OBSERVATIONS, Topic
 from streams.directories import Directories
@@ -34,6 +34,7 @@ from streams.reader import Reader
 from streams.settings import Settings, load
 from streams.stages import Naming
 from streams.system import System, addresses
+from streams.topics import create_topics
 from streams.trading import Day, Event, plan, read
 from streams.verify import Verifier
 from streams.writer import Writer
@@ -129,8 +130,8 @@ class Demo:
             sandboxes = self._sandboxes()
             settings, config = await self._configure(sandboxes)
             system = System(settings, config, self._say, engines=engines, sandboxes=sandboxes)
-            await system.start()
-            opening = await self._open(settings, sandboxes)
+            opening, _ = await asyncio.gather(self._open(settings), system.start())
+            await self._shown(sandboxes["web"])
             ready = time.monotonic() - began
             self._say(f"ready to play after {ready:.1f} s: {opening.opened} cells opened")
             report = await self._play_and_prove(system, settings, opening, stopping)
@@ -212,9 +213,11 @@ class Demo:
             await sandbox.start(ports[name])
         return load(config), config
 
-    async def _open(self, settings: Settings, sandboxes: dict[str, Sandbox]) -> Imported:
-        """Imports the tills' levels, and waits until the shop has subscribed and shows them."""
+    async def _open(self, settings: Settings) -> Imported:
+        """Imports the tills' levels, while the system starts."""
         found = addresses(settings)
+        await create_topics(found.bootstrap, Naming(settings.kafka.prefix), settings.kafka.partitions)
+        await migrate(found.dsn)
         pool, writer = await open_pool(found.dsn, 2), Writer(found.bootstrap, settings.kafka.partitions)
         await writer.start()
         queries, clients = Queries(pool), clients_of(settings)
@@ -228,20 +231,21 @@ class Demo:
         )
         try:
             await directories.refresh("tills")
-            done = await import_levels("tills", clients["tills"], intake, queries)
+            return await import_levels("tills", clients["tills"], intake, queries)
         finally:
             for client in clients.values():
                 await client.close()
             await writer.stop()
             await pool.close()
-        shop = sandboxes["web"]
+
+    async def _shown(self, shop: Sandbox) -> None:
+        """Waits until the shop shows the opening stock."""
         assert isinstance(shop, ShopifySandbox)
         deadline = time.monotonic() + 120
         while any(shop.available(sku, WEB) != units for sku, units in self.offered.items()):
             if time.monotonic() > deadline:
                 raise DemoFailed("the shop does not show the opening stock")
             await asyncio.sleep(0.2)
-        return done
 
     # -- play
 

@@ -58,8 +58,8 @@ class Directories:
         self._overlaid.clear()
 
     async def load(self) -> None:
-        """Takes what was known when we last ran."""
-        for channel in self.settings.channels:
+        """Takes what was known when we last ran, of channels of which we know nothing."""
+        for channel in self.settings.channels.keys() - self.found.keys():
             if (saved := await self.queries.load_directory(channel)) is not None:
                 self.found[channel] = Directory(
                     items={ref: Item(*item) for ref, item in saved.items.items()},
@@ -95,11 +95,16 @@ class Directories:
             return True
 
     async def meet(self) -> None:
-        """Has every channel's directory in the end: what a platform sends first must not have to wait for it."""
-        while unknown := [channel for channel in self.settings.channels if channel not in self.found]:
-            for channel in unknown:
-                await self.refresh(channel, MEET)
+        """Has every channel's directory in the end: what a platform sends first must not have to wait for it. Another process
+        may have asked for it meanwhile.
+        """
+        while True:
             await asyncio.sleep(MEET)
+            await self.load()
+            if not (unknown := self.settings.channels.keys() - self.found.keys()):
+                return
+            for channel in sorted(unknown):
+                await self.refresh(channel, MEET)
 
     async def known(self, channel: str) -> bool:
         """Whether the channel's directory was ever had; asks once if not."""
