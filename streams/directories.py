@@ -21,9 +21,6 @@ log = structlog.get_logger()
 STALE = 30.0
 """Seconds after which an unknown reference is worth another question to the platform."""
 
-MEET = 5.0
-"""Seconds between two questions to a platform whose catalogue was never had."""
-
 SHARE, STALE_MAX = 20, 600.0
 """A catalogue that took a second to read is not asked for again within so many seconds, but within ten minutes at the latest:
 a long one must not keep everybody busy."""
@@ -67,6 +64,7 @@ class Directories:
                     handles=saved.handles,
                     places=saved.places,
                 )
+                self._overlaid.pop(channel, None)
 
     async def refresh(self, channel: str, stale: float = STALE) -> bool:
         """Asks the platform, unless it was asked `stale` seconds ago. False: it did not answer, or was not asked."""
@@ -94,18 +92,8 @@ class Directories:
             log.info("directory", channel=channel, items=len(found.items), locations=len(found.locations))
             return True
 
-    async def meet(self) -> None:
-        """Has every channel's directory in the end: what a platform sends first must not have to wait for it. Another process
-        may have asked for it meanwhile.
-        """
-        while True:
-            await asyncio.sleep(MEET)
-            await self.load()
-            if not (unknown := self.settings.channels.keys() - self.found.keys()):
-                return
-            for channel in sorted(unknown):
-                await self.refresh(channel, MEET)
-
     async def known(self, channel: str) -> bool:
-        """Whether the channel's directory was ever had; asks once if not."""
+        """Whether the channel's directory was ever had, by whichever process; asks once if not."""
+        if channel not in self.found:
+            await self.load()
         return channel in self.found or await self.refresh(channel)

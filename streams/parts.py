@@ -275,7 +275,6 @@ async def serve(
             patiently("server", writer.start),
             _when_up(server, on_ready, address),
             reserving.run(),
-            directories.meet(),
             _or_end(server, recording.run()),
             *polls,
             *hooks,

@@ -1,4 +1,4 @@
-"""Catalogues are known before they are needed, and asked for again no more often than they are worth."""
+"""Catalogues are asked for once, and again no more often than they are worth."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import asyncio
 import pytest
 
 from connectors.directory import Directory, Item
-from connectors.errors import Unreachable
 from projections.queries import Queries
 from streams import directories as module
 from streams.directories import Directories
@@ -19,14 +18,12 @@ CHANNEL = {"platform": "lightspeed_x", "domain_prefix": "example"}
 class Platform:
     """A platform whose catalogue takes a while to read."""
 
-    def __init__(self, takes: float = 0.0, down: int = 0) -> None:
-        self.takes, self.down, self.asked = takes, down, 0
+    def __init__(self, takes: float = 0.0) -> None:
+        self.takes, self.asked = takes, 0
 
     async def directory(self) -> Directory:
         self.asked += 1
         await asyncio.sleep(self.takes)
-        if self.asked <= self.down:
-            raise Unreachable("away")
         return Directory(items={"product:1": Item("MUG")})
 
 
@@ -49,15 +46,13 @@ async def test_given_a_catalogue_that_takes_long_then_it_is_asked_for_again_the_
     )
 
 
-async def test_given_a_platform_that_is_away_at_the_start_then_it_is_met_when_it_is_back(pool, monkeypatch):
-    monkeypatch.setattr(module, "MEET", 0.1)
-    platform = Platform(down=2)
-    known = directories(pool, platform)
-    await asyncio.wait_for(known.meet(), 10)
-    assert platform.asked == 3
+async def test_given_a_catalogue_that_another_process_has_read_then_the_platform_is_not_asked_again(pool):
+    reading, asking = Platform(), Platform()
+    assert await directories(pool, reading).known("tills")
+    known = directories(pool, asking)
+    assert await known.known("tills")
     assert known.of("tills").items == {"product:1": Item("MUG")}
-    await known.meet()
-    assert platform.asked == 3
+    assert (reading.asked, asking.asked) == (1, 0)
 
 
 @pytest.mark.parametrize("takes", [0.0, 0.3])
