@@ -35,7 +35,6 @@ from schemas.codec import Undecodable, encode
 from schemas.ledger import view
 from streams import keys as api_keys
 from streams.closing import told_again
-from streams.demo import Demo, DemoFailed
 from streams.directories import Directories
 from streams.intake import Intake
 from streams.keys import Keys
@@ -153,7 +152,7 @@ def run(body: Awaitable[Result]) -> Result:
     except BadConfiguration as error:
         err.print(str(error), style="red", soft_wrap=True, markup=False, highlight=False)
         raise typer.Exit(2) from None
-    except (EngineError, WrongTopics, ConnectorError, NotWritten, StoreFailed, DemoFailed) as error:
+    except (EngineError, WrongTopics, ConnectorError, NotWritten, StoreFailed) as error:
         err.print(f"{error}", style="red", soft_wrap=True, markup=False, highlight=False)
     except KafkaError as error:
         err.print(f"Kafka does not answer: {type(error).__name__}", style="red")
@@ -263,6 +262,8 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Play real sales through real Kafka and PostgreSQL, and prove that every number is right."""
+    from streams.demo import Demo  # noqa: PLC0415  # workers and servers start sooner without it
+
     report = run(
         Demo(events=events, kills=kill, rate=rate, keep=keep, data=data.resolve(), console=err).run()
     )

@@ -21,7 +21,7 @@ from connectors.lightspeed_x.sandbox import LightspeedXSandbox
 from connectors.sandboxes import Sandbox
 from connectors.shopify.sandbox import ShopifySandbox
 from deploy.engines import Engines, remove
-from deploy.processes import free_port
+from deploy.processes import EngineError, free_port
 from projections.pool import DatabaseError, migrate, open_pool
 from projections.queries import Queries
 from schemas.topics import CLAIMS, DEAD_LETTERS, OBSERVATIONS, Topic
@@ -45,7 +45,7 @@ WEB = "Location 1"
 """The shop's own location: what it sells from, told the network's number."""
 
 
-class DemoFailed(Exception):
+class DemoFailed(EngineError):
     """The demo could not be played. The message says what is missing."""
 
 
