@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -84,6 +85,39 @@ def test_given_news_of_a_joined_transaction_then_it_reaches_the_one_that_has_it(
     )
     stock, _ = heard([order, sale, link, newer])
     assert stock.locations == {"STORE": {"available": -2, "committed": 2}}
+
+
+def test_given_a_link_then_the_other_transaction_is_told_all_that_this_one_held_as_each_platform_said_it(
+    units,
+):
+    sold, sent = units(Fact.SOLD, 2, "STORE"), units(Fact.SHIPPED, 1, "STORE", hour=1)
+    held = Transaction()
+    for claim in (
+        told("sale/9", "till", "sale/9", sold),
+        replace(told("sale/9", "carrier", "parcel/1", sent), demand_class="wholesale"),
+    ):
+        held, _ = apply(held, claim, EPOCH, Cause(0, 7, 0))
+    assert held.offset == 7
+    link = told("sale/9", "shop", "note/1", joins="order/1")
+    first, second, third = sent_on(held, link)
+    assert first == replace(
+        told("order/1", "carrier", "parcel/1", sent), demand_class="wholesale", occurred_at=link.occurred_at
+    )
+    assert second == replace(told("order/1", "till", "sale/9", sold), occurred_at=link.occurred_at)
+    assert third == told("order/1", "shop", "note/1")
+
+
+def test_given_the_link_is_told_to_the_one_that_stays_then_the_other_is_told_the_link_and_nothing_else(units):
+    claim = told("order/1", "shop", "order/1", units(Fact.ORDERED, 1), joins="sale/9")
+    assert sent_on(Transaction(), claim) == [
+        replace(claim, transaction="sale/9", documents=(), joins="order/1")
+    ]
+
+
+def test_given_a_transaction_is_linked_to_itself_then_that_says_nothing(units):
+    claim = told("order/1", "shop", "order/1", units(Fact.ORDERED, 1), joins="order/1")
+    assert sent_on(Transaction(), claim) == []
+    assert heard([claim])[1]["order/1"].joined is None
 
 
 NAMES = ("a", "b", "c", "d")

@@ -145,6 +145,11 @@ def test_given_exactly_as_much_left_as_was_ordered_then_two_witnesses_are_no_con
     assert all(one.reason is None for one in deal.movements)
 
 
+def test_given_a_stage_then_an_operator_names_it_so_for_ever():
+    """In `onhand.toml`."""
+    assert {stage.value for stage in Stage} == {"demand", "fulfilment", "returns", "stock"}
+
+
 def test_given_an_authority_then_it_names_every_channel_that_is_trusted_with_something():
     authority = Authority(
         channels=("shop",), stages={Stage.STOCK: ("till", "shop")}, locations={"STORE": ("erp",)}
