@@ -250,7 +250,7 @@ def _say(text: str) -> None:
 
 @app.command()
 def demo(
-    events: Annotated[int, typer.Option(min=100, help="Documents the platforms send.")] = 2_200,
+    events: Annotated[int, typer.Option(min=100, help="Documents the platforms send.")] = 1_800,
     kill: Annotated[
         int, typer.Option(min=0, max=20, help="How often the worker is killed (SIGKILL) on the way.")
     ] = 0,
