@@ -24,6 +24,7 @@ CLOCK_SKEW = 2.0
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = 1_000_000
+FORGETS = LATE_COUNT // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,7 @@ class Shelf:
         does not move it.
         """
         newest = min(self.moved[-1].at, micros(now)) if self.moved else 0
-        return newest - micros(EPOCH + LATE_COUNT)
+        return newest - FORGETS
 
     def variances(self, on_hand: int) -> Iterator[tuple[Count, int]]:
         """Each count and what it must have posted, where `on_hand` is what the shelf holds now, all variances in it."""
@@ -117,8 +118,9 @@ class Shelf:
             for one, variance in zip(self.counts, due, strict=True)
         )
         horizon = self.horizon(now)
-        oldest = (*(one.at for one in self.moved[:1]), *(micros(one.at) for one in counts[:-1][:1]))
-        if counts == self.counts and all(at >= horizon for at in oldest):
+        oldest = self.moved[0].at if self.moved else horizon
+        forgets = oldest < horizon or (len(counts) > 1 and micros(counts[0].at) < horizon)
+        if counts == self.counts and not forgets:
             return self
         kept = tuple(one for one in counts[:-1] if micros(one.at) >= horizon) + counts[-1:]
         return Shelf(moved=self.moved[bisect_left(self.moved, horizon, key=_at) :], counts=kept)

@@ -67,7 +67,10 @@ def _of_one_pool(lines: list[Told]) -> list[Told]:
     if not demand:
         return lines
     pool = min(demand, key=_when).line.pool
-    return [item._replace(line=replace(item.line, pool=pool)) for item in lines]
+    return [
+        item if item.line.pool == pool else item._replace(line=replace(item.line, pool=pool))
+        for item in lines
+    ]
 
 
 def _demanded(by_fact: Mapping[Fact, list[Told]], open_at: Counter[str], settled: Settled) -> int:
@@ -154,7 +157,8 @@ def _by_fact(lines: Iterable[Told]) -> dict[Fact, list[Told]]:
 
 
 def _in_time(by_fact: Mapping[Fact, list[Told]], *facts: Fact) -> list[Told]:
-    return sorted((item for fact in facts for item in by_fact.get(fact, ())), key=_when)
+    found = [item for fact in facts for item in by_fact.get(fact, ())]
+    return sorted(found, key=_when) if len(found) > 1 else found
 
 
 def _when(item: Told) -> tuple[datetime, str, str, str, int]:

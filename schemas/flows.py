@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import NamedTuple
 
 from schemas.accounts import UNROUTED
@@ -82,10 +83,10 @@ def movements(
 ) -> list[Movement]:
     """The movements that turn the posted `before` into `after`: the difference and nothing else.
 
-    `key` is the transaction; `cause` names the claim, with index 0. Voids come first, both sides in a fixed order, so
-    that a repeat makes exactly the same movements.
+    `key` is the transaction; `cause` names the claim, with index 0. Voids come first; both sides in the order in which
+    they were settled, which depends on nothing but the documents, so that a repeat makes exactly the same movements.
     """
-    changes = sorted(_changes(before, after), key=lambda change: (change.grows, *map(str, change.flow)))
+    changes = sorted(_changes(before, after), key=attrgetter("grows"))
     posted: list[Movement] = []
     for index, (one, grows, units) in enumerate(changes):
         at_index = Cause(cause.partition, cause.offset, index)

@@ -139,9 +139,10 @@ def _shelved(
             posted.append(_variance(movement, location, count, units, own))
             book.post(posted[-1].legs, count.channel)
 
-    for location, count, owed in _counting(shelves, movement):
+    counted_at = _counted_at(movement)
+    for location, count, owed in _counting(shelves, movement, counted_at):
         restate(location, count, owed)
-    for location in sorted({*came, *_counted_at(movement)}):
+    for location in sorted({*came, *counted_at}):
         due = tuple(shelves[location].variances(book.on_hand(location)))
         for count, variance in due:
             restate(location, count, variance - count.variance)
@@ -218,9 +219,11 @@ def _too_late(stock: Stock, movement: Movement) -> str | None:
     return None
 
 
-def _counting(shelves: dict[str, Shelf], movement: Movement) -> Iterator[tuple[str, Count, int]]:
+def _counting(
+    shelves: dict[str, Shelf], movement: Movement, counted_at: Iterable[str]
+) -> Iterator[tuple[str, Count, int]]:
     """Puts a count on its shelf. A voided one is taken off, and what had been posted for it is owed back."""
-    for location in _counted_at(movement):
+    for location in counted_at:
         count, shelf = _count_of(movement), shelves.get(location, EMPTY)
         if movement.voids is None:
             shelves[location] = shelf.count(count)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from schemas.accounts import BOUNDARIES, BOUNDARY, TRANSIT_PREFIX, State
@@ -106,6 +107,25 @@ TRACKING = frozenset(
 """Kinds after which a SKU is tracked at the place. Untracked is not zero: it is not published."""
 
 
+class Posting(NamedTuple):
+    """A posting, read: from and to which side and state, and whether only what was expected moves."""
+
+    source: tuple[str, str]
+    target: tuple[str, str]
+    of_expected: bool
+
+    @classmethod
+    def read(cls, written: str) -> Posting:
+        """What is written in the table."""
+        (source, _, out_of), (target, _, into) = (
+            account.partition(".") for account in written.removeprefix("~ ").split(" > ")
+        )
+        return cls((source, out_of), (target, into), written.startswith("~ "))
+
+
+PARSED = {kind: [Posting.read(written) for written in row] for kind, row in POSTINGS.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Leg:
     """One side of a posting: `quantity` units (negative: out of) at an account.
@@ -129,6 +149,7 @@ class Places(NamedTuple):
     to_pool: str | None = None
 
 
+@lru_cache(maxsize=10_000)
 def legs(kind: Kind, quantity: int, places: Places, expected: int = 0) -> tuple[Leg, ...]:
     """The legs of a movement of `quantity` units; they sum to zero.
 
@@ -138,13 +159,12 @@ def legs(kind: Kind, quantity: int, places: Places, expected: int = 0) -> tuple[
     if quantity <= 0 and kind not in SIGNED:
         raise ValueError(f"{kind} moves a positive quantity, not {quantity}")
     posted: list[Leg] = []
-    for posting in POSTINGS[kind]:
-        amount = min(expected, quantity) if posting.startswith("~ ") else quantity
-        if posting.startswith("~ ") and amount == 0:
+    for source, target, of_expected in PARSED[kind]:
+        amount = min(expected, quantity) if of_expected else quantity
+        if of_expected and amount == 0:
             continue
-        source, target = posting.removeprefix("~ ").split(" > ")
-        posted.append(Leg(*_account(source, places), -amount))
-        posted.append(Leg(*_account(target, places), amount))
+        posted.append(Leg(*_account(*source, places), -amount))
+        posted.append(Leg(*_account(*target, places), amount))
     return tuple(posted)
 
 
@@ -153,17 +173,16 @@ def reverse(posted: tuple[Leg, ...]) -> tuple[Leg, ...]:
     return tuple(Leg(leg.location, leg.state, -leg.quantity) for leg in posted)
 
 
-def _account(pattern: str, places: Places) -> tuple[str, str]:
-    if pattern in BOUNDARIES:
-        return pattern, BOUNDARY
-    if pattern == "transit":
+def _account(side: str, state: str, places: Places) -> tuple[str, str]:
+    if side in BOUNDARIES:
+        return side, BOUNDARY
+    if side == "transit":
         if places.transit is None:
             raise ValueError("goods in transit need the transfer's id")
         return TRANSIT_PREFIX + places.transit, State.IN_TRANSIT
-    side, state = pattern.split(".")
     location = places.here if side == "here" else places.there
     if location is None:
-        raise ValueError(f"the posting {pattern} needs a second location")
+        raise ValueError(f"the posting {side}.{state} needs a second location")
     if state == "to_pool":
         return location, pooled(places.to_pool)
     named = places.state.value if state == "?" else state

@@ -61,38 +61,53 @@ class Transaction:
     offset: int = -1
     v: int = 1
 
+    def at(self, offset: int) -> Transaction:
+        """The same after a claim that changed nothing."""
+        return Transaction(
+            documents=self.documents,
+            joined=self.joined,
+            changed_at=self.changed_at,
+            closed=self.closed,
+            offset=offset,
+        )
 
-def take(transaction: Transaction, claim: Claim, offset: int) -> Transaction:
+
+def take(transaction: Transaction, claim: Claim, recorded_at: datetime, offset: int) -> Transaction:
     """The transaction after a claim at a claims `offset`: each document's newest version stands.
 
     Two different contents under one version number are decided by content, so that arrival order still does not matter.
     """
     if claim.archive is not None:
-        return _filed(transaction, claim.archive, claim.occurred_at, offset)
+        return _filed(transaction, claim, claim.archive, recorded_at, offset)
     if transaction.closed is not None:
-        return replace(transaction, offset=offset)
+        return transaction.at(offset)
     joined = _joined(transaction, claim)
     if joined is not None:
         return Transaction(joined=joined, offset=offset)
-    documents = dict(transaction.documents)
+    newer: dict[str, Held] = {}
     for key, offered in _offered(claim):
-        held = documents.get(key)
+        held = newer.get(key) or transaction.documents.get(key)
         if held is None or _outranks(offered, held):
-            documents[key] = offered
-    return replace(transaction, documents=documents, offset=offset)
+            newer[key] = offered
+    if not newer:
+        return transaction.at(offset)
+    documents = {**transaction.documents, **newer}
+    return Transaction(documents=documents, changed_at=recorded_at, offset=offset)
 
 
-def _filed(transaction: Transaction, archive: Archive, at: datetime, offset: int) -> Transaction:
+def _filed(
+    transaction: Transaction, claim: Claim, archive: Archive, recorded_at: datetime, offset: int
+) -> Transaction:
     """The transaction closed, if it holds exactly what the archive does; reopened, if it is the one that was closed with
     it; else as it is, because something came in between.
     """
     closed = transaction.closed
     if archive.reopens is None and archive.documents and archive.documents == transaction.documents:
         known = {key: _known(held) for key, held in archive.documents.items()}
-        return Transaction(closed=Closed(offset=offset, at=at, known=known), offset=offset)
+        return Transaction(closed=Closed(offset=offset, at=claim.occurred_at, known=known), offset=offset)
     if closed is not None and closed.offset == archive.reopens:
-        return Transaction(documents=archive.documents, offset=offset)
-    return replace(transaction, offset=offset)
+        return Transaction(documents=archive.documents, changed_at=recorded_at, offset=offset)
+    return transaction.at(offset)
 
 
 def late(transaction: Transaction, claim: Claim) -> str | None:
@@ -132,6 +147,8 @@ def _joined(transaction: Transaction, claim: Claim) -> str | None:
     """The transaction that has what this one is told. Of two that are one deal it is the first by name, so that links told
     from both sides do not go in a circle.
     """
+    if transaction.joined is None and claim.joins is None:
+        return None
     others = {
         name for name in (transaction.joined, claim.joins) if name is not None and name < claim.transaction
     }
@@ -143,7 +160,7 @@ def sent_on(transaction: Transaction, claim: Claim) -> list[Claim]:
     link itself, where the other is to be joined to this one, or to the one that has it. A closed one tells nothing: it
     would not know what it holds.
     """
-    if transaction.closed is not None:
+    if transaction.closed is not None or (transaction.joined is None and claim.joins is None):
         return []
     joined = _joined(transaction, claim)
     root = joined or claim.transaction
@@ -203,28 +220,37 @@ def settle(transaction: Transaction, authority: Authority = NOBODY) -> Settled:
     return settled
 
 
+class Settler:
+    """Settles under an authority, and remembers what the last transactions came to: the next claim starts from there."""
+
+    def __init__(self, authority: Authority = NOBODY, remembers: int = 0) -> None:
+        self._authority, self._remembers = authority, remembers
+        self._known: dict[str, tuple[dict[str, Held], Settled]] = {}
+
+    def of(self, key: str, transaction: Transaction) -> Settled:
+        """What happened in the transaction called `key`."""
+        documents, settled = self._known.pop(key, ({}, None))
+        if settled is None or documents != transaction.documents:
+            settled = settle(transaction, self._authority)
+        self._known[key] = transaction.documents, settled
+        if len(self._known) > self._remembers:
+            del self._known[next(iter(self._known))]
+        return settled
+
+
 def apply(
     transaction: Transaction,
     claim: Claim,
     recorded_at: datetime,
     cause: Cause,
-    authority: Authority = NOBODY,
+    settler: Settler | None = None,
 ) -> tuple[Transaction, list[Movement]]:
     """One step of the settle stage: the transaction after the claim, and what the claim posted (maybe nothing; and for one
     that closes or reopens nothing at all, because what happened stays what it was).
     """
-    after = take(transaction, claim, cause.offset)
-    if after.documents == transaction.documents:
+    after = take(transaction, claim, recorded_at, cause.offset)
+    if claim.archive is not None or after.documents == transaction.documents:
         return after, []
-    if after.documents:
-        after = replace(after, changed_at=recorded_at)
-    if claim.archive is not None:
-        return after, []
-    posted = movements(
-        settle(transaction, authority),
-        settle(after, authority),
-        claim.transaction,
-        recorded_at,
-        cause,
-    )
-    return after, posted
+    settler, key = settler or Settler(), claim.transaction
+    before = settler.of(key, transaction)
+    return after, movements(before, settler.of(key, after), key, recorded_at, cause)

@@ -151,14 +151,15 @@ class Matter(NamedTuple):
 def standing(told: Iterable[Told], authority: Authority) -> list[Told]:
     """The lines that stand. A line of zero units says nothing, unless it is absolute."""
     said = list(_said(told))
+    if len({_witness(item) for item in said}) < 2:
+        return said
     heard: dict[Matter, dict[str, list[Told]]] = defaultdict(lambda: defaultdict(list))
     for item in said:
         heard[_matter(item.line)][_witness(item)].append(item)
     stands = {matter: _believed(matter, by_witness, authority) for matter, by_witness in heard.items()}
-    if len({witness for by_witness in heard.values() for witness in by_witness}) > 1:
-        for sku in sorted({matter.sku for matter in stands}):
-            _resolve(sku, stands, heard, authority)
-    return [item for matter in sorted(stands, key=str) for item in stands[matter]]
+    for sku in sorted({matter.sku for matter in stands}):
+        _resolve(sku, stands, heard, authority)
+    return [item for lines in stands.values() for item in lines]
 
 
 def _said(told: Iterable[Told]) -> Iterator[Told]:

@@ -42,6 +42,11 @@ log = structlog.get_logger()
 SLICE = 256
 """Records folded without giving way to the rest of the process."""
 
+TOGETHER = 1_024
+"""Records whose outputs are written together, at most: a write takes as long as the broker is away, whatever is in it, but
+what is written late is read late.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Folded:
@@ -52,6 +57,16 @@ class Folded:
     used: int = 0
     unused: int = 0
     dead: int = 0
+
+    def then(self, other: Folded) -> Folded:
+        """All of it, with what was folded after it."""
+        return Folded(
+            [*self.outputs, *other.outputs],
+            {**self.cells, **other.cells},
+            self.used + other.used,
+            self.unused + other.unused,
+            self.dead + other.dead,
+        )
 
 
 Fold = Callable[[int, Callable[[bytes], Cell | None], Sequence[ConsumerRecord], bool], Folded]
@@ -266,12 +281,11 @@ class ChunkStage:
                 if partition not in self.progress and not await self._begin(partition):
                     return
                 fresh = await self._continuing(partition, waiting)
-                for start in range(0, len(fresh), SLICE):
-                    if not self._mine(partition, epoch):
+                for start in range(0, len(fresh), TOGETHER):
+                    some = fresh[start : start + TOGETHER]
+                    folded = await self._folded(partition, epoch, some)
+                    if folded is None:
                         return
-                    some = fresh[start : start + SLICE]
-                    again = some[0].offset < self.progress[partition].others
-                    folded = self.fold(partition, partial(self.table.get, partition), some, again)
                     self._count(folded)
                     await self._settle(partition, epoch, some[-1].offset + 1, folded)
         except Exception as error:  # noqa: BLE001  # a fold that fails would fail again: stop before it is passed over
@@ -279,6 +293,25 @@ class ChunkStage:
         finally:
             if epoch == self._epoch:
                 self._inflight.pop(partition, None)
+
+    async def _folded(self, partition: int, epoch: int, records: Sequence[ConsumerRecord]) -> Folded | None:
+        """What the records come to, folded slice by slice; None when the partition is not ours any more."""
+        folded = Folded()
+        for start in range(0, len(records), SLICE):
+            if start:
+                await asyncio.sleep(0)
+            if not self._mine(partition, epoch):
+                return None
+            some = records[start : start + SLICE]
+            again = some[0].offset < self.progress[partition].others
+            made = self.fold(partition, partial(self._look_up, partition, folded.cells), some, again)
+            folded = folded.then(made) if start else made
+        return folded
+
+    def _look_up(self, partition: int, cells: Mapping[bytes, Made], key: bytes) -> Cell | None:
+        """A key's cell: of those just made, or of the table."""
+        made = cells.get(key)
+        return self.table.get(partition, key) if made is None else made[0]
 
     async def _continuing(
         self, partition: int, chunks: Sequence[Sequence[ConsumerRecord]]

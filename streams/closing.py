@@ -34,7 +34,8 @@ CHANGED = re.compile(rb'"changed_at":"([^"]+)"')
 
 class Closing:
     """Goes round and round the transactions of this worker's partitions, a few at every tick, and asks for those to be
-    closed that have nothing open and have had no news for the time `after`. None: never.
+    closed that have nothing open and have had no news for the time `after`. None: never. What was asked for, or has
+    something open, is not looked into again until something comes to it.
     """
 
     def __init__(
@@ -48,10 +49,10 @@ class Closing:
         self._naming, self._authority, self._writer = naming, authority, writer
         self._clock, self._after = clock, after
         self._round: Iterator[tuple[int, bytes]] = iter(())
-        self._asked: dict[bytes, int] = {}
+        self._done_with: dict[bytes, int] = {}
 
     async def tick(self, stage: ChunkStage) -> None:
-        """Looks at the next few, and asks once about each that is due, until something comes to it."""
+        """Looks at the next few, and asks about each that is due."""
         if self._after is None:
             return
         due = {key: (offset, claim) for key, offset, claim in self._due(stage, self._clock(), self._after)}
@@ -60,7 +61,7 @@ class Closing:
         except NotWritten as error:
             log.warning("transactions close late", reason=str(error))
             return
-        self._asked.update((key, offset) for key, (offset, _) in due.items())
+        self._done_with.update((key, offset) for key, (offset, _) in due.items())
 
     def _due(self, stage: ChunkStage, now: datetime, after: timedelta) -> Iterator[tuple[bytes, int, Claim]]:
         looked_at = list(islice(self._round, LOOKED_AT))
@@ -68,14 +69,16 @@ class Closing:
             self._round = _keys(stage)
         for partition, key in looked_at:
             cell = stage.table.get(partition, key) if partition in stage.progress else None
-            if cell is None or self._asked.get(key) == cell.offset:
+            if cell is None or self._done_with.get(key) == cell.offset:
                 continue
-            self._asked.pop(key, None)
+            self._done_with.pop(key, None)
             held = _read(cell, now - after)
             if held is None or (quiet := quiet_since(held)) is None or quiet > now - after:
                 continue
             if closable(held, self._authority):
                 yield key, cell.offset, closing(held, key.decode(), now)
+            else:
+                self._done_with[key] = cell.offset
 
 
 def _keys(stage: ChunkStage) -> Iterator[tuple[int, bytes]]:

@@ -132,11 +132,11 @@ async def worker(
         for name in settings.channels
     ]
     try:
-        await announce(settings.rules, writer, reader, naming)
+        announced = asyncio.create_task(announce(settings.rules, writer, reader, naming))
         await directories.load()
         pushing = (_sink(sink, directories) for sink in sinks)
         async with background(_standing_in(recording, topology), *pushing) as tasks, _agents(topology):
-            await _until_ready(topology, stopping)
+            await asyncio.gather(announced, _until_ready(topology, stopping))
             on_ready()
             await _until(stopping, tasks)
     finally:

@@ -80,7 +80,7 @@ class Reader:
 
     async def at(self, topic: str, offsets: Mapping[int, int]) -> dict[int, ConsumerRecord]:
         """The records at one offset of each partition, where there is one. All in one fetch."""
-        begins, ends = await self.begins(topic, offsets), await self.ends(topic, offsets)
+        begins, ends = await asyncio.gather(self.begins(topic, offsets), self.ends(topic, offsets))
         wanted = {TopicPartition(topic, p): at for p, at in offsets.items() if begins[p] <= at < ends[p]}
         consumer, found = _live(self._consumer), dict[int, ConsumerRecord]()
         async with self._turn:
@@ -96,7 +96,9 @@ class Reader:
 
     async def whole(self, topic: str, partitions: int) -> AsyncIterator[list[ConsumerRecord]]:
         """Everything in a topic as it stands now, partition by partition."""
-        ends, begins = await self.ends(topic, range(partitions)), await self.begins(topic, range(partitions))
+        ends, begins = await asyncio.gather(
+            self.ends(topic, range(partitions)), self.begins(topic, range(partitions))
+        )
         for partition in range(partitions):
             async for records in self.read(topic, partition, begins[partition], ends[partition]):
                 yield records

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from aiokafka import ConsumerRecord
 
@@ -19,7 +19,7 @@ from schemas.ledger import Stock, is_repeat
 from schemas.movements import Cause, Movement
 from schemas.oversells import Oversell, oversells
 from schemas.rules import Rules
-from schemas.settling import Transaction, apply, late, sent_on
+from schemas.settling import Closed, Settler, Transaction, apply, late, sent_on
 from schemas.topics import (
     BUNDLE_PARTS,
     BUNDLES,
@@ -39,6 +39,9 @@ from streams.writer import Out
 
 NUMBERS_KNOWN = 20_000
 """SKUs whose numbers are remembered: about 1 KB each."""
+
+DEALS_KNOWN = 5_000
+"""Transactions of which it is remembered what they came to: about 5 KB each."""
 
 LookUp = Callable[[bytes], Cell | None]
 State = TypeVar("State")
@@ -61,6 +64,7 @@ def settle_stage(naming: Naming, authority: Authority) -> Callable[..., Folded]:
     News of a closed transaction becomes a dead letter. It counts as passed over, because a run of dead letters stops the
     worker as its own fault, and an old document is nobody's.
     """
+    settler = Settler(authority, DEALS_KNOWN)
 
     def fold_claims(
         partition: int,
@@ -87,8 +91,9 @@ def settle_stage(naming: Naming, authority: Authority) -> Callable[..., Folded]:
             ):  # a repeat after a crash: its movements went out before the state did
                 unused += 1
                 continue
-            states[key], posted = apply(before, claim, recorded_at, cause, authority)
-            outputs.extend(_late(naming, record, claim, before))
+            states[key], posted = apply(before, claim, recorded_at, cause, settler)
+            if before.closed is not None:
+                outputs.extend(_late(naming, record, claim, before, before.closed))
             outputs.extend(claim_out(naming, other) for other in sent_on(before, claim))
             outputs.extend(_movement(naming, "settle", movement, recorded_at) for movement in posted)
             used, unused = (used + 1, unused) if posted else (used, unused + 1)
@@ -172,31 +177,41 @@ def _oversell(naming: Naming, found: Oversell) -> Out:
     return Out(naming(OVERSELLS), found.sku.encode(), encode(found), ce)
 
 
+class Said(NamedTuple):
+    """What a stock says to the channels: the numbers of the SKU itself, by channel (None where a channel may sell nothing of
+    it because it is not tracked), and its part in those of bundles, by bundle.
+    """
+
+    numbers: dict[str, ChannelQuantity | None]
+    parts: dict[str, BundlePart]
+
+
 class Numbers:
-    """What the channels may sell of each SKU: remembered, so that only what moved since is worked out again."""
+    """What each SKU says to the channels: remembered, so that only what moved since is worked out again."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self._known: dict[str, tuple[Stock, dict[str, ChannelQuantity | None]]] = {}
+        self._known: dict[str, tuple[Stock, Said]] = {}
 
-    def of(self, stock: Stock) -> dict[str, ChannelQuantity | None]:
-        """By channel; None where a channel may sell nothing of it because it is not tracked."""
-        then, numbers = self._known.pop(stock.sku, (None, {}))
+    def of(self, stock: Stock) -> Said:
+        """What the stock of a SKU says."""
+        then, said = self._known.pop(stock.sku, (None, Said({}, {})))
         if then is not stock:
-            numbers = {
-                channel: quantity(
-                    stock,
-                    channel,
-                    its,
-                    self.rules.version,
-                    None if then is None else Known(then, numbers[channel]),
-                )
-                for channel, its in self.rules.channels.items()
-            }
-        self._known[stock.sku] = stock, numbers
+            said = self._said(stock, then, said.numbers)
+        self._known[stock.sku] = stock, said
         if len(self._known) > NUMBERS_KNOWN:
             del self._known[next(iter(self._known))]
-        return numbers
+        return said
+
+    def _said(self, stock: Stock, then: Stock | None, before: dict[str, ChannelQuantity | None]) -> Said:
+        rules = self.rules
+        numbers = {
+            channel: quantity(
+                stock, channel, its, rules.version, None if then is None else Known(then, before[channel])
+            )
+            for channel, its in rules.channels.items()
+        }
+        return Said(numbers, {bundle: part(stock, bundle, rules) for bundle in rules.bundles_of(stock.sku)})
 
 
 def _quantities(
@@ -206,13 +221,13 @@ def _quantities(
     rules = numbers.rules
     if after.sku in rules.bundles:  # whatever stands on a shelf under its name, its components decide
         return
-    old = {} if before is None else numbers.of(before)
-    for channel, new in numbers.of(after).items():
-        if new is not None and not same_numbers(old.get(channel), new):
+    old = None if before is None else numbers.of(before)
+    said = numbers.of(after)
+    for channel, new in said.numbers.items():
+        if new is not None and not same_numbers(old and old.numbers[channel], new):
             yield _quantity(naming, new, now)
-    for bundle in rules.bundles_of(after.sku):
-        its = part(after, bundle, rules)
-        if before is None or not same_part(part(before, bundle, rules), its):
+    for bundle, its in said.parts.items():
+        if old is None or not same_part(old.parts[bundle], its):
             ce = headers(BUNDLE_PARTS, f"{bundle}/{its.component}/{its.offset}", "publish", now)
             yield Out(naming(BUNDLE_PARTS), bundle.encode(), encode(its), ce)
 
@@ -303,10 +318,12 @@ def _ref(record: ConsumerRecord) -> str:
     return f"{record.topic}/{record.partition}/{record.offset}"
 
 
-def _late(naming: Naming, record: ConsumerRecord, claim: Claim, before: Transaction) -> Iterable[Out]:
+def _late(
+    naming: Naming, record: ConsumerRecord, claim: Claim, before: Transaction, closed: Closed
+) -> Iterable[Out]:
     """The dead letter of late news, with what is needed to try again."""
     reason = late(before, claim)
-    if reason is None or before.closed is None:
+    if reason is None:
         return
     letter = DeadLetter(
         channel=claim.channel,
@@ -315,7 +332,7 @@ def _late(naming: Naming, record: ConsumerRecord, claim: Claim, before: Transact
         reason=reason,
         ref=_ref(record),
         received_at=instant(record),
-        payload=kept(claim, before.closed, record.partition),
+        payload=kept(claim, closed, record.partition),
     )
     yield _letter_out(naming, letter)
 

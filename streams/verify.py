@@ -21,12 +21,12 @@ from schemas.ledger import Stock
 from schemas.movements import Cause, Movement
 from schemas.rules import Rules
 from schemas.seals import FIRST, seal
-from schemas.settling import Transaction, apply, late
+from schemas.settling import Settler, Transaction, apply, late
 from schemas.topics import BUNDLE_PARTS, CLAIMS, MOVEMENTS, STOCK, Topic
 from schemas.witnesses import Authority
 from streams.reader import Reader
 from streams.recorder import RECORDED
-from streams.stages import Naming, instant
+from streams.stages import DEALS_KNOWN, Naming, instant
 from streams.tables import source_offset
 from streams.writer import partition_of
 
@@ -151,6 +151,7 @@ class Verifier:
     async def _movements_of_claims(self, report: Report) -> dict[str, Movement]:
         """Settles every claim again."""
         transactions: dict[str, Transaction] = {}
+        settler = Settler(self.authority, DEALS_KNOWN)
         posted: dict[str, Movement] = {}
         claims = refused = 0
         async for records in self._log(CLAIMS):
@@ -163,7 +164,7 @@ class Verifier:
                 key, cause = claim.transaction, Cause(record.partition, record.offset, 0)
                 before = transactions.get(key, Transaction())
                 refused += late(before, claim) is not None
-                transactions[key], made = apply(before, claim, instant(record), cause, self.authority)
+                transactions[key], made = apply(before, claim, instant(record), cause, settler)
                 posted.update((movement.id, movement) for movement in made)
             await asyncio.sleep(0)
         report.checks["claims"] = claims

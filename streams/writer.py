@@ -49,8 +49,9 @@ class Writer:
             "bootstrap_servers": bootstrap,
             "client_id": client,
             "acks": "all",
+            "compression_type": "zstd",
             "enable_idempotence": True,
-            "max_batch_size": 512 * 1024,
+            "max_batch_size": 900 * 1024,  # Kafka takes 1 MiB, unless it is told otherwise
             "max_request_size": 8 * 1024 * 1024,
             "request_timeout_ms": int(timeout * 1000),
         }

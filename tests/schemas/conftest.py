@@ -20,7 +20,7 @@ from schemas.claims import Claim, Document, Fact, Instant, Line, Skipped
 from schemas.codec import decode, encode
 from schemas.ledger import Stock, fold
 from schemas.movements import Cause, Movement
-from schemas.settling import Transaction, apply
+from schemas.settling import Settler, Transaction, apply
 from schemas.witnesses import NOBODY, Authority, Stage
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -186,13 +186,14 @@ def numbered(told: Iterable[Claim]) -> list[tuple[Claim, Cause]]:
     return appended
 
 
-def post(told: Iterable[Claim], authority: Authority = NOBODY) -> list[Movement]:
+def post(told: Iterable[Claim], authority: Authority = NOBODY, remembers: int = 0) -> list[Movement]:
     """Every movement the claims make, in the order of their arrival."""
+    settler = Settler(authority, remembers)
     held: dict[str, Transaction] = {}
     posted: list[Movement] = []
     for claim, cause in numbered(told):
         before = held.get(claim.transaction, Transaction())
-        held[claim.transaction], made = apply(before, claim, RECORDED, cause, authority)
+        held[claim.transaction], made = apply(before, claim, RECORDED, cause, settler)
         posted.extend(made)
     return posted
 

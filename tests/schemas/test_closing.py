@@ -132,7 +132,7 @@ def test_given_a_closed_deal_then_a_claim_moves_nothing_and_is_late_unless_it_sa
         hub.hear(one)
         if held.documents:
             assert len(hub.posted) == posted
-            changes = take(held, one, 0).documents != held.documents
+            changes = take(held, one, one.occurred_at, 0).documents != held.documents
             assert not changes or len(hub.letters) == waiting + 1
 
 

@@ -79,8 +79,8 @@ def test_given_several_changes_of_one_claim_then_voids_come_first_and_each_is_na
     )
     assert [(one.sku, one.voids is not None) for one in posted] == [
         ("plate", True),
-        ("bowl", False),
         ("mug", False),
+        ("bowl", False),
     ]
     assert [one.id for one in posted] == ["3-7-0", "3-7-1", "3-7-2"]
     assert [one.cause for one in posted] == [Cause(3, 7, index) for index in range(3)]

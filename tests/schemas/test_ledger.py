@@ -66,7 +66,9 @@ def test_given_any_claims_then_the_stock_is_what_the_newest_documents_say(data, 
     told = data.draw(log.news)
     held: dict[str, Transaction] = {}
     for offset, claim in enumerate(told):
-        held[claim.transaction] = take(held.get(claim.transaction, Transaction()), claim, offset)
+        held[claim.transaction] = take(
+            held.get(claim.transaction, Transaction()), claim, claim.occurred_at, offset
+        )
     due: Counter[tuple[str, str, str]] = Counter()
     happened: list[tuple[Flow, int]] = []
     for key, transaction in held.items():

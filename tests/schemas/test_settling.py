@@ -66,6 +66,15 @@ def test_given_any_claims_then_settling_does_not_ask_in_which_order_documents_ar
     assert settle(backwards, authority) == settle(held, authority)
 
 
+@given(data=st.data(), remembers=st.integers(1, 3))
+@settings(max_examples=100, deadline=None)
+def test_given_any_claims_then_it_makes_no_difference_how_much_is_remembered_of_the_ones_before(
+    data, remembers, log
+):
+    told, authority = data.draw(log.news), data.draw(log.authorities)
+    assert log.post(told, authority, remembers) == log.post(told, authority)
+
+
 # -- an order's life
 
 

@@ -85,12 +85,21 @@ class Broker:
         self.logs: dict[tuple[str, int], list[Record]] = defaultdict(list)
         self.committed: dict[tuple[str, int], tuple[int, str]] = {}
         self.now = START
+        self.passes(timedelta())
 
-    def append(self, topic: str, key: bytes, value: Any, headers: Any, partition: int | None = None) -> int:
+    def passes(self, time: timedelta) -> None:
+        """Lets time pass. `stamp` is the present as Kafka has it."""
+        self.now += time
+        self.stamp = int(self.now.timestamp() * 1000)
+
+    def append(
+        self, topic: str, key: bytes, value: Any, headers: Any, partition: int | None = None
+    ) -> tuple[int, int]:
+        """Appends a record. Returns its partition and offset."""
         number = _partition(key) if partition is None else partition
         log = self.logs[topic, number]
-        log.append(Record(topic, number, len(log), int(self.now.timestamp() * 1000), key, value, headers))
-        return number
+        log.append(Record(topic, number, len(log), self.stamp, key, value, headers))
+        return number, len(log) - 1
 
     def end(self, topic: str, partition: int) -> int:
         return len(self.logs[topic, partition])
@@ -151,10 +160,9 @@ class Worker:
     async def write(self, outs: Iterable[Any]) -> dict[tuple[str, int], tuple[int, int]]:
         spans: dict[tuple[str, int], tuple[int, int]] = {}
         for out in outs:
-            await self._fate()
-            headers = out.headers
-            partition = self.broker.append(out.topic, out.key, out.value, headers, out.partition)
-            last = self.broker.end(out.topic, partition) - 1
+            if self.writes_left is not None:
+                await self._fate()
+            partition, last = self.broker.append(*out)
             first, _ = spans.get((out.topic, partition), (last, 0))
             spans[out.topic, partition] = first, last - first + 1
         await self._fate()
@@ -278,7 +286,7 @@ class Cluster:
 
     def hear(self, told: Claim | Request) -> None:
         """An input reaches the log."""
-        self.broker.now += timedelta(seconds=self.rng.randrange(200))
+        self.broker.passes(timedelta(seconds=self.rng.randrange(200)))
         if isinstance(told, Claim):
             self.broker.append("claims", told.transaction.encode(), told, ())
         else:
@@ -351,10 +359,14 @@ class Cluster:
         for worker in self.workers:
             worker.writes_left = None
         for _ in range(10_000):
-            for worker in self.workers:
-                worker.tick()
-            if all(worker.caught_up() for worker in self.workers):
-                return
+            if self._caught_up():
+                for worker in self.workers:
+                    worker.tick()
+                if self._caught_up():
+                    return
             for _ in self.workers:
                 self.turn()
         raise AssertionError("it never settles")
+
+    def _caught_up(self) -> bool:
+        return all(worker.caught_up() for worker in self.workers)

@@ -23,8 +23,8 @@ class Mutant(NamedTuple):
 MUTANTS: dict[str, Mutant] = {
     "sign-flipped": Mutant(
         "schemas.postings",
-        "posted.append(Leg(*_account(source, places), -amount))",
-        "posted.append(Leg(*_account(source, places), amount))",
+        "posted.append(Leg(*_account(*source, places), -amount))",
+        "posted.append(Leg(*_account(*source, places), amount))",
     ),
     "dedupe-removed": Mutant(
         "schemas.ledger", "return offset <= stock.offset or stock.applied", "return False and stock.applied"
@@ -108,7 +108,7 @@ MUTANTS: dict[str, Mutant] = {
         "schemas.bundles", "quantity=line.quantity * each, bundle", "quantity=line.quantity, bundle"
     ),
     "bundle-not-told-of-its-parts": Mutant(
-        "streams.stages", "if before is None or not same_part(", "if before is None and not same_part("
+        "streams.stages", "if old is None or not same_part(", "if old is None and not same_part("
     ),
     "closed-without-looking": Mutant(
         "schemas.settling",
@@ -117,8 +117,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "reopened-posts-again": Mutant(
         "schemas.settling",
-        "    if claim.archive is not None:\n        return after, []",
-        "    if claim.archive is not None and claim.archive.reopens is None:\n        return after, []",
+        "if claim.archive is not None or after.documents",
+        "if claim.archive is not None and claim.archive.reopens is None or after.documents",
     ),
     "reopened-as-it-once-was": Mutant(
         "schemas.settling",
@@ -127,7 +127,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "late-news-applied-to-nothing": Mutant(
         "schemas.settling",
-        "    if transaction.closed is not None:\n        return replace(transaction, offset=offset)\n",
+        "    if transaction.closed is not None:\n        return transaction.at(offset)\n",
         "",
     ),
     "late-news-taken-for-a-repeat": Mutant(

@@ -72,7 +72,7 @@ def run(seed: int, only: Sequence[int] | None = None) -> Tally:
 
 def _expire(hub: Cluster, made: World) -> None:
     """Long after all that, no reservation is held any more."""
-    hub.broker.now += timedelta(hours=20)
+    hub.broker.passes(timedelta(hours=20))
     for deal in made.deals:
         for request in deal.requests[:1]:
             for index in range(len(request.lines)):
@@ -155,7 +155,7 @@ def _newest_is_last(hub: Cluster, topic: str) -> None:
     for partition in range(PARTITIONS):
         last: dict[bytes, tuple[int, int]] = {}
         for record in hub.broker.logs[topic, partition]:
-            offset = streams_offset(record)
+            offset = _made_at(record)
             newest, _ = last.get(record.key, (-1, -1))
             last[record.key] = max(newest, offset), offset
         for key, (newest, kept) in last.items():
@@ -163,8 +163,9 @@ def _newest_is_last(hub: Cluster, topic: str) -> None:
                 raise Wrong(f"compaction would keep an old {key.decode()}")
 
 
-def streams_offset(record: Record) -> int:
-    return next((int(value) for name, value in record.headers if name == "onhand_offset"), -1)
+def _made_at(record: Record) -> int:
+    """The source offset that a changelog record was made at: the last header, and here the only one."""
+    return int(record.headers[-1][1]) if record.headers else -1
 
 
 def _due(made: World, journal: dict[str, Movement]) -> dict[tuple[str, str, str], int]:

@@ -75,20 +75,19 @@ def world(seed: int, inputs: int, only: Sequence[int] | None = None) -> World:
 def _network(rng: random.Random, deal: Deal) -> Iterator[tuple[float, Claim | Request]]:
     """When each thing is heard, in days: late, twice, out of order, or only by the poll that comes at last."""
     sent = rng.random() * 3
+    newest: dict[tuple[str, str], Claim] = {}
     for channel, document in deal.told:
+        claim = newest[channel, document.id] = _claim(deal, channel, document)
         sent += rng.random() * 0.2
         if rng.random() < 0.15:
             continue  # lost; the poll brings the newest version
         times = 1 + (rng.random() < 0.2) + (rng.random() < 0.05)
         for _ in range(times):
-            yield (
-                sent + (rng.random() * 2 if rng.random() < 0.2 else rng.random() * 0.05),
-                _claim(deal, channel, document),
-            )
+            yield sent + (rng.random() * 2 if rng.random() < 0.2 else rng.random() * 0.05), claim
         if rng.random() < 0.04:
-            yield 7 + rng.random(), _claim(deal, channel, document)  # long after the poll
-    for (channel, _), document in deal.newest.items():
-        yield 6 + rng.random(), _claim(deal, channel, document)
+            yield 7 + rng.random(), claim  # long after the poll
+    for claim in newest.values():
+        yield 6 + rng.random(), claim
     if deal.twin is not None:
         for one, other in ((deal.key, deal.twin), (deal.twin, deal.key))[rng.randrange(2) :]:
             yield (

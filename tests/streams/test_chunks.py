@@ -14,7 +14,7 @@ from schemas.codec import decode, encode, headers
 from schemas.ledger import Stock
 from schemas.rules import ChannelRules, Rules
 from schemas.topics import CHANNEL_QUANTITIES, CLAIMS, DEAD_LETTERS, MOVEMENTS, STOCK
-from streams.chunks import _seek_to_committed
+from streams.chunks import SLICE, _seek_to_committed
 from streams.stages import Naming
 from streams.tables import OFFSET_HEADER, source_offset
 from streams.topics import create_topics
@@ -91,6 +91,25 @@ async def test_given_a_chunk_that_does_not_continue_then_the_hole_is_fetched_and
         await running.until(STOCK, 1)
         await running.until_balance(app, "MUG", -60)
     assert len(found) == 60
+    assert running.failed == []
+
+
+async def test_given_more_than_is_folded_in_one_go_then_every_part_goes_on_from_the_one_before(
+    running, claim
+):
+    sales = 2 * SLICE + 100
+    await running.append(*(claim(f"sale/{n}", (Fact.SOLD, "MUG", 1, "SOHO")) for n in range(sales)))
+    async with running.worker(rules("r1")) as app:
+        folded, fold = [], app.ledger.fold
+
+        def counted(partition, look_up, records, again):
+            folded.append(len(records))
+            return fold(partition, look_up, records, again)
+
+        app.ledger.fold = counted
+        await running.until_balance(app, "MUG", -sales)
+    assert max(folded) == SLICE, "or it was never more than is folded in one go"
+    assert len(await running.records(STOCK)) < len(folded), "parts of one chunk are written together"
     assert running.failed == []
 
 
