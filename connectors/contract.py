@@ -13,7 +13,9 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from connectors.bodies import json_object
 from connectors.directory import Directory
+from connectors.emitter import Emitter
 from schemas.claims import Claim, Observation
 from schemas.counts import CLOCK_SKEW
 from schemas.receipts import Outcome
@@ -146,14 +148,104 @@ class Sink(Protocol):
         """Tells all targets, and answers for each. Raises `SlowDown` (nothing was done) or `Unreachable` (unknown)."""
 
 
+class Row(NamedTuple):
+    """What a sandbox has of a SKU at a location when it starts."""
+
+    sku: str
+    location: str
+    quantity: int
+    tracked: bool = True
+
+
+class Sandbox(Protocol):
+    """Our own double of a platform, on loopback: no credentials needed, real sockets used."""
+
+    url: str
+    """Where it is, once it runs: what a channel's `base_url` must be."""
+    emitter: Emitter
+    """Sends its webhooks; one of a platform without webhooks never sends."""
+
+    async def start(self, port: int = 0) -> None:
+        """Begins to answer on a port of 127.0.0.1."""
+
+    async def stop(self) -> None:
+        """Answers no more, and sends no more."""
+
+    def seed(self, sku: str, location: str, quantity: int, tracked: bool = True) -> None:
+        """Stock that the platform has from the start; nothing tells of it."""
+
+    def signed(self, topic: str, payload: Any) -> tuple[bytes, dict[str, str]]:
+        """A webhook as the platform sends it: its body and headers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Whom an order is for, as the platform must be told. It passes through memory only: never into the log."""
+
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+    street: str = ""
+    city: str = ""
+    postcode: str = ""
+    region: str = ""
+    country: str = ""
+
+
+class Ordered(NamedTuple):
+    """So many units of one of our SKUs. `price` is of one unit, in the order's currency, where a platform insists on one."""
+
+    sku: str
+    quantity: int
+    price: str = "0.00"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewOrder:
+    """An order that a platform must carry out: a till a pick-up, a warehouse a parcel.
+
+    `transaction` is the deal's name in our log. The platform keeps it as its external reference (`connectors.links`), so
+    that its own documents of the order join the deal instead of moving stock again. `location` is ours.
+    """
+
+    transaction: str
+    location: str
+    placed_at: datetime
+    lines: tuple[Ordered, ...]
+    recipient: Recipient = Recipient()
+    currency: str = "USD"
+
+
+class Created(NamedTuple):
+    """The platform's own name for the order; `already` where it had been created before."""
+
+    ref: str
+    already: bool = False
+
+
+class Orders(Protocol):
+    """Creates orders in a platform."""
+
+    async def create(self, order: NewOrder, directory: Directory) -> Created:
+        """Creates an order once: asked again, whatever became of the first answer, it is found. Raises `Refused` with a
+        reason a person can act on, `SlowDown` (nothing was done) or `Unreachable` (unknown: ask again).
+        """
+
+
+def one_document(topic: str, raw: bytes) -> Sequence[Mapping[str, Any]]:  # noqa: ARG001  # a `Connector.documents`
+    """A body or file that is one JSON object. Raises `Malformed`."""
+    return [json_object(raw)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Connector:
-    """One platform. `topics` lists what `read` understands, `secrets` what it needs.
+    """One platform. `topics` lists what `read` understands, `secrets` what it needs (those with `?` may be missing).
 
     `receive` verifies a webhook over its raw bytes and returns its documents; `path` is what follows the channel's name
-    in the webhook's URL. `reduce` is the allow-list. `read` is pure: what one document claims, in the platform's
-    references; it raises `Refused`.
-    `tells` says which number of a `Place` the platform is told.
+    in the webhook's URL; None where the platform sends none. `reduce` is the allow-list. `read` is pure: what one document
+    claims, in the platform's references; it raises `Refused`. `documents` opens a body or file of a topic.
+    `tells` says which number of a `Place` the platform is told. `sandbox` makes the double of a channel from its settings,
+    its secrets in clear and our names of its places. `orders` creates orders, where the platform carries them out.
     """
 
     platform: str
@@ -161,8 +253,11 @@ class Connector:
     secrets: tuple[str, ...]
     topics: tuple[str, ...]
     tells: Literal["quantity", "level"]
-    receive: Callable[[ChannelSettings, Secrets, Mapping[str, str], bytes, str], Sequence[Payload]]
+    receive: Callable[[ChannelSettings, Secrets, Mapping[str, str], bytes, str], Sequence[Payload]] | None
     reduce: Callable[[str, Mapping[str, Any]], dict[str, Any]]
     read: Callable[[str, Payload], Claim | Observation]
     client: Callable[[ChannelSettings, Secrets], Client]
     sink: Callable[[Client], Sink]
+    sandbox: Callable[[ChannelSettings, Mapping[str, str], Sequence[str]], Sandbox]
+    orders: Callable[[Client], Orders] | None = None
+    documents: Callable[[str, bytes], Sequence[Mapping[str, Any]]] = one_document

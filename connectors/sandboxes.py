@@ -5,24 +5,9 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
-from connectors.contract import ChannelSettings, Secrets
-from connectors.lightspeed_x import LightspeedXSettings
-from connectors.lightspeed_x.sandbox import LightspeedXSandbox
-from connectors.shopify import ShopifySettings
-from connectors.shopify.sandbox import ShopifySandbox
-
-Sandbox = ShopifySandbox | LightspeedXSandbox
-
-
-class Row(NamedTuple):
-    """What a sandbox has of a SKU at a location when it starts."""
-
-    sku: str
-    location: str
-    quantity: int
-    tracked: bool = True
+from connectors.contract import ChannelSettings, Row, Sandbox, Secrets
+from connectors.registry import CONNECTORS
 
 
 def rows_of(file: Path) -> list[Row]:
@@ -43,24 +28,7 @@ def sandbox_of(settings: ChannelSettings, secrets: Secrets, rows: Iterable[Row])
     rows = list(rows)
     places = list(dict.fromkeys(row.location for row in rows))
     plain = {name: secret.get_secret_value() for name, secret in secrets.items()}
-    sandbox: Sandbox
-    if isinstance(settings, ShopifySettings):
-        sandbox = ShopifySandbox(
-            shop=settings.shop,
-            access_token=plain["access_token"],
-            webhook_secret=plain["webhook_secret"],
-            locations=places,
-            sells_from=settings.publish_location,
-        )
-    elif isinstance(settings, LightspeedXSettings):
-        sandbox = LightspeedXSandbox(
-            domain_prefix=settings.domain_prefix,
-            access_token=plain["access_token"],
-            client_secret=plain["client_secret"],
-            outlets=places,
-        )
-    else:
-        raise TypeError(f"there is no sandbox of {settings.platform}")
+    sandbox = CONNECTORS[settings.platform].sandbox(settings, plain, places)
     for row in rows:
         sandbox.seed(row.sku, row.location, row.quantity, row.tracked)
     return sandbox

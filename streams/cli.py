@@ -23,7 +23,6 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
-from connectors.bodies import json_object
 from connectors.contract import Payload
 from connectors.errors import ConnectorError, Refused
 from connectors.registry import CONNECTORS
@@ -466,7 +465,7 @@ def map_command(
     topic: str,
     file: Annotated[Path | None, typer.Argument(help="The payload; standard input without it.")] = None,
 ) -> None:
-    """What claim would this payload make? Changes nothing."""
+    """What claim would this payload make? Changes nothing. Where a file holds several documents, a list of claims."""
 
     async def body() -> Any:
         connector = CONNECTORS.get(platform)
@@ -476,12 +475,15 @@ def map_command(
             )
         raw = file.read_bytes() if file is not None else sys.stdin.buffer.read()
         try:
-            content = json_object(raw)
-            return orjson.loads(
-                encode(connector.read(platform, Payload(topic, connector.reduce(topic, content))))
-            )
+            claims = [
+                orjson.loads(
+                    encode(connector.read(platform, Payload(topic, connector.reduce(topic, content))))
+                )
+                for content in connector.documents(topic, raw)
+            ]
         except Refused as refusal:
             raise ConnectorError(f"refused: {refusal}") from None
+        return claims[0] if len(claims) == 1 else claims
 
     show(run(body()))
 

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from connectors.contract import Sandbox
 from connectors.lightspeed_x.sandbox import LightspeedXSandbox
-from connectors.sandboxes import Sandbox
 from connectors.shopify.sandbox import ShopifySandbox
 from deploy.engines import Engines, remove
 from deploy.processes import EngineError, free_port

@@ -70,6 +70,8 @@ class Intake:
         connector = self.connectors.get(channel)
         if connector is None:
             raise Problem(404, "Unknown channel", f"no channel {channel!r} is configured")
+        if connector.receive is None:
+            raise Problem(404, "No webhooks", f"{connector.platform} sends none: it is polled")
         settings = self.directories.settings.channels[channel]
         try:
             payloads = connector.receive(settings, self.secrets[channel], headers, body, path)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import structlog
 
-from connectors.sandboxes import Sandbox, rows_of, sandbox_of
+from connectors.contract import Sandbox
+from connectors.sandboxes import rows_of, sandbox_of
 from deploy.engines import EngineError, Engines, Running, running
 from streams.settings import EMBEDDED, BadConfiguration, Settings, secrets_of
 

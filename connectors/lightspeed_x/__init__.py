@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from connectors.contract import Connector
+from collections.abc import Mapping, Sequence
+
+from connectors.contract import ChannelSettings, Connector
 from connectors.lightspeed_x.allowlist import INVENTORY, SALE, cut
 from connectors.lightspeed_x.client import LightspeedXClient
 from connectors.lightspeed_x.mapping import read
+from connectors.lightspeed_x.sandbox import LightspeedXSandbox
 from connectors.lightspeed_x.settings import LightspeedXSettings
 from connectors.lightspeed_x.sink import LightspeedXSink
 from connectors.lightspeed_x.webhooks import receive
 
 __all__ = ["LightspeedXSettings", "connector"]
+
+
+def _sandbox(
+    settings: ChannelSettings, secrets: Mapping[str, str], places: Sequence[str]
+) -> LightspeedXSandbox:
+    """The double of a channel."""
+    assert isinstance(settings, LightspeedXSettings)
+    return LightspeedXSandbox(
+        domain_prefix=settings.domain_prefix,
+        access_token=secrets["access_token"],
+        client_secret=secrets["client_secret"],
+        outlets=places,
+    )
+
 
 connector = Connector(
     platform="lightspeed_x",
@@ -23,4 +40,5 @@ connector = Connector(
     read=read,
     client=LightspeedXClient,
     sink=LightspeedXSink,
+    sandbox=_sandbox,
 )

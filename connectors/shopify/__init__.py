@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from connectors.contract import Connector
+from collections.abc import Mapping, Sequence
+
+from connectors.contract import ChannelSettings, Connector
 from connectors.shopify.allowlist import cut
 from connectors.shopify.client import ShopifyClient
 from connectors.shopify.mapping import TOPICS, read
+from connectors.shopify.sandbox import ShopifySandbox
 from connectors.shopify.settings import ShopifySettings
 from connectors.shopify.sink import ShopifySink
 from connectors.shopify.webhooks import receive
 
 __all__ = ["ShopifySettings", "connector"]
+
+
+def _sandbox(settings: ChannelSettings, secrets: Mapping[str, str], places: Sequence[str]) -> ShopifySandbox:
+    """The double of a channel."""
+    assert isinstance(settings, ShopifySettings)
+    return ShopifySandbox(
+        shop=settings.shop,
+        access_token=secrets["access_token"],
+        webhook_secret=secrets["webhook_secret"],
+        locations=places,
+        sells_from=settings.publish_location,
+    )
+
 
 connector = Connector(
     platform="shopify",
@@ -23,4 +39,5 @@ connector = Connector(
     read=read,
     client=ShopifyClient,
     sink=ShopifySink,
+    sandbox=_sandbox,
 )

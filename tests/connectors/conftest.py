@@ -10,10 +10,10 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from connectors.contract import ChannelSettings, Connector
+from connectors.contract import ChannelSettings, Connector, Row
 from connectors.lightspeed_x import LightspeedXSettings
 from connectors.registry import CONNECTORS
-from connectors.sandboxes import Row, sandbox_of
+from connectors.sandboxes import sandbox_of
 from connectors.shopify import ShopifySettings
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -137,6 +137,11 @@ def test_given_a_topic_that_nobody_reads_then_it_is_refused_and_its_topics_are_n
 
 
 class TestWebhooks:
+    @pytest.fixture(autouse=True)
+    def _sends_some(self, connector):
+        if connector.receive is None:
+            pytest.skip(f"{connector.platform} sends no webhooks: it is polled")
+
     @pytest.fixture
     def sign(self, connector, platform):
         def signed(body, word="right"):
@@ -278,7 +283,8 @@ class TestTrading:
         double.sell("TEE", 3)
         double.sell("MUG", 1)
         await double.sandbox.emitter.drain()
-        assert len(inbox.got) == 2, "subscribing again changes nothing"
+        sent = 2 if connector.receive else 0
+        assert len(inbox.got) == sent, "subscribing again changes nothing"
         hooked = [
             payload
             for headers, body, path in inbox.got

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from connectors.contract import ChannelSettings
-from connectors.sandboxes import Row, rows_of, sandbox_of
+from connectors.contract import Row
+from connectors.sandboxes import rows_of, sandbox_of
 
 
 def test_given_a_file_of_stock_then_its_rows_are_read(tmp_path):
@@ -27,8 +27,3 @@ def test_given_stock_then_the_sandbox_shows_it_before_it_runs(connector, platfor
     secrets = {name.rstrip("?"): SecretStr("secret") for name in connector.secrets}
     sandbox = sandbox_of(platform.settings, secrets, [Row("TEE", "WH", 5), Row("MUG", "WH", 2)])
     assert (platform.level(sandbox, "TEE"), platform.level(sandbox, "MUG")) == (5, 2)
-
-
-def test_given_a_platform_without_a_sandbox_then_it_is_said():
-    with pytest.raises(TypeError, match="no sandbox of abacus"):
-        sandbox_of(ChannelSettings(platform="abacus"), {}, [])

@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import SecretStr
 
+from connectors.contract import Row
 from connectors.lightspeed_x import LightspeedXSettings
 from connectors.registry import CONNECTORS
-from connectors.sandboxes import Row, sandbox_of
+from connectors.sandboxes import sandbox_of
 from connectors.shopify import ShopifySettings
 from schemas.availability import ChannelQuantity, Place, Shown
 from schemas.codec import decode

@@ -77,7 +77,7 @@ def test_given_both_shapes_of_one_sale_then_they_are_one_document_and_settle_onc
     )
     assert hooked == polled
     after, posted = apply(Transaction(), hooked, NOON, Cause(0, 1, 0))
-    assert [(movement.sku, movement.quantity) for movement in posted] == [("MUG", 1), ("SHIRT", 2)]
+    assert {movement.sku: movement.quantity for movement in posted} == {"MUG": 1, "SHIRT": 2}
     assert apply(after, polled, NOON, Cause(0, 2, 0))[1] == []
 
 
