@@ -1,4 +1,7 @@
-"""What lines that belong together come to: an order, a supply, a transfer, or a line alone. All for one SKU."""
+"""What lines that belong together come to: an order, a supply, a transfer, or a line alone. All for one SKU.
+
+A desk adds to `settled` what its lines come to; no other desk, and no other SKU, has the same flows.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +17,16 @@ from schemas.postings import Kind
 from schemas.witnesses import Desk, Told, units
 
 
-def alone(lines: Iterable[Told]) -> Settled:
+def alone(lines: Iterable[Told], settled: Settled) -> None:
     """Each line as it stands."""
-    settled: Settled = Counter()
     for item in lines:
         settled[flow(item)] += item.line.quantity
-    return settled
 
 
-def order(lines: Iterable[Told]) -> Settled:
+def order(lines: Iterable[Told], settled: Settled) -> None:
     """Demand and the parcels that met it, with the routing that must lie between them. What was reserved for it is
     committed already.
     """
-    settled: Settled = Counter()
     by_fact = _by_fact(_of_one_pool(list(lines)))
     parcels = _in_time(by_fact, Fact.SHIPPED, Fact.COLLECTED, Fact.SHIPMENT_VOIDED)
     cancelled = _in_time(by_fact, Fact.CANCELLED, Fact.PICKUP_LAPSED)
@@ -58,7 +58,6 @@ def order(lines: Iterable[Told]) -> Settled:
     for item in cancelled:
         for origin, quantity in _draw(open_at, item.line.quantity, first=item.line.location):
             settled[flow(item, origin)] += quantity
-    return settled
 
 
 def _of_one_pool(lines: list[Told]) -> list[Told]:
@@ -95,9 +94,8 @@ def _demanded(by_fact: Mapping[Fact, list[Told]], open_at: Counter[str], settled
     return open_at.total()
 
 
-def supply(lines: Iterable[Told]) -> Settled:
+def supply(lines: Iterable[Told], settled: Settled) -> None:
     """What a supplier owes and what came: goods relieve what was expected of them, and no more."""
-    settled: Settled = Counter()
     expected: Counter[str] = Counter()
     by_fact = _by_fact(lines)
     for item in by_fact[Fact.EXPECTED]:
@@ -115,12 +113,10 @@ def supply(lines: Iterable[Told]) -> Settled:
         for quantity, due in ((relieved, True), (item.line.quantity - relieved, False)):
             if quantity:
                 settled[flow(item, expected=due)] += quantity
-    return settled
 
 
-def transfer(lines: Iterable[Told]) -> Settled:
+def transfer(lines: Iterable[Told], settled: Settled) -> None:
     """Goods between two places. What arrived was sent: by whom it is known to come from, else its origin owes it."""
-    settled: Settled = Counter()
     by_fact = _by_fact(lines)
     sent = _in_time(by_fact, Fact.TRANSFER_SHIPPED)
     under_way: Counter[str] = Counter()
@@ -138,10 +134,9 @@ def transfer(lines: Iterable[Told]) -> Settled:
             settled[flow(item, origin, there, Kind.TRANSFER_SHIPPED)] += unsent
         under_way[there] -= item.line.quantity
         settled[flow(item, origin, there)] += item.line.quantity
-    return settled
 
 
-DESKS: Mapping[Desk, Callable[[Iterable[Told]], Settled]] = {
+DESKS: Mapping[Desk, Callable[[Iterable[Told], Settled], None]] = {
     Desk.ORDER: order,
     Desk.SUPPLY: supply,
     Desk.TRANSFER: transfer,

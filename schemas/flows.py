@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple
 
 from schemas.accounts import UNROUTED
 from schemas.movements import Cause, Movement
-from schemas.postings import TRACKING, Kind, Leg, Places, legs, reverse
+from schemas.postings import IN_TRANSIT, TRACKING, Kind, Leg, Places, legs, reverse
 from schemas.witnesses import FACTS, Told
 
 
@@ -37,7 +38,7 @@ class Flow(NamedTuple):
         if self.kind is Kind.STOCK_COUNTED:
             return legs(self.kind, 0, self.places)
         signed = -units if self.negative else units
-        places = self.places._replace(transit=transit)
+        places = self.places._replace(transit=transit) if self.kind in IN_TRANSIT else self.places
         return legs(self.kind, signed, places, expected=units if self.expected else 0)
 
 
@@ -129,14 +130,14 @@ def _changes(before: Settled, after: Settled) -> Iterator[Change]:
     A flow that makes a place tracked is taken back whole and posted anew, so that the ledger can tell by counting whether
     anything still says that the SKU is kept there: units cannot tell, a place may be opened at zero.
     """
-    for one in {**before, **after}:
-        if one.kind in LEDGERS:
-            continue
-        old, new = before.get(one), after.get(one)
-        if old == new:
+    kept = ((one, old, after.get(one)) for one, old in before.items())
+    added = ((one, None, new) for one, new in after.items() if one not in before)
+    for one, old, new in chain(kept, added):
+        if old == new or one.kind in LEDGERS:
             continue
         if one.kind not in TRACKING:
-            yield Change(one, grows=after[one] > before[one], units=abs(after[one] - before[one]))
+            more = (new or 0) - (old or 0)
+            yield Change(one, grows=more > 0, units=abs(more))
             continue
         if old is not None:
             yield Change(one, grows=False, units=old)

@@ -172,9 +172,10 @@ class Book:
                 self.locations[leg.location] = dict(self.locations.get(leg.location, NOTHING))
                 self.told_by[leg.location] = dict(self.told_by.get(leg.location, NOTHING))
             _add(self.locations[leg.location], leg.state, leg.quantity)
-            if leg.state.partition("[")[0] == State.AVAILABLE:
+            state = leg.state.partition("[")[0]
+            if state == State.AVAILABLE:
                 _add(self.told_by[leg.location], counted_by, leg.quantity)
-            if leg.location[0] != "@" and leg.state.partition("[")[0] in ON_HAND:
+            if leg.location[0] != "@" and state in ON_HAND:
                 _add(came, leg.location, leg.quantity)
         return came
 

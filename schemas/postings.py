@@ -125,6 +125,11 @@ class Posting(NamedTuple):
 
 PARSED = {kind: [Posting.read(written) for written in row] for kind, row in POSTINGS.items()}
 
+IN_TRANSIT = frozenset(
+    kind for kind, row in PARSED.items() if any("transit" in (one.source[0], one.target[0]) for one in row)
+)
+"""Kinds that move goods to or from a lorry, and need to know whose transfer it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Leg:

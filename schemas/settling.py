@@ -216,7 +216,7 @@ def settle(transaction: Transaction, authority: Authority = NOBODY) -> Settled:
         together[FACTS[item.line.fact].desk, item.line.sku].append(item)
     settled: Settled = Counter()
     for (desk, _), lines in together.items():
-        settled.update(DESKS[desk](lines))
+        DESKS[desk](lines, settled)
     return settled
 
 

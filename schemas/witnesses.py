@@ -246,9 +246,11 @@ def _stand_alone(
     heard: Mapping[Matter, Mapping[str, list[Told]]],
     authority: Authority,
 ) -> None:
+    if most == 0 or _net(sku, facts, stands) <= most:
+        return
     matters = [matter for matter in stands if matter.sku == sku and matter.fact in facts]
     witnesses = {_witness(item) for matter in matters for item in stands[matter]}
-    if most == 0 or len(witnesses) < 2 or _net(sku, facts, stands) <= most:  # a conflict takes two
+    if len(witnesses) < 2:  # a conflict takes two
         return
     views = {
         witness: {matter: heard[matter].get(witness, []) for matter in matters}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from aiokafka import ConsumerRecord
@@ -307,7 +308,13 @@ def _cell(topic: Topic, key: bytes, state: Any, offset: int, at: datetime) -> tu
 
 def instant(record: ConsumerRecord) -> datetime:
     """When the broker, or the producer, stamped a record."""
-    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    return _at(record.timestamp)
+
+
+@lru_cache(maxsize=1_024)
+def _at(milliseconds: int) -> datetime:
+    """What was written together was stamped together, so a chunk of records has a few instants."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _dead(naming: Naming, record: ConsumerRecord, stage: str, reason: str) -> Out:
@@ -345,7 +352,7 @@ def dead_letter(naming: Naming, stage: str, topic: str, ref: str, reason: str, t
         stage=stage,
         reason=reason,
         ref=ref,
-        received_at=datetime.fromtimestamp(timestamp / 1000, UTC),
+        received_at=_at(timestamp),
     )
     return _letter_out(naming, letter)
 

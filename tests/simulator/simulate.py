@@ -320,6 +320,7 @@ def main() -> int:
         return hunt(asked.seeds)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     cluster.without_bytes()
+    cluster.without_freezing()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     if asked.seed is not None:
