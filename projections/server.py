@@ -46,6 +46,9 @@ class Intake(Protocol):
     async def movements(self, body: bytes, key: str) -> dict[str, Any]:
         """Takes a custom application's claim in; the same key again is the same claim."""
 
+    async def upload(self, body: bytes, key: str) -> dict[str, Any]:
+        """Takes many in, from a CSV file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -280,11 +283,16 @@ def _journal_routes(router: APIRouter, service: Service) -> None:
 
     @router.post("/movements", status_code=202, response_model=None)
     async def post_movements(request: Request) -> dict[str, Any]:
-        """A claim of an application of your own. The `Idempotency-Key` header names it: the same key is the same claim."""
+        """A claim of an application of your own, or as `text/csv` many. The `Idempotency-Key` header names it: the same key
+        is the same claim.
+        """
         key = request.headers.get("idempotency-key", "")
         if not 1 <= len(key) <= 255:
             raise Problem(400, "No idempotency key", "send an Idempotency-Key header of 1 to 255 characters")
-        return await service.intake.movements(await _body(request, service.body_max), key)
+        body = await _body(request, service.body_max)
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "text/csv":
+            return await service.intake.upload(body, key)
+        return await service.intake.movements(body, key)
 
     @router.get("/oversells")
     async def oversells(

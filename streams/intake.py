@@ -3,49 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
-
-from pydantic import Field, ValidationError
+from typing import Any
 
 from connectors.contract import Connector, Payload, Secrets
 from connectors.directory import resolve, resolve_observation
 from connectors.errors import Forged, Malformed, Refused
 from projections.problems import Problem
 from schemas.bundles import NotKept, unbundled
-from schemas.claims import STRICT, Claim, DeadLetter, Document, Fact, Line, Observation, Reference
-from schemas.codec import adapter, describe, encode, headers
+from schemas.claims import Claim, DeadLetter, Fact, Line, Observation
+from schemas.codec import encode, headers
 from schemas.topics import DEAD_LETTERS, OBSERVATIONS
+from streams.custom import Custom, claim_of, of_csv, of_json
 from streams.directories import Directories
 from streams.stages import Naming, claim_out
 from streams.writer import NotWritten, Out, Writer
 
 REF_KEYS = ("admin_graphql_api_id", "id", "sale_id", "inventory_item_id", "product_id")
-
-
-CUSTOM = "api"
-"""The channel of claims that come through `POST /v1/movements`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Custom:
-    """The body of `POST /v1/movements`: the lines of one document, in our SKUs and locations.
-
-    A key is one document of one transaction, unless `transaction` names the deal it belongs to, and `document` and
-    `version` say of which document this is which version. `joins` names another transaction that is the same deal.
-    """
-
-    __pydantic_config__ = STRICT
-
-    lines: Annotated[tuple[Line, ...], Field(max_length=1_000)]
-    transaction: Reference | None = None
-    document: Reference | None = None
-    version: Annotated[int, Field(ge=0)] = 1
-    joins: Reference | None = None
-    demand_class: Literal["retail", "wholesale"] = "retail"
 
 
 @dataclass(slots=True)
@@ -85,30 +61,22 @@ class Intake:
 
     async def movements(self, body: bytes, key: str) -> dict[str, Any]:
         """Takes a claim of an application of the user's own in. The same key is the same document: again is no-op."""
-        try:
-            asked = adapter(Custom).validate_json(body)
-        except ValidationError as error:
-            raise Problem(400, "Malformed claim", describe(error)) from None
-        if not asked.lines and asked.version == 1 and asked.joins is None:
-            raise Problem(400, "Malformed claim", "lines: a first version has at least one")
-        self._check(asked.lines)
-        name = f"custom/{hashlib.sha256(key.encode()).hexdigest()[:24]}"
-        document = Document(id=asked.document or name, version=asked.version, lines=asked.lines)
-        claim = Claim(
-            transaction=asked.transaction or name,
-            channel=CUSTOM,
-            topic="movements",
-            occurred_at=min((line.at for line in asked.lines), default=self.clock()),
-            documents=(document,) if asked.lines or asked.document else (),
-            demand_class=asked.demand_class,
-            joins=asked.joins,
-        )
-        try:
-            claim = unbundled(claim, self.directories.settings.bundles)
-        except NotKept as error:
-            raise Problem(400, "A bundle has no shelf", str(error)) from None
+        claim = self._ours(of_json(body), key)
         await self._write_in_time([claim_out(self.naming, claim)])
         return {"accepted": True, "transaction": claim.transaction}
+
+    async def upload(self, body: bytes, key: str) -> dict[str, Any]:
+        """Takes many of them in, from a CSV file: all, or none with every reason. The same key is the same file."""
+        claims = [self._ours(asked, f"{key}/{name}") for name, asked in of_csv(body).items()]
+        await self._write_in_time([claim_out(self.naming, claim) for claim in claims])
+        return {"accepted": True, "documents": len(claims)}
+
+    def _ours(self, asked: Custom, key: str) -> Claim:
+        self._check(asked.lines)
+        try:
+            return unbundled(claim_of(asked, key, self.clock()), self.directories.settings.bundles)
+        except NotKept as error:
+            raise Problem(400, "A bundle has no shelf", str(error)) from None
 
     def _check(self, lines: Iterable[Line]) -> None:
         """Raises `Problem` for a place nobody configured, and for what only the hub may say."""

@@ -46,6 +46,7 @@ class Desk:
 
     webhooks: list[tuple[str, str, Mapping[str, str], bytes]] = field(default_factory=list)
     claims: list[tuple[bytes, str]] = field(default_factory=list)
+    uploads: list[tuple[bytes, str]] = field(default_factory=list)
     then: Exception | None = None
 
     async def webhook(self, channel: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
@@ -58,6 +59,10 @@ class Desk:
             raise self.then
         self.claims.append((body, key))
         return {"accepted": True, "transaction": f"custom/{key}"}
+
+    async def upload(self, body: bytes, key: str) -> dict[str, Any]:
+        self.uploads.append((body, key))
+        return {"accepted": True, "documents": 1}
 
 
 @dataclass
@@ -407,6 +412,14 @@ async def test_given_a_claim_with_its_key_then_it_is_handed_in_as_it_came_and_ac
     )
     assert (answer.status, answer.json["transaction"]) == (202, "custom/till-7/42")
     assert api.desk.claims == [(b'{"lines": []}', "till-7/42")]
+
+
+@pytest.mark.parametrize("kind", ["text/csv", "text/csv; charset=utf-8", "TEXT/CSV"])
+async def test_given_a_spreadsheet_then_it_is_handed_in_as_one(api, kind):
+    headers = {"Idempotency-Key": "monday", "Content-Type": kind}
+    answer = await api.ask("POST", "/v1/movements", data=b"fact,sku\n", headers=headers)
+    assert (answer.status, answer.json["documents"]) == (202, 1)
+    assert (api.desk.uploads, api.desk.claims) == ([(b"fact,sku\n", "monday")], [])
 
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": ""}, {"Idempotency-Key": "k" * 256}])

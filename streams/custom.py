@@ -1,0 +1,139 @@
+"""Claims of an application of the user's own: one document as JSON, or many as CSV. Pure."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from projections.problems import Problem
+from schemas.claims import STRICT, Claim, Document, Line, Reference
+from schemas.codec import adapter, describe
+
+CUSTOM = "api"
+"""The channel of claims that come through `POST /v1/movements`."""
+
+OF_A_DOCUMENT = ("document", "version", "transaction", "joins", "demand_class")
+OF_A_LINE = ("fact", "sku", "quantity", "at", "location", "state", "reason", "there", "pool", "to_pool")
+"""The columns of a CSV upload, by the fields of `Custom` and `Line`. Needed are fact, sku, quantity and at."""
+
+FAULTS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Custom:
+    """The body of `POST /v1/movements`: the lines of one document, in our SKUs and locations.
+
+    A key is one document of one transaction, unless `transaction` names the deal it belongs to, and `document` and
+    `version` say of which document this is which version. `joins` names another transaction that is the same deal.
+    """
+
+    __pydantic_config__ = STRICT
+
+    lines: Annotated[tuple[Line, ...], Field(max_length=1_000)]
+    transaction: Reference | None = None
+    document: Reference | None = None
+    version: Annotated[int, Field(ge=0)] = 1
+    joins: Reference | None = None
+    demand_class: Literal["retail", "wholesale"] = "retail"
+
+
+def of_json(body: bytes) -> Custom:
+    """The document in a JSON body. Raises `Problem`."""
+    try:
+        asked = adapter(Custom).validate_json(body)
+    except ValidationError as error:
+        raise Problem(400, "Malformed claim", describe(error)) from None
+    if not asked.lines and asked.version == 1 and asked.joins is None:
+        raise Problem(400, "Malformed claim", "lines: a first version has at least one")
+    return asked
+
+
+def of_csv(body: bytes) -> dict[str, Custom]:
+    """The documents in a CSV body, by what tells them apart in it: the rows of one `document` are its lines, and a row
+    without one is a document of its own, told apart by its number.
+
+    The first row names the columns; comma, semicolon or tab separates them. An empty cell says nothing. Raises `Problem`
+    naming every row that is wrong: of a file that is not right nothing is taken.
+    """
+    rows, faults = _rows(body), list[str]()
+    found: dict[str, dict[str, Any]] = {}
+    for number, row in rows:
+        if None in row:
+            faults.append(f"row {number}: more cells than columns")
+            continue
+        said = {name: cell.strip() for name, cell in row.items() if cell and cell.strip()}
+        whole = {name: said.pop(name) for name in OF_A_DOCUMENT if name in said}
+        name = whole.get("document") or f"row/{number}"
+        asked = found.setdefault(name, {**whole, "lines": [], "number": number})
+        if differs := [key for key in OF_A_DOCUMENT if asked.get(key) != whole.get(key)]:
+            faults.append(
+                f"row {number}: {differs[0]} is not that of row {asked['number']}, the same document"
+            )
+        try:
+            asked["lines"].append(adapter(Line).validate_python(said))
+        except ValidationError as error:
+            faults.append(f"row {number}: {describe(error)}")
+    documents: dict[str, Custom] = {}
+    for name, asked in found.items():
+        number = asked.pop("number")
+        try:
+            documents[name] = adapter(Custom).validate_python(asked)
+        except ValidationError as error:
+            faults.append(f"row {number}: {describe(error)}")
+    if faults:
+        more = f" (and {len(faults) - FAULTS_SHOWN} more)" if len(faults) > FAULTS_SHOWN else ""
+        raise Problem(400, "Malformed upload", "; ".join(faults[:FAULTS_SHOWN]) + more)
+    if not documents:
+        raise Problem(400, "Malformed upload", "there is no row below the columns' names")
+    return documents
+
+
+def _rows(body: bytes) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """The rows with their numbers, as a spreadsheet shows them."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Problem(400, "Malformed upload", "the file is not UTF-8") from None
+    first = text.partition("\n")[0]
+    separator = max(",;\t", key=first.count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
+    columns = [(name or "").strip() for name in reader.fieldnames or ()]
+    known = {*OF_A_DOCUMENT, *OF_A_LINE}
+    if missing := [name for name in ("fact", "sku", "quantity", "at") if name not in columns]:
+        raise Problem(400, "Malformed upload", f"there is no column {missing[0]!r}")
+    if strange := [place for place, name in enumerate(columns, start=1) if name not in known]:
+        raise Problem(
+            400,
+            "Malformed upload",
+            f"column {strange[0]} is none of: {', '.join((*OF_A_DOCUMENT, *OF_A_LINE))}",
+        )
+    if len(set(columns)) < len(columns):
+        raise Problem(400, "Malformed upload", "two columns have one name")
+    reader.fieldnames = columns
+    try:
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise Problem(400, "Malformed upload", f"row {reader.line_num}: {error}") from None
+
+
+def claim_of(asked: Custom, key: str, now: datetime) -> Claim:
+    """The claim of a document that came with a key."""
+    name = f"custom/{hashlib.sha256(key.encode()).hexdigest()[:24]}"
+    document = Document(id=asked.document or name, version=asked.version, lines=asked.lines)
+    return Claim(
+        transaction=asked.transaction or name,
+        channel=CUSTOM,
+        topic="movements",
+        occurred_at=min((line.at for line in asked.lines), default=now),
+        documents=(document,) if asked.lines or asked.document else (),
+        demand_class=asked.demand_class,
+        joins=asked.joins,
+    )
