@@ -51,6 +51,47 @@ def test_given_its_components_then_so_many_can_be_sold_as_the_scarcest_allows():
     assert scarcest(scarce, "shop", RULES, NETWORK) == "bowl"
 
 
+def test_given_too_few_of_one_component_then_what_lies_behind_the_number_is_that_one_s_too():
+    short = replace(stock_of("bowl"), locations={"STORE": {"available": -3}}, tracked={"STORE": ""})
+    number = bundle_quantity(bundle(stock_of("mug", STORE=8), short), "till", RULES)
+    assert (number.places["STORE"].quantity, number.places["STORE"].level) == (0, -3)
+    plenty = bundle_quantity(bundle(stock_of("mug", STORE=8), stock_of("bowl", STORE=9)), "till", RULES)
+    assert plenty.places["STORE"].level == 4
+
+
+def test_given_one_component_has_heard_of_a_sale_and_the_other_not_yet_then_it_counts_as_heard():
+    sold = replace(stock_of("mug", STORE=8), told_by={"STORE": {"till|set": -4}})
+    for stocks in ((sold, stock_of("bowl", STORE=9)), (stock_of("bowl", STORE=9), sold)):
+        assert bundle_quantity(bundle(*stocks), "till", RULES).places["STORE"].own == -2
+
+
+def test_given_a_part_again_then_it_is_the_newest_still():
+    mugs, bowls = replace(stock_of("mug", STORE=3), offset=7), stock_of("bowl", STORE=9)
+    recounted = replace(stock_of("mug", STORE=6), offset=7)
+    assert bundle_quantity(bundle(mugs, bowls, recounted), "till", RULES).quantity == 3
+
+
+def test_given_parts_of_which_one_channel_s_numbers_differ_then_they_are_not_the_same():
+    before, after = stock_of("mug", STORE=1), stock_of("mug", STORE=2)
+    assert same_part(part(before, "set", RULES), part(replace(before, offset=9), "set", RULES))
+    assert not same_part(part(before, "set", RULES), part(after, "set", RULES))
+    hidden = Rules(version="r1", channels={"shop": RULES.channels["shop"]}, bundles=RULES.bundles)
+    one, other = part(before, "set", RULES), part(before, "set", hidden)
+    assert not same_part(one, other), "a channel that had a number has none"
+
+
+def test_given_an_order_of_bundles_and_others_then_the_others_stay_lines_of_it(deal, units):
+    order = units(Fact.ORDERED, 2, "STORE")
+    deal.tell("shop", "order/1", 1, replace(order, sku="set"), order, replace(order, sku="bowl"))
+    lines = unbundled(deal.claims[0], RULES.bundles).documents[0].lines
+    assert [(line.sku, line.quantity, line.bundle) for line in lines] == [
+        ("bowl", 2, "set"),
+        ("mug", 4, "set"),
+        (order.sku, 2, None),
+        ("bowl", 2, None),
+    ]
+
+
 def test_given_stores_then_each_sells_what_its_own_shelf_makes():
     known = bundle(stock_of("mug", STORE=4, WAREHOUSE=9, ATTIC=9), stock_of("bowl", STORE=5, WAREHOUSE=1))
     number = bundle_quantity(known, "till", RULES)

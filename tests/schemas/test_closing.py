@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schemas.accounts import State
 from schemas.claims import Archive, Claim, Document, Fact
 from schemas.closing import closable, closing, kept, quiet_since, replayed
-from schemas.codec import decode, encode
+from schemas.codec import Undecodable, decode, encode
 from schemas.movements import Cause, Movement
 from schemas.settling import Transaction, apply, late, sent_on, take
 from schemas.witnesses import NOBODY
@@ -134,6 +134,25 @@ def test_given_a_closed_deal_then_a_claim_moves_nothing_and_is_late_unless_it_sa
             assert len(hub.posted) == posted
             changes = take(held, one, one.occurred_at, 0).documents != held.documents
             assert not changes or len(hub.letters) == waiting + 1
+
+
+def test_given_late_news_then_its_letter_says_where_the_deal_was_closed_and_the_retry_says_what_it_is(shipped):
+    news = claim(document="order/1", version=9)
+    shipped.hear(news)
+    [letter] = shipped.letters
+    closed_by = shipped.claims[letter["closed"]["offset"]]
+    assert letter["closed"] == {"partition": 0, "offset": shipped.claims.index(closed_by)}
+    reopened, again = replayed(letter, closed_by)
+    assert (closed_by.topic, reopened.topic, again) == ("closed", "reopened", news)
+
+
+def test_given_the_record_that_closed_a_deal_is_another_than_it_was_then_a_retry_is_refused(shipped, units):
+    shipped.hear(claim(document="order/1", version=9))
+    [letter] = shipped.letters
+    closed_by = shipped.claims[letter["closed"]["offset"]]
+    for other in (claim(units(Fact.SOLD, 1, "STORE")), replace(closed_by, transaction="another deal")):
+        with pytest.raises(Undecodable, match="the record that closed deal is not where it was"):
+            replayed(letter, other)
 
 
 # -- what may be closed
