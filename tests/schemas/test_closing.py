@@ -136,7 +136,9 @@ def test_given_a_closed_deal_then_a_claim_moves_nothing_and_is_late_unless_it_sa
             assert not changes or len(hub.letters) == waiting + 1
 
 
-def test_given_late_news_then_its_letter_says_where_the_deal_was_closed_and_the_retry_says_what_it_is(shipped):
+def test_given_late_news_then_its_letter_says_where_the_deal_was_closed_and_the_retry_says_what_it_is(
+    shipped,
+):
     news = claim(document="order/1", version=9)
     shipped.hear(news)
     [letter] = shipped.letters
