@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import stamina
 import structlog
 import uvicorn
 from aiokafka.errors import KafkaError
@@ -40,6 +41,14 @@ from streams.topics import create_topics
 from streams.writer import NotWritten, Out, Writer
 
 log = structlog.get_logger()
+
+ENGINE_AWAY = 30.0
+"""Seconds for which a worker that starts waits for Kafka and PostgreSQL. To end and to be started again, over and over, would
+cost the processor that they need to come back."""
+
+WHEN_THERE = stamina.AsyncRetryingCaller(
+    attempts=None, timeout=ENGINE_AWAY, wait_initial=0.2, wait_max=1.0, wait_jitter=0.0
+).on((KafkaError, *DatabaseError))
 
 
 def clients_of(settings: Settings) -> dict[str, Client]:
@@ -107,9 +116,9 @@ async def worker(
         close_after=settings.transactions.close_after,
     )
     await asyncio.gather(  # all at once: a far broker takes its time for each
-        create_topics(bootstrap, naming, partitions, settings.kafka.replication),
-        migrate(dsn),
-        *(part.start() for part in (writer, pushes, reader)),
+        WHEN_THERE(create_topics, bootstrap, naming, partitions, settings.kafka.replication),
+        WHEN_THERE(migrate, dsn),
+        *(WHEN_THERE(part.start) for part in (writer, pushes, reader)),
     )
     pool = await open_pool(dsn)
     queries = Queries(pool)

@@ -28,8 +28,8 @@ async def create_topics(bootstrap: str, naming: Naming, partitions: int, replica
     Raises `WrongTopics` when a topic has another number of partitions: every key would change its partition.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
     try:
+        await admin.start()
         wanted = [
             NewTopic(naming(topic), partitions, replication, topic_configs=dict(topic.config))
             for topic in TOPICS
