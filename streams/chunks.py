@@ -7,8 +7,8 @@ partitions before it seeks them, empties the agents' queues, and books the hole 
 1. A chunk is taken only if it continues exactly at our own next offset. A hole is fetched again; an overlap is trimmed.
 2. Order of writes: outputs acknowledged, then the table's changelog acknowledged, then the table, then the commit.
 3. Every changelog record carries the source offset it was made at, so restore takes the highest, not the last: what a
-   stopped and resumed worker writes late changes nothing. The owner sees that its changelog grew by another hand and
-   writes its own values again before compaction can bite.
+   stopped and resumed worker writes late changes nothing. Whoever sees that its changelog grew by another hand takes in
+   what is newer than its own, and writes its own over what is older before compaction can bite.
 4. Whatever cannot be written, or does not fit, ends the process. Nothing was committed, so a restart repeats it.
 """
 
@@ -447,14 +447,20 @@ class ChunkStage:
         await self.app.consumer.seek_wait({TP(self.source, partition): expected})
 
     async def _write_over_stranger(self, partition: int, start: int, end: int) -> None:
+        """Takes in what is newer than ours: we may be the stranger, stopped and resumed, and the other the owner. What it made
+        was right, and its outputs went out before. What is older than ours is written over.
+        """
         log.warning("a stranger wrote to the changelog", topic=self.changelog, partition=partition, at=start)
-        theirs = {
-            record.key
-            async for records in self.reader.read(self.changelog, partition, start, end)
-            for record in records
-        }
-        progress = self.progress[partition]
-        progress.changelog_end = await self._write_again(partition, theirs, progress.changelog_end)
+        epoch = self._epoch
+        async for records in self.reader.read(self.changelog, partition, start, end):
+            if epoch != self._epoch:
+                return
+            self.table.restore(partition, records)
+            cells = (self.table.get(partition, record.key) for record in records)
+            self.watch(partition, (cell.state for cell in cells if cell is not None))
+        older = self.table.strangers.pop(partition, set())
+        if (progress := self.progress.get(partition)) is not None:
+            progress.changelog_end = await self._write_again(partition, older, progress.changelog_end)
 
     async def _write_again(self, partition: int, keys: Iterable[bytes], end: int) -> int:
         """Writes the table's values of `keys` over a stranger's. Returns the changelog's end after that, or the old one when

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.types import TP
@@ -66,6 +67,33 @@ async def test_given_a_stranger_s_late_write_then_ours_stands_and_is_written_ove
     assert decode(Stock, newest.value).balance("SOHO") == 8
 
 
+async def test_given_somebody_is_ahead_of_us_then_theirs_is_taken_in_and_we_write_nothing_over_it(
+    running, claim
+):
+    async with running.worker(rules("r1")) as app:
+        await running.append(claim("opening/1", (Fact.OPENED, "MUG", 9, "SOHO")))
+        (ours,) = await running.until(STOCK, 1)
+        ahead = replace(
+            decode(Stock, ours.value), offset=500, locations={"SOHO": {"available": 5}}, applied={0: (500, 0)}
+        )
+        theirs = Out(
+            running.naming(STOCK), ours.key, encode(ahead), [(OFFSET_HEADER, b"500")], ours.partition
+        )
+        await running.writer.write([theirs])
+        await running.append(*(claim(f"sale/{n}", (Fact.SOLD, f"S{n}", 1, "SOHO")) for n in range(20)))
+        await running.until(STOCK, 22)
+        await running.until_balance(app, "MUG", 5)
+        assert running.cell(app, b"MUG").offset == 500
+        await running.append(claim("sale/again", (Fact.SOLD, "MUG", 1, "SOHO")))
+        await asyncio.sleep(1.5)
+    of_mug = [record for record in await running.records(STOCK) if record.key == b"MUG"]
+    assert max(map(source_offset, of_mug)) == 500
+    assert len(of_mug) == 2, "they have counted that sale already, and what is theirs stands"
+    async with running.worker(rules("r1")) as app:
+        await running.until_balance(app, "MUG", 5)
+    assert running.failed == []
+
+
 async def test_given_a_chunk_that_does_not_continue_then_the_hole_is_fetched_and_all_count_once(
     running, claim
 ):
@@ -109,7 +137,6 @@ async def test_given_more_than_is_folded_in_one_go_then_every_part_goes_on_from_
         app.ledger.fold = counted
         await running.until_balance(app, "MUG", -sales)
     assert max(folded) == SLICE, "or it was never more than is folded in one go"
-    assert len(await running.records(STOCK)) < len(folded), "parts of one chunk are written together"
     assert running.failed == []
 
 
