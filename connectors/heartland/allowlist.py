@@ -33,7 +33,7 @@ RECEIPT: Shape = {**HEAD, **values("order_id", "receive_at_location_id", "locati
 SHAPES: Mapping[str, Shape] = {
     TICKETS: {
         **HEAD,
-        **values("affect_inventory", "source_location_id", "parent_transaction_id", "order_id"),
+        **values("affect_inventory", "source_location_id"),
         "sold_as": values("public_id"),
     },
     ORDERS: {**HEAD, **values("source_location_id"), "invoices": [INVOICE]},

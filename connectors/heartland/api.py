@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from multidict import MultiDict
@@ -23,6 +23,13 @@ LINES_PAGE = 500
 Row = dict[str, Any]
 
 
+class Page(NamedTuple):
+    """Rows of a list, and when Heartland gave them by its own clock."""
+
+    rows: list[Row]
+    at: datetime
+
+
 class Api:
     """Calls of one account."""
 
@@ -34,7 +41,7 @@ class Api:
         reply = await self.http.call("GET", f"/{path}")
         if reply.status == 404:
             return None
-        found = checked(reply)
+        found = checked(reply, path)
         if not isinstance(found, dict):
             raise Unreachable("Heartland answered no record")
         return found
@@ -49,10 +56,14 @@ class Api:
 
     async def page(self, path: str, query: MultiDict[str]) -> list[Row]:
         """One page of a list."""
-        rows = _listed(checked(await self.http.call("GET", f"/{path}", query=query)))
+        return (await self._page(path, query)).rows
+
+    async def _page(self, path: str, query: MultiDict[str]) -> Page:
+        reply = await self.http.call("GET", f"/{path}", query=query)
+        rows = _listed(checked(reply, path))
         if not all(isinstance(row.get("id"), int) for row in rows):
             raise Unreachable("Heartland answered a record without an id")
-        return rows
+        return Page(rows, answered_at(reply))
 
     async def rows(self, path: str, *, size: int = LINES_PAGE, **filters: Any) -> list[Row]:
         """A whole list, by id: each page begins behind the last id, so that a change in between moves nothing past us."""
@@ -67,10 +78,8 @@ class Api:
                 return found
             after = rows[-1]["id"]
 
-    async def changed(
-        self, path: str, since: str | None, *, size: int = PAGE
-    ) -> AsyncIterator[tuple[list[Row], str]]:
-        """Records changed at or after an instant, oldest change first, page by page, each with the instant it reaches.
+    async def changed(self, path: str, since: str | None, *, size: int = PAGE) -> AsyncIterator[Page]:
+        """Records changed at or after an instant, oldest change first, page by page.
 
         There is no cursor in the API, and what changes while we read moves to the end of the list; so a page begins at the
         instant where the last one ended, by its number only where more than a page share one instant. Records at that
@@ -82,20 +91,18 @@ class Api:
             query.extend([("sort[]", "updated_at,asc"), ("sort[]", "id,asc")])
             if since is not None:
                 query["~[updated_at][$gte]"] = since
-            rows = await self.page(path, query)
+            rows, at = await self._page(path, query)
             if not rows:
                 return
             if not all(isinstance(row.get("updated_at"), str) for row in rows):
                 raise Unreachable("Heartland answered a record without updated_at")
             reached = rows[-1]["updated_at"]
-            yield rows, reached
+            yield Page(rows, at)
             if len(rows) < size:
                 return
             since, page = reached, page + 1 if reached == since else 1
 
-    async def values(
-        self, *, filled: bool = False, **filters: Any
-    ) -> AsyncIterator[tuple[list[Row], datetime]]:
+    async def values(self, *, filled: bool = False, **filters: Any) -> AsyncIterator[Page]:
         """Quantities by item and location, page by page, each with the instant of its answer.
 
         Without both groups Heartland answers one grand total. The rows have neither ids nor instants, so they are read by
@@ -110,10 +117,10 @@ class Api:
             if filters:
                 query["_filter[]"] = orjson.dumps(filters).decode()
             reply = await self.http.call("GET", "/inventory/values", query=query)
-            rows = _listed(checked(reply))
+            rows = _listed(checked(reply, "inventory/values"))
             if not all(row.get("item_id") and row.get("location_id") for row in rows):
                 raise Unreachable("Heartland answered a level that names no item or no location")
-            yield rows, answered_at(reply)
+            yield Page(rows, answered_at(reply))
             if len(rows) < LINES_PAGE:
                 return
             page += 1
@@ -149,10 +156,10 @@ def _listed(body: Any) -> list[Row]:
     return rows
 
 
-def checked(reply: Reply) -> Any:
-    """The body of a good answer. Raises `Unreachable` for any other."""
+def checked(reply: Reply, path: str = "") -> Any:
+    """The body of a good answer. Raises `Unreachable` for any other: 403 is a token that may not see `path`, for example."""
     if not 200 <= reply.status < 300:
-        raise Unreachable(f"Heartland answered {reply.status}")
+        raise Unreachable(f"Heartland answered {reply.status}" + (f" for {path}" if path else ""))
     return reply.body
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import orjson
 
@@ -20,6 +21,21 @@ from connectors.heartland.api import Api, Row, available
 from connectors.heartland.reading import FEEDS, Reader
 from connectors.heartland.settings import HeartlandSettings
 
+DOCUMENTS = 10
+"""Documents that are read between two cursors: so many are read again where Heartland asks to wait among them."""
+
+
+SAME_SECOND = timedelta(seconds=2)
+"""How old a change is before no other can have the same `updated_at`: Heartland's whole second, and one for its clocks."""
+
+
+class Key(NamedTuple):
+    """A document as it was: `updated_at` has whole seconds, within which it may have become something else."""
+
+    id: int
+    updated_at: str
+    status: str
+
 
 class HeartlandClient:
     """One account, seen with one user's token: that user's permissions and locations."""
@@ -28,8 +44,9 @@ class HeartlandClient:
         assert isinstance(settings, HeartlandSettings)
         self.settings = settings
         self.api = Api(settings.api, secrets["token"].get_secret_value())
-        self.reader = Reader(self.api, settings.reason)
-        self._taken: dict[str, dict[tuple[int, str, str], str]] = {}
+        self.reader = Reader(self.api, settings)
+        self._taken: dict[str, set[Key]] = {}
+        self._told: dict[tuple[str, int], Payload] = {}
 
     async def directory(self) -> Directory:
         """Items by SKU, locations by name. What two of them share names neither: nothing is guessed."""
@@ -77,20 +94,43 @@ class HeartlandClient:
         """Documents changed since `cursor`, list by list; the cursor is how far each list was read.
 
         Each list is read from `poll_overlap` seconds before that; what the caller has taken already (it came back for the
-        next page) is not handed out again.
+        next page) is not handed out again. What was changed in the very second in which it was read may be changed once more
+        in it, and look no newer: it is read again, and handed out if it says something else.
         """
-        reached = _opened(cursor)
+        reached, told = _opened(cursor), self._told
+        self._told = {}
         for path in FEEDS:
-            since = None if path not in reached else _earlier(reached[path], self.settings.poll_overlap)
-            known = {key: row for key, row in self._taken.get(path, {}).items() if since and row >= since}
-            self._taken[path] = known
-            async for rows, last in self.api.changed(path, since):
-                keys = {(row["id"], str(row.get("status")), row["updated_at"]): row for row in rows}
-                fresh = [row for key, row in keys.items() if key not in known]
-                reached[path] = max(reached.get(path, last), last)
-                if fresh:
-                    yield await self.reader.payloads(path, fresh), orjson.dumps(reached).decode()
-                known.update({key: row["updated_at"] for key, row in keys.items()})
+            known = self._taken[path] = set() if cursor is None else self._taken.get(path, set())
+            async for rows, at in self.api.changed(path, self._since(reached.get(path))):
+                fresh = [row for row in rows if _key(row) not in known]
+                for start in range(0, len(fresh), DOCUMENTS):
+                    some = fresh[start : start + DOCUMENTS]
+                    read = {
+                        (one.topic, one.body["id"]): one for one in await self.reader.payloads(path, some)
+                    }
+                    news = [one for key, one in read.items() if cursor is None or told.get(key) != one]
+                    reached[path] = max(reached.get(path, ""), some[-1]["updated_at"])
+                    if news:
+                        yield news, orjson.dumps(reached).decode()
+                    settled = _written(at - SAME_SECOND)
+                    known.update(_key(row) for row in some if row["updated_at"] < settled)
+                    if some[-1]["updated_at"] >= settled:
+                        self._told.update(read)
+                behind = self._since(reached.get(path)) or ""
+                known -= {key for key in known if key.updated_at < behind}
+
+    def _since(self, reached: str | None) -> str | None:
+        """From when a list is read on. Raises `Unreachable` where it was read to what is no instant."""
+        if reached is None:
+            since = self.settings.since
+        else:
+            try:
+                since = datetime.fromisoformat(reached) - timedelta(seconds=self.settings.poll_overlap)
+            except (ValueError, OverflowError):
+                raise Unreachable("Heartland answered an updated_at that is no instant") from None
+        if since is None:
+            return None
+        return _written(since)
 
     async def subscribe(self, url: str) -> None:
         """Nothing: see above why webhooks are not used."""
@@ -111,10 +151,10 @@ def _opened(cursor: str | None) -> dict[str, str]:
         raise Malformed("the cursor is not one of Heartland's") from None
 
 
-def _earlier(at: str, seconds: int) -> str:
-    """An instant of Heartland's, so many seconds earlier, as it writes them. Raises `Unreachable` for another thing."""
-    try:
-        found = datetime.fromisoformat(at) - timedelta(seconds=seconds)
-    except (ValueError, OverflowError):
-        raise Unreachable("Heartland answered an updated_at that is no instant") from None
-    return found.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _written(at: datetime) -> str:
+    """An instant as Heartland writes it."""
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _key(row: Row) -> Key:
+    return Key(row["id"], row["updated_at"], str(row.get("status")))

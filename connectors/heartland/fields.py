@@ -19,6 +19,11 @@ UNITS_MAX = 1_000_000_000
 ID_MAX = 2**63
 
 
+SAID_MAX = 200
+"""The room in a version for how much a document says at one stage. Heartland's instants have whole seconds, versions have
+milliseconds: what was changed twice in one second is told apart by being further, or saying more."""
+
+
 class Stage(IntEnum):
     """How far a document is. The number orders what happens to one within one instant."""
 
@@ -40,14 +45,17 @@ are inferred; a word that is not here is refused rather than guessed."""
 
 
 class Head(NamedTuple):
-    """What every document begins with. `version` grows with it: its `updated_at` in milliseconds, plus its stage, so that
-    of two changes within one second the further one counts.
-    """
+    """What every document begins with. `told_at` is the newest `updated_at` of whatever the document follows from."""
 
     id: str
     stage: Stage
     updated_at: datetime
-    version: int
+    told_at: datetime
+
+    @property
+    def version(self) -> int:
+        """Grows with the document: milliseconds, and within one of Heartland's whole seconds with its stage."""
+        return int(self.told_at.timestamp() * 1_000) + self.stage * SAID_MAX
 
 
 def head(body: Body) -> Head:
@@ -57,7 +65,7 @@ def head(body: Body) -> Head:
     if stage is None:
         raise Refused(f"unknown status {status[:40]!r}" if status else "status is missing")
     updated_at = instant(body, "updated_at")
-    return Head(ident, stage, updated_at, int(updated_at.timestamp() * 1_000) + stage)
+    return Head(ident, stage, updated_at, updated_at)
 
 
 def identity(body: Body, *names: str) -> str:

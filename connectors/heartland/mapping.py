@@ -67,10 +67,7 @@ def _ticket(channel: str, body: Body) -> Told:
     """A sale at a till: units sold, units brought back (negative), or both in an exchange.
 
     A return belongs to the deal of what was sold only where that deal is ours: then another platform may tell of it too.
-    An invoice is a ticket by its type in one client's words; should the list have one, it is read as one.
     """
-    if text(body, "type") == "Invoice":
-        return pacts.part_alone(pacts.SALE, channel, body)
     found = head(body)
     sold_as = body.get("sold_as")
     sold_as = sold_as if isinstance(sold_as, Mapping) else {}
@@ -80,6 +77,8 @@ def _ticket(channel: str, body: Body) -> Told:
 
 def _ticket_document(body: Body) -> Document:
     found, name = head(body), "ticket"
+    if text(body, "type") == "Invoice":  # should the list have them too [inferred]
+        return skipping(name, found, "an invoice is told with its order")
     if not flag(body, "affect_inventory", otherwise=True):  # imported history, for example
         return skipping(name, found, "affect_inventory is false: this ticket moves nothing")
     never = found.stage is Stage.VOID and not body.get("completed_at")

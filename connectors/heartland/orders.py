@@ -47,7 +47,7 @@ class HeartlandOrders:
             ident = int(held["id"]) if held is not None else await self._begin(order, location)
             begun = True
             await self._add_lines(ident, location, wanted, prices)
-            await self._pay(ident)
+            await self._pay(ident, sum((prices[item] * wanted[item] for item in wanted), Decimal()))
             await self._open(ident)
         except SlowDown as wait:
             if begun:  # to the caller `SlowDown` means that nothing was done
@@ -72,7 +72,8 @@ class HeartlandOrders:
             if line.quantity < 1:
                 raise Refused(f"quantity of {line.sku} is not positive")
             units[int(item)] += line.quantity
-            prices[int(item)] = number(line.price, "price")
+            if prices.setdefault(int(item), price := number(line.price, "price")) != price:
+                raise Refused(f"{line.sku} has two prices")
         if not units:
             raise Refused("the order has no lines")
         return int(location), units, prices
@@ -150,10 +151,18 @@ class HeartlandOrders:
             if row.get("ship_from_location_id") != location:
                 _accepted(await self._api.change(f"{path}/{row['id']}", {"ship_from_location_id": location}))
 
-    async def _pay(self, ident: int) -> None:
-        """A deposit of what is still to pay: the money was taken elsewhere."""
-        head = await self._api.get(f"{ORDERS}/{ident}")
-        due = number((head or {}).get("balance"), "balance")
+    async def _pay(self, ident: int, total: Decimal) -> None:
+        """A deposit of what is still to pay: the money was taken elsewhere.
+
+        Heartland's own `balance` knows of taxes; that an order has one, as a ticket has, is inferred.
+        """
+        path = f"{ORDERS}/{ident}"
+        head = await self._api.get(path)
+        if head is not None and head.get("balance") is not None:
+            due = number(head["balance"], "balance")
+        else:
+            paid = await self._api.rows(f"{path}/payments")
+            due = total - sum(number(row.get("amount"), "amount") for row in paid)
         if due <= 0:
             return
         body = {
@@ -162,7 +171,7 @@ class HeartlandOrders:
             "amount": float(due),
             "payment_type_id": self._settings.payment_type_id,
         }
-        _accepted(await self._api.create(f"{ORDERS}/{ident}/payments", body))
+        _accepted(await self._api.create(f"{path}/payments", body))
 
     async def _open(self, ident: int) -> None:
         _accepted(await self._api.change(f"{ORDERS}/{ident}", {"status": "open"}))

@@ -93,7 +93,7 @@ def _promise(pact: Pact, body: Body, parts: Sequence[Body]) -> Document:
     That rest follows from the parts too, so the document is as new as the newest of them.
     """
     found = head(body)
-    found = found._replace(version=max([found.version, *(head(part).version for part in parts)]))
+    found = found._replace(told_at=max([found.told_at, *(head(part).told_at for part in parts)]))
     if found.stage is Stage.PENDING:
         return skipping(pact.whole, found, "it is pending: nothing is promised yet")
     skipped: list[Skipped] = []

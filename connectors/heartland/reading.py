@@ -13,6 +13,8 @@ from connectors.errors import Unreachable
 from connectors.heartland import allowlist as paths
 from connectors.heartland.allowlist import cut
 from connectors.heartland.api import Api, Row
+from connectors.heartland.settings import HeartlandSettings
+from connectors.links import OURS
 
 REASONS = "reason_codes/inventory_adjustment_reasons"
 
@@ -32,10 +34,10 @@ PARTS = {part.path: part for part in (SALE, SUPPLY)}
 
 
 class Reader:
-    """Reads documents whole. `reason` is the name of the adjustment reason that is ours."""
+    """Reads documents whole."""
 
-    def __init__(self, api: Api, reason: str) -> None:
-        self._api, self._reason = api, reason
+    def __init__(self, api: Api, settings: HeartlandSettings) -> None:
+        self._api, self._settings = api, settings
         self._ours: int | None = None
         self._special: Mapping[str, Callable[[Row], Awaitable[dict[str, Any]]]] = {
             paths.TICKETS: self._ticket,
@@ -101,23 +103,22 @@ class Reader:
         return {"events": [{**event, "lines": await self._lines(path, event)} for event in events]}
 
     async def _adjustment(self, row: Row) -> dict[str, Any]:
-        ours = await self.our_reason()
-        return {
-            "lines": await self._lines(paths.ADJUSTMENTS, row),
-            "ours": ours is not None and row.get("adjustment_reason_id") == ours,
-        }
+        """The lines, and whether we wrote them: by our reason, or by our reference should the reason have changed."""
+        reason, reference = await self.our_reason(), row.get(self._settings.reference_field)
+        ours = reason is not None and row.get("adjustment_reason_id") == reason
+        lines = await self._lines(paths.ADJUSTMENTS, row)
+        return {"lines": lines, "ours": ours or str(reference or "").startswith(OURS)}
 
     async def _count(self, row: Row) -> dict[str, Any]:
         """The lines of all batches; of a full count also the items at its location that no line names."""
         path = f"{paths.COUNTS}/{row['id']}/batches"
         batches = await self._api.rows(path)
         lines = [line for batch in batches for line in await self._lines(path, batch)]
-        if row.get("scope") != "full" or str(row.get("status")).lower() != "accepted":
+        here = row.get("location_id")
+        if row.get("scope") != "full" or here is None or str(row.get("status")).lower() != "accepted":
             return {"lines": lines}
         counted = {line.get("item_id") for line in lines}
-        there = [
-            value async for values, _ in self._api.values(location_id=row["location_id"]) for value in values
-        ]
+        there = [value async for values, _ in self._api.values(location_id=here) for value in values]
         named = {value["item_id"] for value in there} - counted
         return {"lines": lines, "uncounted": [{"item_id": item} for item in sorted(named)]}
 
@@ -125,9 +126,9 @@ class Reader:
         """The id of our adjustment reason; None where the account has none of that name."""
         if self._ours is None:
             rows = await self._api.rows(REASONS)
-            named = [row["id"] for row in rows if row.get("name") == self._reason]
+            named = [row["id"] for row in rows if row.get("name") == self._settings.reason]
             if len(named) > 1:
-                raise Unreachable(f"{len(named)} adjustment reasons are called {self._reason!r}")
+                raise Unreachable(f"{len(named)} adjustment reasons are called {self._settings.reason!r}")
             self._ours = named[0] if named else None
         return self._ours
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from connectors.contract import ChannelSettings
 
@@ -19,7 +19,8 @@ class HeartlandSettings(ChannelSettings):
     `reason` is the name of the inventory adjustment reason under which we write, and by which our own adjustments are known
     when they come back: make it in Heartland, for nobody else. `reference_field` is the field of an adjustment set that
     keeps our reference; that it is `description`, as of a physical count, is inferred, so the sink reads it back before it
-    relies on it. `poll_overlap` is how many seconds behind its cursor a poll looks again, because a document may become
+    relies on it. `since` is from when on documents are read at first; without it that is all there ever were, a request or
+    more for each. `poll_overlap` is how many seconds behind its cursor a poll looks again, because a document may become
     visible after one that was changed later [inferred].
 
     The rest is for orders only. `station_id` is the station they are booked on, `payment_type_id` and `payment_type` the
@@ -32,6 +33,7 @@ class HeartlandSettings(ChannelSettings):
     untracked: tuple[str, ...] = ()
     reason: str = Field("Onhand", min_length=1)
     reference_field: str = Field("description", pattern=r"^[a-z_]+$")
+    since: AwareDatetime | None = None
     poll_overlap: int = Field(120, ge=0)
     station_id: int | None = None
     payment_type_id: int | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from connectors.heartland.fields import Head
+from connectors.heartland.fields import SAID_MAX, Head
 from schemas.claims import Document, Line, Skipped
 
 
@@ -20,10 +20,11 @@ class Told(NamedTuple):
 
 def document(name: str, found: Head, lines: Iterable[Line], skipped: Iterable[Skipped] = ()) -> Document:
     """A document called `name/<id>`, its lines in an order of their own: Heartland lists them in none that it promises."""
+    told = tuple(sorted(lines, key=_key))
     return Document(
         id=f"{name}/{found.id}",
-        version=found.version,
-        lines=tuple(sorted(lines, key=_key)),
+        version=found.version + min(len(told), SAID_MAX - 1),
+        lines=told,
         skipped=tuple(sorted(skipped, key=lambda line: (line.item, line.reason))),
     )
 
