@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import floor
 from typing import Any, NamedTuple
 
 import orjson
@@ -135,7 +136,7 @@ def available(row: Row) -> int:
     for name in ("qty_available", "qty_on_hand", "qty"):
         if row.get(name) is not None:
             try:
-                return int(number(row[name], name) // 1)
+                return floor(number(row[name], name))
             except Refused as error:
                 raise Unreachable(str(error)) from error
     raise Unreachable("Heartland answered a level without a quantity")

@@ -121,7 +121,7 @@ def number(value: Any, name: str) -> Decimal:
         found = Decimal(str(value))
     except InvalidOperation:
         raise Refused(f"{name} is not a number") from None
-    if not found.is_finite() or abs(found) >= UNITS_MAX:
+    if not found.is_finite() or not -UNITS_MAX < found < UNITS_MAX:
         raise Refused(f"{name} is out of bounds")
     return found
 
@@ -173,7 +173,9 @@ def items(
     """
     for at, row in enumerate(rows(body, "lines"), start=1):
         if row.get("type") not in (None, "", "ItemLine"):
-            skipped.append(Skipped(item=f"line {at}", reason="not a line of an item"))
+            skipped.append(
+                Skipped(item=f"line {optional_identity(row, 'id') or at}", reason="not a line of an item")
+            )
             continue
         item, quantity = f"item:{identity(row, 'item_id')}", units(row, "qty")
         if quantity == 0 and not zero:

@@ -31,7 +31,8 @@ OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 def page(rows: Sequence[Record], query: MultiMapping[str]) -> dict[str, Any]:
     """The page of a list that a query asks for."""
-    found = [row for row in rows if _matches(row, query)]
+    filters = [_json(value) for name, value in query.items() if name in {"_filter", "_filter[]"}]
+    found = [row for row in rows if _matches(row, query) and all(_all(row, part) for part in filters)]
     for order in reversed(query.getall("sort[]", [])):
         field, _, direction = order.partition(",")
         found.sort(key=lambda row, by=field: _key(row, by), reverse=direction == "desc")  # type: ignore[misc]
@@ -64,8 +65,6 @@ def _key(row: Record, field: str) -> Any:
 def _matches(row: Record, query: MultiMapping[str]) -> bool:
     for name, value in query.items():
         if (named := FIELD.fullmatch(name)) and not _holds(row, named[1], named[2] or "$eq", value):
-            return False
-        if name in {"_filter", "_filter[]"} and not _all(row, _json(value)):
             return False
         if name in row and not _holds(row, name, "$eq", value):
             return False
