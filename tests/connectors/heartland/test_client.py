@@ -11,7 +11,7 @@ from connectors.directory import Item
 from connectors.errors import Malformed, SlowDown, Unreachable
 from connectors.heartland.api import Api
 from connectors.heartland.client import HeartlandClient
-from connectors.heartland.sandbox.books import Cell
+from connectors.heartland.sandbox.books import Cell, stamp
 
 SECRETS = {"token": SecretStr("token")}
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -91,6 +91,7 @@ async def test_given_a_poll_then_the_next_has_only_what_changed_since(client, sa
 async def test_given_a_ticket_that_became_visible_after_a_later_one_then_it_is_found(client, sandbox):
     late = sandbox.sell("Boston", [("SHIRT", 1)], at=NOW)
     hidden = sandbox.books.collections["sales/tickets"].pop(late)
+    hidden["updated_at"] = stamp(datetime.now(UTC) - timedelta(seconds=60))
     sandbox.sell("Boston", [("MUG", 1)], at=NOW)
     _, cursor = await tickets(client)
     sandbox.books.collections["sales/tickets"][late] = hidden

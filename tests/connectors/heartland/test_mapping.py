@@ -88,6 +88,14 @@ def test_given_an_invoice_after_the_orders_last_change_then_the_order_is_as_new(
     assert order.version >= invoice.version - 199
 
 
+@pytest.mark.parametrize("status", ["closed", "void"])
+def test_given_an_order_that_ends_then_exactly_what_was_not_invoiced_is_cancelled(status):
+    lines = [{"id": 1, "item_id": 109679, "qty": 4}, {"id": 2, "item_id": 109679, "qty": 2}]
+    claim = read("cancelled_after_partial_invoice", status=status, lines=lines)
+    cancelled = [fact for fact in facts(claim) if fact[0] is Fact.CANCELLED]
+    assert cancelled == [(Fact.CANCELLED, "item:109679", 2), (Fact.CANCELLED, "item:109679", 3)]
+
+
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from pydantic import SecretStr
@@ -98,6 +99,19 @@ async def test_given_any_answer_lost_then_asking_again_leaves_one_order(
     assert len(sandbox.books.below("sales/orders", order["id"], "payments")) == 1
     assert len(sandbox.books.collections["customers"]) == 1
     assert (sandbox.available("SHIRT", "Denver"), sandbox.available("MUG", "Denver")) == (3, 4)
+
+
+@pytest.mark.parametrize(("balance", "paid"), [(8.4, [8.4]), (0, []), (None, [4.0])])
+async def test_given_a_balance_then_it_is_paid_with_its_tax_and_without_one_the_rest_of_the_total(
+    orders, sandbox, balance, paid
+):
+    order = sandbox.books.add("sales/orders", {"status": "pending", "balance": balance})["id"]
+    path = f"sales/orders/{order}/payments"
+    if balance is None:
+        sandbox.books.add(path, {"amount": 3.0})
+    await orders._pay(order, Decimal(7))
+    made = [row["amount"] for row in sandbox.books.below("sales/orders", order, "payments")]
+    assert made[-len(paid) :] == paid if paid else made == []
 
 
 async def test_given_our_order_comes_back_by_poll_then_it_belongs_to_the_deal(

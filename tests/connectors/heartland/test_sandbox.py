@@ -36,13 +36,13 @@ def tickets(sandbox, count=30):
 
 
 async def test_given_a_list_then_it_has_a_total_pages_and_twenty_results(sandbox, ask):
-    tickets(sandbox)
+    sold = tickets(sandbox)
     status, _, body = await ask("GET", "sales/tickets")
     assert (status, body["total"], body["pages"], len(body["results"])) == (200, 30, 2, 20)
     _, _, body = await ask("GET", "sales/tickets?per_page=all")
     assert (body["pages"], len(body["results"])) == (1, 30)
     _, _, body = await ask("GET", "sales/tickets?per_page=20&page=2&sort[]=id,desc")
-    assert len(body["results"]) == 10
+    assert [row["id"] for row in body["results"]] == sold[9::-1]
     assert (await ask("GET", "sales/tickets?page=3&per_page=20"))[2]["results"] == []
 
 
