@@ -24,7 +24,6 @@ from connectors.heartland.settings import HeartlandSettings
 DOCUMENTS = 10
 """Documents that are read between two cursors: so many are read again where Heartland asks to wait among them."""
 
-
 SAME_SECOND = timedelta(seconds=2)
 """How old a change is before no other can have the same `updated_at`: Heartland's whole second, and one for its clocks."""
 
