@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from connectors.contract import ChannelSettings, Connector, Row
+from connectors.heartland import HeartlandSettings
 from connectors.lightspeed_x import LightspeedXSettings
 from connectors.registry import CONNECTORS
 from connectors.sandboxes import sandbox_of
@@ -46,6 +47,12 @@ PLATFORMS = {
         level=lambda sandbox, sku: sandbox.level(sku, "WH"),
         trading="sale.update",
         path=lambda topic: topic,
+    ),
+    "heartland": Platform(
+        settings=HeartlandSettings(platform="heartland", subdomain="example", untracked=("GIFTCARD",)),
+        sell=lambda sandbox, sku, units: sandbox.sell("WH", [(sku, units)], at=NOW),
+        level=lambda sandbox, sku: sandbox.available(sku, "WH"),
+        trading="sales/tickets",
     ),
 }
 
