@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from connectors.contract import ChannelSettings, Connector, Row
+from connectors.lightspeed_r import LightspeedRSettings
 from connectors.lightspeed_x import LightspeedXSettings
 from connectors.registry import CONNECTORS
 from connectors.sandboxes import sandbox_of
@@ -46,6 +47,12 @@ PLATFORMS = {
         level=lambda sandbox, sku: sandbox.level(sku, "WH"),
         trading="sale.update",
         path=lambda topic: topic,
+    ),
+    "lightspeed_r": Platform(
+        settings=LightspeedRSettings(platform="lightspeed_r", account_id="1001", employee_id="2"),
+        sell=lambda sandbox, sku, units: sandbox.sell("WH", [(sku, units)], at=NOW),
+        level=lambda sandbox, sku: sandbox.level(sku, "WH"),
+        trading="sale",
     ),
 }
 
