@@ -153,16 +153,21 @@ class Feeds:
         missing = dict(reached.open)
         query = {"saleID": "0", "sort": "saleLineID", "load_relations": '["InventorySales","Note"]'}
         async for rows in self._client.pages("/SaleLine.json", "SaleLine", query):
-            payloads = []
+            changed: list[Payload] = []
             for row in rows:
-                ident, payload = str(row.get("saleLineID")), Payload(RESERVATION, cut(RESERVATION, row))
-                missing.pop(ident, None)
-                mark, note = _digest(payload), fields.part(payload.body, "Note").get("note") or ""
-                if reached.open.get(ident, ("", ""))[0] != mark:
-                    payloads.append(payload)
-                reached.open[ident] = mark, note
-            if payloads:
-                yield payloads, reached.text()
+                payload = Payload(RESERVATION, cut(RESERVATION, row))
+                ident = _key(payload)[1]
+                known = missing.pop(ident, None)
+                if known is None:
+                    reached.open[ident] = "", str(fields.part(payload.body, "Note").get("note") or "")
+                if known is None or known[0] != _digest(payload):
+                    changed.append(payload)
+            if changed:
+                yield [], reached.text()  # remembered before it is told: its end may come before the next cursor is kept
+                for payload in changed:
+                    ident = _key(payload)[1]
+                    reached.open[ident] = _digest(payload), reached.open[ident][1]
+                yield changed, reached.text()
         idents = iter(list(missing))
         while some := list(islice(idents, IN_MAX)):
             async for page in self._removed(some, reached):
