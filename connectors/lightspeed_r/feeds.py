@@ -163,7 +163,10 @@ class Feeds:
                 if known is None or known[0] != _digest(payload):
                     changed.append(payload)
             if changed:
-                yield [], reached.text()  # remembered before it is told: its end may come before the next cursor is kept
+                yield (
+                    [],
+                    reached.text(),
+                )  # remembered before it is told: its end may come before the next cursor is kept
                 for payload in changed:
                     ident = _key(payload)[1]
                     reached.open[ident] = _digest(payload), reached.open[ident][1]

@@ -16,7 +16,6 @@ from connectors.lightspeed_r.sandbox.gate import Wrong
 
 Row = dict[str, Any]
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-CANARY = "canary-note, call 555-0100"
 
 
 class Account:
@@ -158,7 +157,6 @@ class Account:
             "customerID": 0,
             "employeeID": 1,
             "registerID": shop,
-            "note": CANARY,
             **more,
         }
         self.sales[ident] = sale

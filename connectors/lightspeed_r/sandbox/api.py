@@ -9,9 +9,12 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from connectors.lightspeed_r.sandbox.account import CANARY, Account, Row
+from connectors.lightspeed_r.sandbox.account import Account, Row
 from connectors.lightspeed_r.sandbox.gate import Wrong
 from connectors.lightspeed_r.sandbox.lists import Children, listed, single
+
+CANARY = "canary-note, call 555-0100"
+"""An invented note and telephone number, there only so that the allow-list has something to keep out."""
 
 
 class Api:

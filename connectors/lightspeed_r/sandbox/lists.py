@@ -53,7 +53,8 @@ def listed(
     if "after" in query:
         at = orjson.loads(base64.urlsafe_b64decode(query["after"]))
         last = (_valued(found, field, at[0]), at[1])
-        found = [row for row in found if ((row[field], int(row[key])) > last) != backwards]
+        beyond = operator.lt if backwards else operator.gt
+        found = [row for row in found if beyond((row[field], int(row[key])), last)]
     page = found[:limit]
     following = ""
     if len(found) > limit:

@@ -205,7 +205,9 @@ async def test_given_a_special_order_whose_goods_came_then_it_is_told_though_its
 
 async def test_given_a_next_page_somewhere_else_then_it_is_not_followed(client):
     with pytest.raises(Unreachable, match="not the account's"):
-        client._after({"@attributes": {"next": "https://api.lightspeedapp.com/API/V3/Account/7/Item.json?after=x"}})
+        client._after(
+            {"@attributes": {"next": "https://api.lightspeedapp.com/API/V3/Account/7/Item.json?after=x"}}
+        )
     assert client._after({"@attributes": {"next": ""}}) == client._after({}) == ""
 
 

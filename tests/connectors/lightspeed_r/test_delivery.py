@@ -53,43 +53,56 @@ class Day:
 
     def __init__(self, sandbox, seed):
         self.sandbox, self.dice, self.now = sandbox, random.Random(seed), NOON
-        self.sales, self.held, self.sent, self.bought = [], [], [], []
-
-    def pick(self):
-        self.now += timedelta(minutes=1)
-        return self.dice.choice(SHOPS), self.dice.choice(SKUS), self.dice.randint(1, 3)
+        self.sales, self.held, self.sent = [], [], []
 
     def deed(self, *, removes: bool):
-        shop, sku, units = self.pick()
-        kinds = ["sell", "sell", "back", "exchange", "void", "hold", "collect", "send", "get", "buy", "adjust"]
-        kind = self.dice.choice([*kinds, "let_go"] if removes else kinds)
-        box, now = self.sandbox, self.now
-        if kind == "sell":
-            self.sales.append(box.sell(shop, [(sku, units)], at=now))
-        elif kind == "back":
-            box.sell(shop, [(sku, -units)], at=now)
-        elif kind == "exchange":
-            box.sell(shop, [(sku, -1), (self.dice.choice(SKUS), units)], at=now)
-        elif kind == "void" and self.sales:
-            box.void(self.sales.pop(), at=now)
-        elif kind == "hold":
-            self.held.append(box.lay_away(shop, sku, units, at=now))
-        elif kind == "collect" and self.held:
-            self.sales.append(box.collect([self.held.pop(0)], at=now))
-        elif kind == "let_go" and self.held:
-            box.let_go(self.held.pop(), at=now)
-        elif kind == "send":
-            there = SHOPS[shop == SHOPS[0]]
-            self.sent.append((box.transfer(shop, there, {sku: units}, at=now), sku, units))
-        elif kind == "get" and self.sent:
+        self.now += timedelta(minutes=1)
+        shop, sku, units = self.dice.choice(SHOPS), self.dice.choice(SKUS), self.dice.randint(1, 3)
+        deeds = [self.sell, self.sell, self.bring_back, self.exchange, self.void, self.hold, self.collect]
+        deeds += [self.send, self.get, self.buy, self.adjust, *([self.let_go] if removes else [])]
+        self.dice.choice(deeds)(shop, sku, units)
+
+    def sell(self, shop, sku, units):
+        self.sales.append(self.sandbox.sell(shop, [(sku, units)], at=self.now))
+
+    def bring_back(self, shop, sku, units):
+        self.sandbox.sell(shop, [(sku, -units)], at=self.now)
+
+    def exchange(self, shop, sku, units):
+        self.sandbox.sell(shop, [(sku, -1), (self.dice.choice(SKUS), units)], at=self.now)
+
+    def void(self, *_):
+        if self.sales:
+            self.sandbox.void(self.sales.pop(), at=self.now)
+
+    def hold(self, shop, sku, units):
+        self.held.append(self.sandbox.lay_away(shop, sku, units, at=self.now))
+
+    def collect(self, *_):
+        if self.held:
+            self.sales.append(self.sandbox.collect([self.held.pop(0)], at=self.now))
+
+    def let_go(self, *_):
+        if self.held:
+            self.sandbox.let_go(self.held.pop(), at=self.now)
+
+    def send(self, shop, sku, units):
+        there = SHOPS[shop == SHOPS[0]]
+        self.sent.append((self.sandbox.transfer(shop, there, {sku: units}, at=self.now), sku, units))
+
+    def get(self, *_):
+        if self.sent:
             ident, sku, units = self.sent.pop()
-            box.receive(ident, {sku: self.dice.randint(0, units)}, at=now)
-        elif kind == "buy":
-            order = box.order(shop, {sku: units}, at=now)
-            if self.dice.random() < 0.5:
-                box.check_in(order, {sku: self.dice.randint(0, units)}, at=now, complete=True)
-        elif kind == "adjust":
-            box.adjust(shop, sku, self.dice.choice([-units, units]), at=now, reason="ManualQuantityAdjustment")
+            self.sandbox.receive(ident, {sku: self.dice.randint(0, units)}, at=self.now)
+
+    def buy(self, shop, sku, units):
+        order = self.sandbox.order(shop, {sku: units}, at=self.now)
+        if self.dice.random() < 0.5:
+            self.sandbox.check_in(order, {sku: self.dice.randint(0, units)}, at=self.now, complete=True)
+
+    def adjust(self, shop, sku, units):
+        change = self.dice.choice([-units, units])
+        self.sandbox.adjust(shop, sku, change, at=self.now, reason="ManualQuantityAdjustment")
 
 
 @pytest.mark.parametrize("seed", range(5))
