@@ -27,6 +27,7 @@ def _sandbox(
         client_secret=secrets["client_secret"],
         refresh_token=secrets["refresh_token"],
         shops=places,
+        lasting=settings.token_file is None,
     )
 
 

@@ -47,7 +47,7 @@ class LightspeedROrders:
                     "shopID": shop,
                     "itemID": item,
                     "unitQuantity": units,
-                    "unitPrice": price,
+                    **({"unitPrice": price} if price.strip("0.") else {}),
                     "isLayaway": True,
                     "requireFullReservation": True,
                     "Note": {"note": reference, "isPublic": False},
@@ -101,7 +101,7 @@ class LightspeedROrders:
 
 
 def _wanted(order: NewOrder, directory: Directory) -> tuple[str, dict[str, tuple[str, int, str]]]:
-    """The shop, and by item the SKU, its units and price. Raises `Refused` naming everything that R-Series does not have."""
+    """The shop, and by item the SKU, its units and price (zero leaves the shop's own). Raises `Refused` naming everything that R-Series does not have."""
     units: Counter[str] = Counter()
     for line in order.lines:
         units[line.sku] += line.quantity

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from connectors.contract import ChannelSettings
 
@@ -17,8 +17,8 @@ class LightspeedRSettings(ChannelSettings):
     """One R-Series account.
 
     Every use of the refresh token brings a new one, and the old one dies: `token_file` is where the newest is kept (made with
-    mode 0600, shared by all processes of this machine). Without it the tokens live in memory only, and a process started
-    again has to be authorised anew by a person: good enough for a sandbox.
+    mode 0600, shared by all processes of this machine). Only a channel with a sandbox can do without: there the tokens live
+    in memory, and the sandbox takes its first refresh token again.
 
     `employee_id` is the employee who is named on what we write: best one of our own. `sku_field` is the item's field that
     holds our SKU. `registers` names the register of a shop, by their ids; of a shop that is not listed it is the first one.
@@ -36,6 +36,14 @@ class LightspeedRSettings(ChannelSettings):
     registers: dict[str, str] = Field(default_factory=dict)
     poll_overlap: int = Field(300, ge=0)
     log_overlap: int = Field(500, ge=0)
+
+    @model_validator(mode="after")
+    def _keeps_its_tokens(self) -> Self:
+        if self.token_file is None and self.sandbox is None:
+            raise ValueError(
+                "token_file is missing: a file to keep the refresh token in, which changes with every use"
+            )
+        return self
 
     @property
     def api(self) -> str:

@@ -49,7 +49,9 @@ PLATFORMS = {
         path=lambda topic: topic,
     ),
     "lightspeed_r": Platform(
-        settings=LightspeedRSettings(platform="lightspeed_r", account_id="1001", employee_id="2"),
+        settings=LightspeedRSettings(
+            platform="lightspeed_r", account_id="1001", employee_id="2", sandbox="stock.csv"
+        ),
         sell=lambda sandbox, sku, units: sandbox.sell("WH", [(sku, units)], at=NOW),
         level=lambda sandbox, sku: sandbox.level(sku, "WH"),
         trading="sale",

@@ -32,12 +32,15 @@ class Wrong(Exception):
 class Gate:
     """The middleware, and the token endpoint.
 
-    A refresh token is used once; it dies when the access token that came for it is used. `registers` makes the bucket: 90
+    A refresh token is used once; it dies when the access token that came for it is used, but where the first one is
+    `lasting`, it never does. `registers` makes the bucket: 90
     drips and 10 more for each register beyond the first, emptied by 1 drip a second and half a drip for each such register.
     While `answers_to_lose` is above zero, the answer to a write is lost after it was done. `fail_next` answers 502 as often.
     """
 
-    def __init__(self, client_id: str, client_secret: str, refresh_token: str, registers: int) -> None:
+    def __init__(
+        self, client_id: str, client_secret: str, refresh_token: str, registers: int, *, lasting: bool = False
+    ) -> None:
         self.answers_to_lose = 0
         self.fail_next = 0
         self.size, self.drip = 90.0 + 10 * (registers - 1), 1.0 + 0.5 * (registers - 1)
@@ -47,6 +50,7 @@ class Gate:
         self.refreshes = 0
         self._client = {"client_id": client_id, "client_secret": client_secret}
         self._good_refresh = {refresh_token}
+        self._lasting = refresh_token if lasting else None
         self._replaces: dict[str, str] = {}
         self._access: dict[str, float] = {}
         self._made, self._emptied = 0, time.monotonic()
@@ -83,7 +87,7 @@ class Gate:
         offered = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if self._access.get(offered, 0.0) <= time.monotonic():
             return error(401, "Access token could not be verified", "BadAuthenticationRequestError")
-        self._good_refresh.discard(self._replaces.pop(offered, ""))
+        self._good_refresh -= {self._replaces.pop(offered, "")} - {self._lasting}
         self.calls += 1
         if self.fail_next:
             self.fail_next -= 1

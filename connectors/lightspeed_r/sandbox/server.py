@@ -19,7 +19,7 @@ from connectors.lightspeed_r.sandbox.gate import Gate
 class LightspeedRSandbox:
     """One account. Shops have our location names, and each has a register; ids are numbers in the order of making.
 
-    The rate limit is R-Series' own; `gate.size` and `gate.burst` may be set to others. `on_level` hears every change: SKU,
+    With `lasting` the first refresh token never dies, so that several processes can begin with it. The rate limit is R-Series' own; `gate.size` and `gate.burst` may be set to others. `on_level` hears every change: SKU,
     shop, level, `time.monotonic()`.
     """
 
@@ -31,11 +31,12 @@ class LightspeedRSandbox:
         client_secret: str,
         refresh_token: str,
         shops: Sequence[str],
+        lasting: bool = False,
         on_level: Callable[[str, str, int, float], None] | None = None,
     ) -> None:
         self.url = ""
         self.emitter = Emitter()
-        self.gate = Gate(client_id, client_secret, refresh_token, max(1, len(shops)))
+        self.gate = Gate(client_id, client_secret, refresh_token, max(1, len(shops)), lasting=lasting)
         self._on_level = on_level
         self.account = Account(shops, self._moved)
         self._api = Api(self.account, account_id)

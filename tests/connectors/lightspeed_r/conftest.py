@@ -34,7 +34,7 @@ async def sandbox() -> AsyncIterator[LightspeedRSandbox]:
 @pytest.fixture
 def settings(sandbox: LightspeedRSandbox) -> LightspeedRSettings:
     return LightspeedRSettings(
-        platform="lightspeed_r", account_id="1001", employee_id="2", base_url=sandbox.url
+        platform="lightspeed_r", account_id="1001", employee_id="2", sandbox="stock.csv", base_url=sandbox.url
     )
 
 

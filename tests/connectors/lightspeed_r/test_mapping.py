@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.contract import Payload
@@ -239,6 +239,7 @@ def test_given_a_web_shops_number_on_a_sale_then_it_is_not_kept_and_the_sale_is_
     assert read(topic, kept).transaction == "sale/tills/108"
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["12", "13"]), st.integers(-5, 5)), max_size=6), st.booleans())
 def test_given_any_sale_then_voiding_it_puts_everything_back(lines, voided):
     topic, body = golden("sale_completed")

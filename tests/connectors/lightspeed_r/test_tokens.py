@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.errors import Unreachable
+from connectors.lightspeed_r import LightspeedRSettings, connector
 from connectors.lightspeed_r.client import LightspeedRClient
 from connectors.lightspeed_r.tokens import Pair, Tokens
 
@@ -55,6 +56,23 @@ async def test_given_the_old_refresh_token_died_then_a_process_started_again_goe
     sandbox.gate.expire()
     await used(kept)
     assert sandbox.gate.refreshes == 2
+
+
+def test_given_a_channel_without_a_file_then_only_a_sandbox_can_do_without():
+    given = {"platform": "lightspeed_r", "account_id": "1001", "employee_id": "2"}
+    with pytest.raises(ValueError, match="token_file is missing"):
+        LightspeedRSettings(**given)
+    assert LightspeedRSettings(**given, sandbox="stock.csv").token_file is None
+
+
+async def test_given_a_channels_sandbox_then_several_processes_begin_with_its_first_token(settings):
+    plain = {name: secret.get_secret_value() for name, secret in SECRETS.items()}
+    sandbox = connector.sandbox(settings, plain, ["Mall"])
+    await sandbox.start()
+    there = settings.model_copy(update={"base_url": sandbox.url})
+    await used(there)
+    await used(there)
+    await sandbox.stop()
 
 
 async def test_given_no_file_then_a_process_started_again_has_to_be_authorised_anew(settings):
