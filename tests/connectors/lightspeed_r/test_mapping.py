@@ -176,6 +176,16 @@ def test_given_a_layaway_then_it_is_committed_and_its_collection_takes_it_once()
     assert (gone.balance("High Street"), gone.balance("High Street", "committed")) == (-3, 0)
 
 
+@pytest.mark.parametrize(
+    ("name", "committed"),
+    [("layaway_partly_reserved", 2), ("special_order_not_received", 0), ("special_order_received", 2)],
+)
+def test_given_fewer_units_set_aside_than_asked_for_then_only_those_are_committed(name, committed):
+    stock = balances([golden(name)]).get("TEE", Stock(sku="TEE"))
+    assert stock.balance("High Street") == -committed
+    assert stock.balance("High Street", "committed") == committed
+
+
 def test_given_a_layaway_collected_or_voided_then_nothing_stays_committed():
     back = balances([golden("layaway_of_a_deal"), golden("layaway_collected"), golden("layaway_voided")])[
         "TEE"
