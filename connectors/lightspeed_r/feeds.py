@@ -47,12 +47,11 @@ class Caller(Protocol):
 
 
 class Feed(NamedTuple):
-    """A list that is sorted by the time of change: its address, its rows' name and id, and the field to sort by."""
+    """A list that is sorted by the time of change: its address, its rows' name, and the field to sort by."""
 
     topic: str
     path: str
     name: str
-    ident: str
     sort: str
     relations: str
 
@@ -62,12 +61,11 @@ FEEDS = (
         SALE,
         "/Sale.json",
         "Sale",
-        "saleID",
         "updatetime",
         '["SaleLines","SaleLines.InventorySales","SaleLines.Note"]',
     ),
-    Feed(ORDER, "/Order.json", "Order", "orderID", "timeStamp", '["OrderLines"]'),
-    Feed(TRANSFER, "/Inventory/Transfer.json", "Transfer", "transferID", "timeStamp", ""),
+    Feed(ORDER, "/Order.json", "Order", "timeStamp", '["OrderLines"]'),
+    Feed(TRANSFER, "/Inventory/Transfer.json", "Transfer", "timeStamp", ""),
 )
 
 

@@ -150,6 +150,19 @@ LIVES = {
 SALE_ID = {"saleID": "200"}
 
 
+def test_given_versions_of_one_second_then_the_further_one_is_the_later():
+    topic, body = golden("layaway_in_an_open_sale")
+    sale = {**body["Sale"], "updatetime": WHEN}
+    done = {**sale, "completed": "true", "completeTime": WHEN}
+    versions = [
+        read(topic, {**body, "timeStamp": WHEN, "Sale": state}).documents[0].version
+        for state in (sale, done, {**done, "voided": "true"})
+    ]
+    removed = {"saleLineID": body["saleLineID"], "removedTime": WHEN}
+    versions.append(read(topic, removed).documents[0].version)
+    assert versions == sorted(set(versions))
+
+
 @pytest.mark.parametrize("life", LIVES)
 def test_given_the_versions_of_a_document_in_any_order_and_number_then_the_last_one_stands(life):
     versions = [golden(name) for name in LIVES[life]]
