@@ -1,4 +1,6 @@
-"""Lightspeed Retail R-Series, API V3: documents and the inventory log in by poll, stock out by completed sales of no money."""
+"""Lightspeed Retail R-Series, API V3: documents and the inventory log in by poll, stock out by completed sales of no
+money.
+"""
 
 from __future__ import annotations
 

@@ -24,14 +24,16 @@ WRONG = frozenset({400, 404, 409, 422})
 """Answers to a write that is not acceptable (docs: Errors)."""
 
 WAIT_MAX = 30.0
-"""Seconds of the longest wait for room in the bucket before a call is made all the same, to be told how long to wait."""
+"""Seconds of the longest wait for room in the bucket before a call is made all the same, to be told how long to
+wait.
+"""
 
 
 class LightspeedRClient:
     """Calls of one channel.
 
-    Only one is made at a time: the account is drained by one or two drips a second, and counts requests in a second too. Every
-    answer says how full the bucket is, so that the next call waits until there is room for it.
+    Only one is made at a time: the account is drained by one or two drips a second, and counts requests in a second
+    too. Every answer says how full the bucket is, so that the next call waits until there is room for it.
     """
 
     def __init__(self, settings: ChannelSettings, secrets: Secrets) -> None:
@@ -47,7 +49,9 @@ class LightspeedRClient:
     async def call(
         self, method: str, path: str, *, body: Any = None, query: Mapping[str, str] | None = None
     ) -> Reply:
-        """One request; again with a new access token where the old one is turned away. Raises `SlowDown`, `Unreachable`."""
+        """One request; again with a new access token where the old one is turned away. Raises `SlowDown`,
+        `Unreachable`.
+        """
         async with self._turn:
             await asyncio.sleep(min(WAIT_MAX, max(0.0, self._room_at - time.monotonic())))
             reply = await (await self._as(await self._tokens.access())).call(
@@ -99,8 +103,8 @@ class LightspeedRClient:
     async def directory(self) -> Directory:
         """Items by the field that holds our SKU, shops by name.
 
-        An item whose SKU is empty, or is another item's too, is left out: its documents are refused rather than guessed. An
-        archived item counts only where no other has its SKU: an item that was made anew is common.
+        An item whose SKU is empty, or is another item's too, is left out: its documents are refused rather than
+        guessed. An archived item counts only where no other has its SKU: an item that was made anew is common.
         """
         query = {"archived": "true", "sort": "itemID"}
         rows = [row async for page in self.pages("/Item.json", "Item", query) for row in page]
@@ -129,7 +133,8 @@ class LightspeedRClient:
     async def levels(self) -> AsyncIterator[Sequence[Level]]:
         """All levels: `qoh`, which may be negative, is what can be sold, as what is reserved has left it [inferred].
 
-        Shop 0 is the sum over all shops (docs: ItemShop). A level stood when it was asked for, whenever it last changed.
+        Shop 0 is the sum over all shops (docs: ItemShop). A level stood when it was asked for, whenever it last
+        changed.
         """
         async for page in self.pages("/ItemShop.json", "ItemShop", {"sort": "itemShopID"}):
             yield [
@@ -187,9 +192,9 @@ def said(reply: Reply) -> str:
 
 
 def room_after(headers: Mapping[str, str]) -> float:
-    """Seconds until the next call has room: in the bucket, whose level is a decimal number (`92.57/90`) and falls by the
-    drip rate, and among the requests of this second. The request that fills the bucket is still let through (docs: Rate
-    Limiting).
+    """Seconds until the next call has room: in the bucket, whose level is a decimal number (`92.57/90`) and falls by
+    the drip rate, and among the requests of this second. The request that fills the bucket is still let through
+    (docs: Rate Limiting).
     """
     try:
         level, size = map(float, headers["X-LS-API-Bucket-Level"].split("/"))

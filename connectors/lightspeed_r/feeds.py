@@ -4,9 +4,9 @@ Sales, purchase orders and transfers come by the time of their last change, rows
 cursor looks a little behind itself, because times and numbers may become visible after higher ones [inferred]; what the
 caller has taken before is not handed out again.
 
-A reservation that is removed leaves no trace: its sale line is gone (docs: Cancelling a Reservation). So the cursor also
-keeps which reservations are open, and a poll reads them all: what changed or is new is told, and what is gone is told as
-removed. That also finds a special order whose goods have come, whose own time may not show it.
+A reservation that is removed leaves no trace: its sale line is gone (docs: Cancelling a Reservation). So the cursor
+also keeps which reservations are open, and a poll reads them all: what changed or is new is told, and what is gone is
+told as removed. That also finds a special order whose goods have come, whose own time may not show it.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ FEEDS = (
 
 @dataclass(slots=True)
 class Reached:
-    """The cursor: by topic the newest time of change, the highest number of the log, and of every open reservation what it
-    said (a digest) and whose it is (our reference, if it has one).
+    """The cursor: by topic the newest time of change, the highest number of the log, and of every open reservation
+    what it said (a digest) and whose it is (our reference, if it has one).
     """
 
     changed: dict[str, str] = field(default_factory=dict)
@@ -147,7 +147,9 @@ class Feeds:
         return found
 
     async def _reservations(self, reached: Reached) -> AsyncIterator[Page]:
-        """Every reservation that is in no sale yet: `saleID` is 0 (docs: SaleLine). They are told again only if they changed."""
+        """Every reservation that is in no sale yet: `saleID` is 0 (docs: SaleLine). They are told again only if they
+        changed.
+        """
         missing = dict(reached.open)
         query = {"saleID": "0", "sort": "saleLineID", "load_relations": '["InventorySales","Note"]'}
         async for rows in self._client.pages("/SaleLine.json", "SaleLine", query):
@@ -175,7 +177,9 @@ class Feeds:
                 yield page
 
     async def _removed(self, idents: Sequence[str], reached: Reached) -> AsyncIterator[Page]:
-        """Of reservations that are no longer waiting, those that are gone; the others are in a sale, which tells of them."""
+        """Of reservations that are no longer waiting, those that are gone; the others are in a sale, which tells of
+        them.
+        """
         query = {"saleLineID": f"IN,[{','.join(idents)}]"}
         there: set[str] = set()
         async for rows in self._client.pages("/SaleLine.json", "SaleLine", query):

@@ -1,12 +1,12 @@
 """What a sale or a reservation of Lightspeed R-Series claims. Pure.
 
-R-Series writes every change of a level into its inventory log, and most of them into a document as well. A document tells
-more (what was sold to whom, where a transfer goes), so it is the document that moves stock, and of the log only the rows
-that no document tells of (`supply`). Otherwise each unit would be counted twice.
+R-Series writes every change of a level into its inventory log, and most of them into a document as well. A document
+tells more (what was sold to whom, where a transfer goes), so it is the document that moves stock, and of the log only
+the rows that no document tells of (`supply`). Otherwise each unit would be counted twice.
 
-A sale moves its goods when it is completed. A line that was reserved before (a layaway, a special order, a part of a work
-order: `SaleLine` with its own flag) is a document of its own, in its sale and before: what is reserved is committed, and
-its sale is how it was collected.
+A sale moves its goods when it is completed. A line that was reserved before (a layaway, a special order, a part of a
+work order: `SaleLine` with its own flag) is a document of its own, in its sale and before: what is reserved is
+committed, and its sale is how it was collected.
 """
 
 from __future__ import annotations

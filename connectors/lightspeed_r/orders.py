@@ -1,9 +1,10 @@
 """Creates an order in R-Series: a layaway for a customer, which holds the goods in the shop until they are collected.
 
-That is the flow that Lightspeed recommends for pick-up (docs: tutorial Reservations): one reserved sale line for each SKU, all
-units or none (`requireFullReservation`), collected at the till by putting them into a sale. R-Series has no idempotency key, so
-each line carries our reference in its note, and is looked for among the customer's reservations before it is written. That a
-note may be given with a new line is documented (SaleLine: `Note`), its inner shape is the one notes are read in [inferred].
+That is the flow that Lightspeed recommends for pick-up (docs: tutorial Reservations): one reserved sale line for each
+SKU, all units or none (`requireFullReservation`), collected at the till by putting them into a sale. R-Series has no
+idempotency key, so each line carries our reference in its note, and is looked for among the customer's reservations
+before it is written. That a note may be given with a new line is documented (SaleLine: `Note`), its inner shape is
+the one notes are read in [inferred].
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class LightspeedROrders:
         self._client = client
 
     async def create(self, order: NewOrder, directory: Directory) -> Created:
-        """Reserves every SKU of the order, once. Raises `Refused` (then nothing stays reserved), `SlowDown`, `Unreachable`."""
+        """Reserves every SKU of the order, once. Raises `Refused` (then nothing stays reserved), `SlowDown`,
+        `Unreachable`.
+        """
         reference = reference_of(order.transaction)
         if not REFERENCE.fullmatch(reference):
             raise Refused("the deal's name cannot be a reference: it has characters that a name has not")
@@ -101,7 +104,9 @@ class LightspeedROrders:
 
 
 def _wanted(order: NewOrder, directory: Directory) -> tuple[str, dict[str, tuple[str, int, str]]]:
-    """The shop, and by item the SKU, its units and price (zero leaves the shop's own). Raises `Refused` naming everything that R-Series does not have."""
+    """The shop, and by item the SKU, its units and price (zero leaves the shop's own). Raises `Refused` naming
+    everything that R-Series does not have.
+    """
     units: Counter[str] = Counter()
     for line in order.lines:
         units[line.sku] += line.quantity

@@ -16,17 +16,19 @@ from connectors.links import deal_of
 from schemas.claims import Claim, Document, Fact, Line, Skipped
 
 RESERVED_MAX = 999
-"""R-Series' instants have whole seconds: the room in a version for how many units are reserved, which may change without."""
+"""R-Series' instants have whole seconds: the room in a version for how many units are reserved, which may change
+without.
+"""
 
 
 def reservation(channel: str, body: Mapping[str, Any]) -> Claim:
     """A reserved sale line, by itself or in its sale.
 
-    What is committed is what R-Series has set aside (the sum of `InventorySales`, docs: Reservations), which may be less
-    than what was asked for: a special order reserves nothing before its goods arrive. That these units are no longer in
-    `qoh` follows from the reasons in the inventory log (`RemoveForLayaway`) [inferred], and so does that completing the sale
-    takes only the others. Everything asked for is gone when its sale is completed. A reservation that was removed says nothing
-    any more, so what it had committed is free again.
+    What is committed is what R-Series has set aside (the sum of `InventorySales`, docs: Reservations), which may be
+    less than what was asked for: a special order reserves nothing before its goods arrive. That these units are no
+    longer in `qoh` follows from the reasons in the inventory log (`RemoveForLayaway`) [inferred], and so does that
+    completing the sale takes only the others. Everything asked for is gone when its sale is completed. A reservation
+    that was removed says nothing any more, so what it had committed is free again.
     """
     ident = fields.ident(body, "saleLineID")
     note = fields.part(body, "Note").get("note")

@@ -29,7 +29,9 @@ class State(IntEnum):
 
 
 def reserved_line(row: Mapping[str, Any]) -> bool:
-    """Whether a sale line is, or was, a reservation. A refund of one is a return like any other: its units are negative."""
+    """Whether a sale line is, or was, a reservation. A refund of one is a return like any other: its units are
+    negative.
+    """
     flags = (fields.flag(row, name) for name in ("isLayaway", "isSpecialOrder", "isWorkorder"))
     return any(flags) and fields.units(row, "unitQuantity", "a reservation") > 0
 
@@ -38,7 +40,8 @@ def state_of(sale: Mapping[str, Any]) -> tuple[State, datetime]:
     """How far a sale has come, and since when.
 
     A voided sale was completed before if it has a time of completion [inferred: whether `completed` stays true is not
-    documented]; when it was voided is its last change. `timeStamp` is what recordings of 2016 have in place of the others.
+    documented]; when it was voided is its last change. `timeStamp` is what recordings of 2016 have in place of the
+    others.
     """
     changed = fields.instant(sale, "updatetime", "updateTime", "timeStamp")
     completed = fields.flag(sale, "completed")

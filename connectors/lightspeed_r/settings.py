@@ -16,15 +16,15 @@ TOKENS = "https://cloud.lightspeedapp.com/auth/oauth/token"
 class LightspeedRSettings(ChannelSettings):
     """One R-Series account.
 
-    Every use of the refresh token brings a new one, and the old one dies: `token_file` is where the newest is kept (made with
-    mode 0600, shared by all processes of this machine). Only a channel with a sandbox can do without: there the tokens live
-    in memory, and the sandbox takes its first refresh token again.
+    Every use of the refresh token brings a new one, and the old one dies: `token_file` is where the newest is kept
+    (made with mode 0600, shared by all processes of this machine). Only a channel with a sandbox can do without:
+    there the tokens live in memory, and the sandbox takes its first refresh token again.
 
-    `employee_id` is the employee who is named on what we write: best one of our own. `sku_field` is the item's field that
-    holds our SKU. `registers` names the register of a shop, by their ids; of a shop that is not listed it is the first one.
-    `customer_id` is the customer of an order whose recipient has no email address. `poll_overlap` is how many seconds behind
-    its cursor a poll looks again, and `log_overlap` how many rows of the inventory log, because ids and times may become
-    visible after higher ones [inferred].
+    `employee_id` is the employee who is named on what we write: best one of our own. `sku_field` is the item's field
+    that holds our SKU. `registers` names the register of a shop, by their ids; of a shop that is not listed it is the
+    first one. `customer_id` is the customer of an order whose recipient has no email address. `poll_overlap` is how
+    many seconds behind its cursor a poll looks again, and `log_overlap` how many rows of the inventory log, because
+    ids and times may become visible after higher ones [inferred].
     """
 
     platform: Literal["lightspeed_r"]

@@ -1,13 +1,13 @@
 """Tells R-Series levels by completed sales of no money: the only write that moves a level instead of setting it.
 
-`PUT Item` and a reconciled count set a level, so a sale between reading and writing would be lost; Lightspeed's own advice to
-integrators is to adjust by sales. All lines of a shop go into one sale, whose reference number follows from what it says: it is
-looked for before it is written, so that a repeat has no second effect. What comes back in the sales we poll is known by that
-number (`allowlist.PUSHED`), whoever is named on it.
+`PUT Item` and a reconciled count set a level, so a sale between reading and writing would be lost; Lightspeed's own
+advice to integrators is to adjust by sales. All lines of a shop go into one sale, whose reference number follows from
+what it says: it is looked for before it is written, so that a repeat has no second effect. What comes back in the
+sales we poll is known by that number (`allowlist.PUSHED`), whoever is named on it.
 
-Where the outcome of a write is unknown, its own reference decides: `look` asks for it, and then knows what R-Series shows without
-the sales that we have not seen. One gap stays open: a write that is carried out only after it was looked for. R-Series offers
-nothing against it.
+Where the outcome of a write is unknown, its own reference decides: `look` asks for it, and then knows what R-Series
+shows without the sales that we have not seen. One gap stays open: a write that is carried out only after it was
+looked for. R-Series offers nothing against it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class LightspeedRSink:
         self._unsure: dict[tuple[str, str], tuple[str, Target]] = {}
 
     async def look(self, targets: Sequence[Target], directory: Directory) -> Sequence[Seen]:
-        """What R-Series shows; certain where it is known what became of our last write. Raises `SlowDown`, `Unreachable`."""
+        """What R-Series shows; certain where it is known what became of our last write. Raises `SlowDown`,
+        `Unreachable`.
+        """
         sure = {(t.sku, t.place): seen for t in targets if (seen := await self._outcome(t)) is not None}
         cells = {
             (t.sku, t.place): cell
@@ -118,7 +120,9 @@ class LightspeedRSink:
         return reply if found is None else found
 
     async def _post(self, batch: Sequence[Due], reference: str, register: str) -> Reply:
-        """A completed sale without money, so that it is balanced; more units are a return (docs: SaleLine.unitQuantity)."""
+        """A completed sale without money, so that it is balanced; more units are a return (docs:
+        SaleLine.unitQuantity).
+        """
         lines = [
             {"itemID": one.item, "unitQuantity": -one.delta, "unitPrice": 0, "tax": False} for one in batch
         ]
@@ -148,8 +152,8 @@ class LightspeedRSink:
         return None
 
     async def _outcome(self, target: Target) -> Seen | None:
-        """What R-Series shows of a cell by what became of our last write, moved on by its own documents since; None where no
-        write's outcome is unknown.
+        """What R-Series shows of a cell by what became of our last write, moved on by its own documents since; None
+        where no write's outcome is unknown.
         """
         name = target.sku, target.place
         if name not in self._unsure:
@@ -183,7 +187,9 @@ class LightspeedRSink:
 
 
 def reference_of(batch: Sequence[Due]) -> str:
-    """The reference number of a write: the same levels from the same stock have the same one, whoever tells them when."""
+    """The reference number of a write: the same levels from the same stock have the same one, whoever tells them
+    when.
+    """
     content = sorted(
         (one.item, one.shop, one.delta, one.target.wanted, one.target.own, one.target.offset) for one in batch
     )

@@ -1,7 +1,7 @@
 """What a transfer, a purchase order or a row of the inventory log of Lightspeed R-Series claims. Pure.
 
-Shapes: developers.lightspeedhq.com/retail, endpoints Inventory-Transfer, Inventory-Transfer-TransferItems, Order, OrderLine,
-InventoryLog.
+Shapes: developers.lightspeedhq.com/retail, endpoints Inventory-Transfer, Inventory-Transfer-TransferItems, Order,
+OrderLine, InventoryLog.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ TOLD_BY: Mapping[str, str] = {
         ("AddForTransfer", "AutoAddItemFromTransfer", "RemoveForTransfer", "RestoreFromTransfer"), MOVED
     ),
 }
-"""Reasons of rows that tell what a document tells too (the names are documented, what they are about is read from them)."""
+"""Reasons of rows that tell what a document tells too (the names are documented, what they are about is read from
+them).
+"""
 
 TOLD_IN: Mapping[str, str] = {"saleID": SALE, "transferID": MOVED, "orderID": BOUGHT}
 """The document of a row, where it names one."""
@@ -59,8 +61,9 @@ WORD = re.compile(r"[A-Za-z]{1,60}")
 def transfer(channel: str, body: Mapping[str, Any]) -> Claim:
     """Goods between two shops. `sent - received` is in transit (docs: TransferItem), for as long as R-Series says so.
 
-    That goods leave the first shop's level when they are sent is inferred from that, and from the log's `RemoveForTransfer`;
-    the page's own sentence on when inventory changes speaks of adding items. An item's last change is when it was received.
+    That goods leave the first shop's level when they are sent is inferred from that, from `ItemShop.onTransferOut` and
+    from the log's `RemoveForTransfer`; the page on transfer items also says that inventory "will only change when the
+    transfer is received and completed". An item's last change is when it was received.
     """
     ident, status = fields.ident(body, "transferID"), body.get("status")
     if not isinstance(status, str) or status not in STATUSES:
@@ -106,9 +109,9 @@ def transfer(channel: str, body: Mapping[str, Any]) -> Claim:
 def order(channel: str, body: Mapping[str, Any]) -> Claim:
     """What a vendor owes a shop and what came.
 
-    `checkedIn` is in stock, `numReceived` is only counted and is not (docs: OrderLine). An order that was not ordered yet is
-    a draft. What an order that is complete or archived still lacks is not coming any more [inferred from "Archived orders are
-    not counted towards backorder totals"].
+    `checkedIn` is in stock, `numReceived` is only counted and is not (docs: OrderLine). An order that was not ordered
+    yet is a draft. What an order that is complete or archived still lacks is not coming any more [inferred from
+    "Archived orders are not counted towards backorder totals"].
     """
     ident, shop = fields.ident(body, "orderID"), f"shop:{fields.ident(body, 'shopID')}"
     changed = fields.instant(body, "timeStamp", "createTime")
@@ -140,9 +143,9 @@ def order(channel: str, body: Mapping[str, Any]) -> Claim:
 def log(channel: str, body: Mapping[str, Any]) -> Claim:
     """A row of the inventory log, which never changes: what nothing else tells of, as the adjustment it is.
 
-    Manual adjustments, imports, merges, archived items, boxes and assemblies, returns to vendors, and counts: R-Series writes
-    a reconciled count as the units it put right, which is what moved its level. The list of reasons is not exhaustive (docs),
-    so one that we do not know adjusts too. `createTime` may lie in the past.
+    Manual adjustments, imports, merges, archived items, boxes and assemblies, returns to vendors, and counts:
+    R-Series writes a reconciled count as the units it put right, which is what moved its level. The list of reasons
+    is not exhaustive (docs), so one that we do not know adjusts too. `createTime` may lie in the past.
     """
     ident, item = fields.ident(body, "inventoryLogID"), f"item:{fields.ident(body, 'itemID')}"
     at = fields.instant(body, "createTime")

@@ -1,8 +1,9 @@
 """Access tokens of R-Series, from a refresh token that changes with every use.
 
-A refresh brings a new access token and a new refresh token. The old refresh token dies when the new access token is first
-used, so both are stored before that; a refresh whose answer was lost may be repeated (developers.lightspeedhq.com/retail,
-Refresh Token). All processes of a machine share one file, and one of them refreshes at a time.
+A refresh brings a new access token and a new refresh token. The old refresh token dies when the new access token is
+first used, so both are stored before that; a refresh whose answer was lost may be repeated
+(developers.lightspeedhq.com/retail, Refresh Token). All processes of a machine share one file, and one of them
+refreshes at a time.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ class Pair:
 class Tokens:
     """The tokens of one channel.
 
-    The file also keeps a digest of the refresh token that the channel was configured with: a person who authorised it anew
-    configures another, and what the file has is forgotten.
+    The file also keeps a digest of the refresh token that the channel was configured with: a person who authorised it
+    anew configures another, and what the file has is forgotten.
     """
 
     def __init__(self, settings: LightspeedRSettings, secrets: Secrets) -> None:
@@ -131,7 +132,9 @@ class Tokens:
 
 @asynccontextmanager
 async def _alone(file: Path) -> AsyncIterator[None]:
-    """Keeps the other processes of this machine away from a file. Raises `Unreachable` where one holds it for too long."""
+    """Keeps the other processes of this machine away from a file. Raises `Unreachable` where one holds it for too
+    long.
+    """
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = os.open(file.with_name(f"{file.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)

@@ -1,7 +1,7 @@
 """What an account has, and how its documents move its levels.
 
-Every change of a level is a row of the inventory log. What is reserved has left the level (the reason `RemoveForLayaway`)
-[inferred], and completing its sale takes only the rest. Ids are numbers in the order of making.
+Every change of a level is a row of the inventory log. What is reserved has left the level (the reason
+`RemoveForLayaway`) [inferred], and completing its sale takes only the rest. Ids are numbers in the order of making.
 """
 
 from __future__ import annotations

@@ -34,8 +34,9 @@ class Gate:
 
     A refresh token is used once; it dies when the access token that came for it is used, but where the first one is
     `lasting`, it never does. `registers` makes the bucket: 90
-    drips and 10 more for each register beyond the first, emptied by 1 drip a second and half a drip for each such register.
-    While `answers_to_lose` is above zero, the answer to a write is lost after it was done. `fail_next` answers 502 as often.
+    drips and 10 more for each register beyond the first, emptied by 1 drip a second and half a drip for each such
+    register. While `answers_to_lose` is above zero, the answer to a write is lost after it was done. `fail_next`
+    answers 502 as often.
     """
 
     def __init__(

@@ -1,4 +1,5 @@
-"""How R-Series lists, filters, sorts and pages its rows, and how it writes them: every scalar a string, one child an object.
+"""How R-Series lists, filters, sorts and pages its rows, and how it writes them: every scalar a string, one child an
+object.
 
 Sources: developers.lightspeedhq.com/retail, Query Parameters, Pagination; recordings of a sandbox account.
 """

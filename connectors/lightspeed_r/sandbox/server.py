@@ -19,8 +19,9 @@ from connectors.lightspeed_r.sandbox.gate import Gate
 class LightspeedRSandbox:
     """One account. Shops have our location names, and each has a register; ids are numbers in the order of making.
 
-    With `lasting` the first refresh token never dies, so that several processes can begin with it. The rate limit is R-Series' own; `gate.size` and `gate.burst` may be set to others. `on_level` hears every change: SKU,
-    shop, level, `time.monotonic()`.
+    With `lasting` the first refresh token never dies, so that several processes can begin with it. The rate limit is
+    R-Series' own; `gate.size` and `gate.burst` may be set to others. `on_level` hears every change: SKU, shop, level,
+    `time.monotonic()`.
     """
 
     def __init__(
@@ -86,8 +87,8 @@ class LightspeedRSandbox:
         changed: datetime | None = None,
         **more: Any,
     ) -> int:
-        """Rings a sale up (negative quantities are returns) and gives its id. It may be dated back: `changed` is when it was
-        last touched.
+        """Rings a sale up (negative quantities are returns) and gives its id. It may be dated back: `changed` is when
+        it was last touched.
         """
         here = self.account.shop_by_name[shop]
         sale = self.account.add_sale(here, changed or at, **more)
@@ -106,7 +107,9 @@ class LightspeedRSandbox:
         self.account.void(self.account.sales[sale], at)
 
     def lay_away(self, shop: str, sku: str, units: int, *, at: datetime, special: bool = False) -> int:
-        """Reserves goods for a customer, as many as there are; a special order reserves none yet. Gives the line's id."""
+        """Reserves goods for a customer, as many as there are; a special order reserves none yet. Gives the line's
+        id.
+        """
         here, item = self.account.shop_by_name[shop], self.account.item(sku)
         line = self.account.add_line(0, here, item, units, at, isLayaway=not special, isSpecialOrder=special)
         if not special:
