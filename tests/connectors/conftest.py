@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from connectors.contract import ChannelSettings, Connector, Row
 from connectors.heartland import HeartlandSettings
+from connectors.lightspeed_r import LightspeedRSettings
 from connectors.lightspeed_x import LightspeedXSettings
 from connectors.registry import CONNECTORS
 from connectors.sandboxes import sandbox_of
@@ -53,6 +54,13 @@ PLATFORMS = {
         sell=lambda sandbox, sku, units: sandbox.sell("WH", [(sku, units)], at=NOW),
         level=lambda sandbox, sku: sandbox.available(sku, "WH"),
         trading="sales/tickets",
+    "lightspeed_r": Platform(
+        settings=LightspeedRSettings(
+            platform="lightspeed_r", account_id="1001", employee_id="2", sandbox="stock.csv"
+        ),
+        sell=lambda sandbox, sku, units: sandbox.sell("WH", [(sku, units)], at=NOW),
+        level=lambda sandbox, sku: sandbox.level(sku, "WH"),
+        trading="sale",
     ),
 }
 
