@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from connectors.contract import ChannelSettings, Connector, Row
 from connectors.lightspeed_x import LightspeedXSettings
+from connectors.netsuite import NetSuiteSettings
 from connectors.registry import CONNECTORS
 from connectors.sandboxes import sandbox_of
 from connectors.shopify import ShopifySettings
@@ -46,6 +47,12 @@ PLATFORMS = {
         level=lambda sandbox, sku: sandbox.level(sku, "WH"),
         trading="sale.update",
         path=lambda topic: topic,
+    ),
+    "netsuite": Platform(
+        settings=NetSuiteSettings(platform="netsuite", account="1234567_SB1", adjustment_account="213"),
+        sell=lambda sandbox, sku, units: sandbox.sell("WH", [(sku, units)], at=NOW),
+        level=lambda sandbox, sku: sandbox.level(sku, "WH"),
+        trading="transaction",
     ),
 }
 
