@@ -56,6 +56,11 @@ def answered_at(reply: Reply) -> datetime:
         return datetime.now(UTC)
 
 
+def ident(row: Row, name: str) -> str:
+    """A column that is an id, as NetSuite writes it. Raises `Unreachable` for one that is not."""
+    return str(number(row, name))
+
+
 def _errors(reply: Reply) -> list[Row]:
     found = reply.body.get("o:errorDetails") if isinstance(reply.body, Mapping) else None
     return [part for part in found if isinstance(part, Mapping)] if isinstance(found, list) else []

@@ -16,7 +16,7 @@ from connectors.contract import Payload
 from connectors.errors import Unreachable
 from connectors.netsuite import queries
 from connectors.netsuite.allowlist import TRANSACTION, cut
-from connectors.netsuite.answers import Row, answered_at, listed, number
+from connectors.netsuite.answers import Row, answered_at, ident, listed, number
 
 if TYPE_CHECKING:
     from connectors.netsuite.client import NetSuiteClient
@@ -47,7 +47,7 @@ class Changes:
         """Documents by change, each page with the cursor after it. Raises `SlowDown`, `Unreachable`."""
         reached = cursor or ""
         stamp, after = self._start(cursor), 0
-        self._taken = {ident: at for ident, at in self._taken.items() if at >= stamp}
+        self._taken = {name: at for name, at in self._taken.items() if at >= stamp}
         while True:
             reply = await self._client.ask(queries.changed(stamp, after))
             rows, now = listed(reply), answered_at(reply)
@@ -74,18 +74,17 @@ class Changes:
     def _take(self, rows: Iterable[Row], now: datetime) -> None:
         for row in rows:
             if utc(_stamp(row), self._settings.zone, now) + SAME_SECOND < now:
-                self._taken[str(row["id"])] = _stamp(row)
+                self._taken[ident(row, "id")] = _stamp(row)
 
     async def _whole(self, heads: Sequence[Row], now: datetime) -> list[Payload]:
         """These transactions with their lines and origins, without what is in the opening stock already."""
-        lines = await self._lines([str(head["id"]) for head in heads])
-        made_from = {ident: source for ident, its in lines.items() if (source := _source(its)) is not None}
+        lines = await self._lines([ident(head, "id") for head in heads])
+        made_from = {name: source for name, its in lines.items() if (source := _source(its)) is not None}
         known = await self._ancestors(made_from.values())
         found = []
         for head in heads:
-            ident = str(head["id"])
-            own = lines.get(ident, [])
-            origins = list(_chain(made_from.get(ident), known))
+            own = lines.get(ident(head, "id"), [])
+            origins = list(_chain(made_from.get(ident(head, "id")), known))
             created = utc(_stamp(head, "created"), self._settings.zone, now)
             if self._opened(head, created, origins, now):
                 continue
@@ -114,23 +113,23 @@ class Changes:
             wanted = sorted(transactions, key=int)
             async for rows in self._client.pages(lambda after: queries.lines(wanted, after), "uniquekey"):
                 for row in rows:
-                    found.setdefault(str(row["transaction"]), []).append(row)
+                    found.setdefault(ident(row, "transaction"), []).append(row)
         return found
 
     async def _ancestors(self, transactions: Iterable[Any]) -> dict[str, Row]:
         """These transactions and those they were made from, by id; a transfer order with its two ends."""
         known: dict[str, Row] = {}
-        wanted = {str(ident) for ident in transactions}
+        wanted = {str(name) for name in transactions}
         for _ in range(GENERATIONS):
             wanted -= known.keys()
             if not wanted:
                 break
             rows = listed(await self._client.ask(queries.origins(sorted(wanted, key=int))))
-            known.update((str(row["id"]), row) for row in rows)
+            known.update((ident(row, "id"), row) for row in rows)
             wanted = {str(row["createdfrom"]) for row in rows if row.get("createdfrom")}
         transfers = await self._lines([i for i, row in known.items() if row.get("type") == "TrnfrOrd"])
-        for ident, rows in transfers.items():
-            known[ident] = {**known[ident], **_ends(rows)}
+        for name, legs in transfers.items():
+            known[name] = {**known[name], **_ends(legs)}
         return known
 
 
@@ -152,14 +151,14 @@ def _ends(rows: Sequence[Row]) -> dict[str, Any]:
     return found
 
 
-def _chain(ident: Any, known: dict[str, Row]) -> Iterable[Row]:
+def _chain(source: Any, known: dict[str, Row]) -> Iterable[Row]:
     """What a transaction was made from, nearest first."""
     for _ in range(GENERATIONS):
-        row = known.get(str(ident))
+        row = known.get(str(source))
         if row is None:
             return
         yield row
-        ident = row.get("createdfrom")
+        source = row.get("createdfrom")
 
 
 def _stamp(row: Row, name: str = "modified") -> str:

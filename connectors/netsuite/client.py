@@ -14,7 +14,7 @@ from connectors.contract import ChannelSettings, Level, Payload, Secrets
 from connectors.directory import Directory, Item
 from connectors.errors import SlowDown, Unreachable
 from connectors.netsuite import queries
-from connectors.netsuite.answers import Row, answered_at, available, codes, listed, number, said
+from connectors.netsuite.answers import Row, answered_at, available, codes, ident, listed, number, said
 from connectors.netsuite.changes import Changes
 from connectors.netsuite.kinds import STOCKED
 from connectors.netsuite.oauth import ClientCredentials, Sign, Signer, TokenBased, no_sign
@@ -56,16 +56,23 @@ class NetSuiteClient:
             raise Unreachable(
                 f"NetSuite shows no {lacking}: the role lacks their permission or SuiteAnalytics"
             )
-        self.subsidiaries = {row["id"]: row["subsidiary"] for row in places if row.get("subsidiary")}
+        self.subsidiaries = {
+            ident(row, "id"): str(row["subsidiary"]) for row in places if row.get("subsidiary")
+        }
         named = Counter(row.get("itemid") for row in items)
         items = [row for row in items if row.get("itemid") and named[row["itemid"]] == 1]
         held = Counter(row.get("name") for row in places)
         stocked = [row for row in items if row.get("itemtype") in STOCKED]
         return Directory(
-            items={f"item:{row['id']}": Item(row["itemid"], row.get("itemtype") in STOCKED) for row in items},
-            locations={f"location:{row['id']}": row["name"] for row in places if row.get("name")},
-            handles={row["itemid"]: row["id"] for row in stocked},
-            places={row["name"]: row["id"] for row in places if row.get("name") and held[row["name"]] == 1},
+            items={
+                f"item:{ident(row, 'id')}": Item(row["itemid"], row.get("itemtype") in STOCKED)
+                for row in items
+            },
+            locations={f"location:{ident(row, 'id')}": row["name"] for row in places if row.get("name")},
+            handles={row["itemid"]: ident(row, "id") for row in stocked},
+            places={
+                row["name"]: ident(row, "id") for row in places if row.get("name") and held[row["name"]] == 1
+            },
         )
 
     async def levels(self) -> AsyncIterator[Sequence[Level]]:
@@ -82,8 +89,8 @@ class NetSuiteClient:
             at = answered_at(reply)
             yield [
                 Level(
-                    item=f"item:{row['item']}",
-                    location=f"location:{row['location']}",
+                    item=f"item:{ident(row, 'item')}",
+                    location=f"location:{ident(row, 'location')}",
                     level=available(row),
                     version=int(at.timestamp() * 1000),
                     observed_at=at,
@@ -122,7 +129,7 @@ class NetSuiteClient:
     async def find(self, kind: str, external: str) -> str | None:
         """The id of the transaction that has this external id. Raises `SlowDown`, `Unreachable`."""
         rows = listed(await self.ask(queries.named(kind, external)))
-        return str(rows[0]["id"]) if rows else None
+        return ident(rows[0], "id") if rows else None
 
     async def create(self, record: str, body: Mapping[str, Any]) -> Reply:
         """Creates a record. Never `PUT` or `PATCH`: on a record that is there already they add lines to it."""

@@ -103,3 +103,19 @@ def rows(body: Body, name: str) -> Sequence[Body]:
     if not isinstance(found, list) or not all(isinstance(row, Mapping) for row in found):
         raise Refused(f"{name} is not a list of objects")
     return found
+
+
+def item(row: Body) -> str:
+    """The reference of a line's item."""
+    return f"item:{identity(row, 'item')}"
+
+
+def location(row: Body, name: str = "location") -> str | None:
+    """The reference of a location, or None where there is none."""
+    found = optional_identity(row, name)
+    return None if found is None else f"location:{found}"
+
+
+def status(body: Body) -> str:
+    """The status: `B`, or `SalesOrd:B` as some interfaces write it."""
+    return word(body, "status").rpartition(":")[2].strip()

@@ -9,7 +9,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from connectors.links import OURS
+from connectors.netsuite.fields import Body, word
 from schemas.claims import Fact
+
+ADJUSTED = f"{OURS}adjust/"
+"""What the external ids of our own stock adjustments begin with."""
 
 
 class Moves(NamedTuple):
@@ -85,3 +90,8 @@ TYPES = tuple(sorted({name for name, _ in MOVES} | ORDERS.keys() | QUIET.keys())
 
 STOCKED = frozenset({"InvtPart", "Assembly"})
 """Types of items whose stock is kept. A kit has none: an order lists its components."""
+
+
+def adjusted(body: Body) -> bool:
+    """Whether it is one of our own stock adjustments, which NetSuite tells us again."""
+    return word(body, "type") == "InvAdjst" and word(body, "externalid").startswith(ADJUSTED)

@@ -21,9 +21,9 @@ from connectors.contract import Answer, Client, Seen, Target
 from connectors.directory import Directory
 from connectors.errors import SlowDown, Unreachable
 from connectors.netsuite import queries
-from connectors.netsuite.answers import available, listed, said, whole
+from connectors.netsuite.answers import available, ident, listed, said, whole
 from connectors.netsuite.client import NetSuiteClient
-from connectors.netsuite.mapping import ADJUSTED
+from connectors.netsuite.kinds import ADJUSTED
 from schemas.receipts import Outcome
 
 BATCH_MAX = 200
@@ -92,7 +92,7 @@ class NetSuiteSink:
         rows = listed(await self._client.ask(queries.levels_of(cells)))
         if not rows and not await self._any_level():
             raise Unreachable("NetSuite shows no stock levels at all: the role lacks their permission")
-        return {Cell(str(row["item"]), str(row["location"])): available(row) for row in rows}
+        return {Cell(ident(row, "item"), ident(row, "location")): available(row) for row in rows}
 
     async def _any_level(self) -> bool:
         rows = listed(await self._client.ask(queries.any_level()))
@@ -103,7 +103,7 @@ class NetSuiteSink:
         if not cells:
             return {}
         rows = listed(await self._client.ask(queries.told(cells, ADJUSTED)))
-        return {Cell(str(row["item"]), str(row["location"])): whole(row, "told") for row in rows}
+        return {Cell(ident(row, "item"), ident(row, "location")): whole(row, "told") for row in rows}
 
     async def _subsidiary(self, location: str) -> str:
         """Whose location it is; empty in an account without subsidiaries."""
