@@ -22,7 +22,7 @@ def stated(body: Body, kind: str, modified: datetime, skipped: list[Skipped]) ->
         raise Refused(f"unknown status {fields.quoted(status)} of an order")
     created = fields.instant(body, "created")
     for row in fields.rows(body, "lines"):
-        item, where = fields.item(row), fields.location(row)
+        item, where = fields.item(row), fields.location(row) or fields.location(body)
         quantity = fields.units(row, "quantity", item)
         left = max(0, abs(quantity) - abs(handled(row)))
         off = status in kinds.OFF or fields.flag(row, "isclosed")
@@ -41,7 +41,7 @@ def stated(body: Body, kind: str, modified: datetime, skipped: list[Skipped]) ->
             continue
         for fact, units, at in says:
             if units:
-                yield Line(fact=fact, sku=item, quantity=units, at=at, location=where)
+                yield Line(fact=fact, sku=item, quantity=units, at=at, location=where, state=order.state)
 
 
 def _passed_over(row: Body, status: str, quantity: int) -> str | None:

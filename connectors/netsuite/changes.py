@@ -92,7 +92,8 @@ class Changes:
                 **head,
                 "created": created.isoformat(),
                 "modified": utc(_stamp(head), self._settings.zone, now).isoformat(),
-                "lines": own,
+                "location": _header(own),
+                "lines": [row for row in own if not _is_main(row)],
                 "origins": origins,
             }
             found.append(Payload(TRANSACTION, cut(TRANSACTION, body)))
@@ -140,15 +141,27 @@ def _source(rows: Iterable[Row]) -> str | None:
 
 def _ends(rows: Sequence[Row]) -> dict[str, Any]:
     """Where a transfer order's goods leave from and arrive, each only if it is one place: by the sign of the lines there
-    [inferred: the shipping and the receiving leg are known to be lines of their own].
+    [inferred: the shipping and the receiving leg are known to be lines of their own]. A leg that leaves without a place of
+    its own leaves from the header's.
     """
     found = {}
-    for name, negative in (("origin", True), ("destination", False)):
-        signed = (row for row in rows if str(row.get("quantity", "0")).startswith("-") is negative)
-        places = {row["location"] for row in signed if row.get("location")}
+    for name, leaves in (("origin", True), ("destination", False)):
+        legs = [row for row in rows if row.get("quantity") and not _is_main(row)]
+        legs = [row for row in legs if str(row["quantity"]).startswith("-") is leaves]
+        places = {row.get("location") or (_header(rows) if leaves else None) for row in legs}
         if len(places) == 1:
             found[name] = places.pop()
     return found
+
+
+def _is_main(row: Row) -> bool:
+    """Whether it is the line that stands for the header."""
+    return row.get("mainline") == "T"
+
+
+def _header(rows: Sequence[Row]) -> Any:
+    """The location in the header."""
+    return next((row.get("location") for row in rows if _is_main(row)), None)
 
 
 def _chain(source: Any, known: dict[str, Row]) -> Iterable[Row]:

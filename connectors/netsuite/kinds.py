@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from connectors.links import OURS
 from connectors.netsuite.fields import Body, word
+from schemas.accounts import State
 from schemas.claims import Fact
 
 ADJUSTED = f"{OURS}adjust/"
@@ -53,18 +54,19 @@ MOVES: dict[tuple[str, str | None], Moves] = {
 class Order(NamedTuple):
     """What the lines of an order state: `asked` its units; `dropped` those of them that will not come any more.
 
-    Without `dropped`, `asked` is only what has not been carried out yet.
+    Without `dropped`, `asked` is only what has not been carried out yet. `state` is where it is kept until then.
     """
 
     asked: Fact
     dropped: Fact | None = None
+    state: State = State.AVAILABLE
 
 
 ORDERS: dict[str, Order] = {
     "SalesOrd": Order(Fact.ORDERED, Fact.CANCELLED),
     "PurchOrd": Order(Fact.EXPECTED, Fact.SUPPLY_CANCELLED),
     # NetSuite commits the stock that a transfer order waits for, so nobody else may sell it.
-    "TrnfrOrd": Order(Fact.SET_ASIDE),
+    "TrnfrOrd": Order(Fact.SET_ASIDE, state=State.RESERVED),
 }
 
 STATUSES = frozenset("ABCDEFGH")

@@ -34,7 +34,7 @@ def moved(body: Body, kind: str, skipped: list[Skipped]) -> Iterator[Line]:
         if reason is not None:
             skipped.append(Skipped(item=item, reason=reason))
             continue
-        yield _line(row, item, quantity, at, moves, ends)
+        yield _line(body, row, item, quantity, at, moves, ends)
 
 
 def _silent(body: Body, kind: str) -> str | None:
@@ -76,12 +76,13 @@ def _ends(kind: str, origins: Sequence[Body], rows: Sequence[Body]) -> tuple[str
 
 
 def _line(
-    row: Body, item: str, quantity: int, at: datetime, moves: Moves, ends: tuple[str, str] | None
+    body: Body, row: Body, item: str, quantity: int, at: datetime, moves: Moves, ends: tuple[str, str] | None
 ) -> Line:
+    """A line of so many units. Where it names no location, the header's is meant."""
     fact = moves.into if quantity > 0 else moves.out
     if fact is None:
         raise Refused(f"quantity of {item} has the wrong sign for this type")
-    here = fields.location(row)
+    here = fields.location(row) or fields.location(body)
     if here is None:
         raise Refused(f"location of {item} is missing")
     there = None

@@ -68,12 +68,15 @@ def changed(stamp: str, after: int) -> str:
 
 
 def lines(transactions: Iterable[str], after: int) -> str:
-    """Lines of these transactions, by unique key. `createdfrom` stands on the line, not on the header."""
+    """Lines of these transactions, by unique key, and their main lines, which hold what the header says.
+
+    `createdfrom` and `location` stand on lines, not on the transaction.
+    """
     return (
         "SELECT tl.transaction, tl.uniquekey, tl.item, tl.itemtype, tl.location, tl.quantity, tl.quantityshiprecv,"
-        " tl.isclosed, tl.isinventoryaffecting, tl.iscogs, tl.dropship, tl.createdfrom"
+        " tl.isclosed, tl.isinventoryaffecting, tl.iscogs, tl.dropship, tl.mainline, tl.createdfrom"
         f" FROM transactionline tl WHERE tl.transaction IN ({_ids(transactions)})"
-        f" AND tl.mainline = 'F' AND tl.taxline = 'F' AND tl.item IS NOT NULL AND tl.uniquekey > {after:d}"
+        f" AND tl.taxline = 'F' AND (tl.mainline = 'T' OR tl.item IS NOT NULL) AND tl.uniquekey > {after:d}"
         " ORDER BY tl.uniquekey"
     )
 

@@ -121,9 +121,11 @@ class Books:
             (ident, kind, status or None, externalid, local, local, local[:10]),
         )
         self._next += 1
+        lines = list(lines)
+        place = next((made_up("location", line.location) for line in lines if line.location), None)
         self._db.execute(
-            'INSERT INTO transactionline ("transaction", id, mainline, createdfrom) VALUES (?, 0, ?, ?)',
-            (ident, "T", source),
+            'INSERT INTO transactionline ("transaction", id, mainline, location, createdfrom) VALUES (?, 0, ?, ?, ?)',
+            (ident, "T", place, source),
         )
         for number, line in enumerate(lines, start=1):
             self._add(ident, number, line, source)

@@ -66,6 +66,8 @@ class Gate:
             found = await handler(request)
         except Wrong as error:
             found = failed(error)
+        except web.HTTPException as error:
+            found = failed(Wrong(error.status, "NONEXISTENT_METHOD", "There is no such resource or method."))
         finally:
             self._inside -= 1
         if self.lose_answers and request.method == "POST" and "/record/" in request.path:

@@ -173,6 +173,17 @@ async def test_given_a_transfers_parcel_then_its_origin_names_both_ends(client, 
     assert ends == (sandbox.location_id("Warehouse"), sandbox.location_id("Mall"))
 
 
+async def test_given_lines_that_leave_the_location_to_the_header_then_it_is_taken_from_there(client, sandbox):
+    sandbox.order([("SHIRT", 2)], location="Mall", at=NOW)
+    moving = sandbox.order_transfer([("SHIRT", 2)], origin="Warehouse", destination="Mall", at=at(1))
+    sandbox.books.write("UPDATE transactionline SET location = NULL WHERE item > 0 AND quantity < 0")
+    sandbox.fulfil(moving, [("SHIRT", 2)], location="Warehouse", at=at(2))
+    order, transfer, parcel = [each.body async for found, _ in client.poll(None) for each in found]
+    assert (order["location"], len(order["lines"])) == (sandbox.location_id("Mall"), 1)
+    assert transfer["location"] == parcel["origins"][0]["origin"] == sandbox.location_id("Warehouse")
+    assert parcel["origins"][0]["destination"] == sandbox.location_id("Mall")
+
+
 async def test_given_opening_stock_then_what_is_in_it_already_is_not_read(sandbox, connect):
     old_order = sandbox.order([("SHIRT", 2)], location="Mall", at=at(-60))
     supply = sandbox.purchase([("MUG", 9)], location="Mall", at=at(-60))
@@ -276,7 +287,7 @@ async def test_given_a_first_invalid_login_under_load_then_it_is_tried_once_more
 
 
 async def test_given_a_row_without_a_date_then_it_is_not_netsuite(says, connect):
-    row = {"id": "1", "type": "CashSale", "modified": "20/11/2026", "created": "20/11/2026"}
+    row = {"id": "1", "type": "CashSale", "modified": "20/11/2026", "created": "2026-11-20 12:00:00"}
     with pytest.raises(Unreachable, match="modified is not a date"):
         await polled(connect(says((200, {"items": [row]}, {}), (200, {"items": []}, {}))))
 

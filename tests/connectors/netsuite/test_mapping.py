@@ -146,6 +146,13 @@ def test_given_an_orders_status_then_it_says_whether_it_still_asks(status, facts
     assert [(fact, units) for fact, _, units, _ in said(body)] == facts
 
 
+def test_given_a_line_without_a_location_then_the_headers_is_meant():
+    bare = [line(location=None)]
+    assert said(document("SalesOrd", bare, location="7")) == [(Fact.ORDERED, "item:385", 1, "location:7")]
+    assert said(document("CashSale", bare, location="7")) == [(Fact.SOLD, "item:385", 1, "location:7")]
+    assert said(document("SalesOrd", bare)) == [(Fact.ORDERED, "item:385", 1, None)]
+
+
 def test_given_a_purchase_then_supply_is_expected_and_a_receipt_belongs_to_it():
     order = document("PurchOrd", [line(quantity="12", quantityshiprecv="4", isclosed="T")], id="70")
     assert said(order) == [
