@@ -23,6 +23,11 @@ def listed(reply: Reply) -> list[Row]:
     return rows
 
 
+def more(reply: Reply) -> bool:
+    """Whether rows follow those of an answer; an answer that does not say so may have more."""
+    return not isinstance(reply.body, Mapping) or reply.body.get("hasMore") is not False
+
+
 def available(row: Row) -> int:
     """On hand less all open demand, in whole units, rounded down. Raises `Unreachable` for a level that is no number."""
     try:
@@ -74,3 +79,11 @@ def codes(reply: Reply) -> list[str]:
 def said(reply: Reply) -> str:
     """NetSuite's own words about what was wrong, if it has any."""
     return "; ".join(str(part.get("detail", "")) for part in _errors(reply))[:200] or "no reason"
+
+
+def places(reply: Reply) -> str:
+    """By which codes and in which fields something was wrong: NetSuite's words without anybody's data in them."""
+    named = (
+        f"{part.get('o:errorCode', '')} {part.get('o:errorPath', '')}".strip() for part in _errors(reply)
+    )
+    return "; ".join(named)[:200] or "no reason"

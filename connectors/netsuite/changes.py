@@ -16,7 +16,7 @@ from connectors.contract import Payload
 from connectors.errors import Unreachable
 from connectors.netsuite import queries
 from connectors.netsuite.allowlist import TRANSACTION, cut
-from connectors.netsuite.answers import Row, answered_at, ident, listed, number
+from connectors.netsuite.answers import Row, answered_at, ident, listed, more, number
 
 if TYPE_CHECKING:
     from connectors.netsuite.client import NetSuiteClient
@@ -61,6 +61,8 @@ class Changes:
                 if payloads:
                     yield payloads, reached
                 self._take(fresh, now)
+            if not more(reply):
+                return
             stamp, after = _stamp(rows[-1]), number(rows[-1], "id")
 
     def _start(self, cursor: str | None) -> str:

@@ -14,7 +14,7 @@ from connectors.contract import ChannelSettings, Level, Payload, Secrets
 from connectors.directory import Directory, Item
 from connectors.errors import SlowDown, Unreachable
 from connectors.netsuite import queries
-from connectors.netsuite.answers import Row, answered_at, available, codes, ident, listed, number, said
+from connectors.netsuite.answers import Row, answered_at, available, codes, ident, listed, more, number, said
 from connectors.netsuite.changes import Changes
 from connectors.netsuite.kinds import STOCKED
 from connectors.netsuite.oauth import ClientCredentials, Sign, Signer, TokenBased, no_sign
@@ -97,6 +97,8 @@ class NetSuiteClient:
                 )
                 for row in rows
             ]
+            if not more(reply):
+                return
             after = number(rows[-1], "item"), number(rows[-1], "location")
 
     def poll(self, cursor: str | None) -> AsyncIterator[tuple[Sequence[Payload], str]]:
@@ -122,8 +124,13 @@ class NetSuiteClient:
     async def pages(self, query: Callable[[int], str], key: str) -> AsyncIterator[list[Row]]:
         """All rows of a query that goes on after a key, page by page."""
         after = 0
-        while rows := listed(await self.ask(query(after))):
-            yield rows
+        while True:
+            reply = await self.ask(query(after))
+            rows = listed(reply)
+            if rows:
+                yield rows
+            if not rows or not more(reply):
+                return
             after = number(rows[-1], key)
 
     async def find(self, kind: str, external: str) -> str | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from connectors.contract import Client, Created, NewOrder
 from connectors.directory import Directory
 from connectors.errors import Refused, SlowDown, Unreachable
 from connectors.links import reference_of
-from connectors.netsuite.answers import said
+from connectors.netsuite.answers import places, said
 from connectors.netsuite.client import NetSuiteClient
+from connectors.polite import Reply
 
 APPROVED = "B"
 """Pending fulfilment: NetSuite commits the stock."""
@@ -39,7 +41,7 @@ class NetSuiteOrders:
             raise Unreachable("NetSuite asked to wait while an order was looked for") from wait
         if found is not None:
             return Created(found, already=True)
-        raise Refused(f"NetSuite answered {reply.status}: {said(reply)}")
+        raise Refused(f"NetSuite answered {reply.status}: {_reason(reply, order)}")
 
     async def _sought(self, external: str) -> str:
         found = await self._client.find("SalesOrd", external)
@@ -78,6 +80,12 @@ class NetSuiteOrders:
                 ]
             },
         }
+
+
+def _reason(reply: Reply, order: NewOrder) -> str:
+    """Why NetSuite refuses an order: in its words, unless they repeat whom it is for, because a reason is kept."""
+    text, whom = said(reply), asdict(order.recipient)
+    return places(reply) if any(value and value in text for value in whom.values()) else text
 
 
 def _address(order: NewOrder) -> dict[str, Any]:

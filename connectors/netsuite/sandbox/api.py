@@ -89,6 +89,10 @@ class Api:
         body = await _body(request)
         _reference(body, "entity")
         at = _dated(body)
+        country = body.get("shippingAddress", {}).get("country", {"id": "US"}).get("id")
+        if not re.fullmatch("[A-Z]{2}", country):
+            detail = f"Invalid Field Value {country} for the following field: country"
+            raise Wrong(400, "INVALID_CONTENT", detail, "shippingAddress.country")
         lines = [
             self._line(row, "quantity", f"item.items[{number}]")
             for number, row in enumerate(_rows(body, "item"))

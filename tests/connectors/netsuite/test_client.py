@@ -103,6 +103,14 @@ async def test_given_a_poll_then_the_next_has_only_what_changed_since(client, sa
     assert moved > cursor
 
 
+async def test_given_nothing_new_then_a_poll_is_one_call(client, sandbox):
+    sandbox.sell("Mall", [("SHIRT", 1)], at=NOW)
+    _, cursor = await polled(client)
+    before = len(sandbox.gate.calls)
+    await polled(client, cursor)
+    assert len(sandbox.gate.calls) - before == 1
+
+
 async def test_given_many_changes_within_one_second_then_pages_lose_none(client, sandbox):
     made = [sandbox.sell("Mall", [("SHIRT", 1), ("MUG", 1)], at=NOW) for _ in range(2 * TOGETHER + 3)]
     assert (await polled(client))[0] == made

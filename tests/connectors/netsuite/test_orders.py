@@ -99,6 +99,15 @@ async def test_given_what_netsuite_cannot_carry_out_then_the_reason_can_be_acted
     assert made(sandbox) == []
 
 
+async def test_given_netsuite_repeats_whom_an_order_is_for_then_the_reason_does_not(
+    orders, directory, sandbox
+):
+    whom = Recipient(name="Wilhelmina Roe", country="Elbonia")
+    with pytest.raises(Refused, match=r"INVALID_CONTENT shippingAddress\.country") as refusal:
+        await orders.create(new(recipient=whom), directory)
+    assert "Elbonia" not in str(refusal.value)
+
+
 async def test_given_no_customer_then_it_is_said_what_to_configure(sandbox, connect, directory):
     client = connect(sandbox)
     client.settings.__dict__["customer"] = None
