@@ -50,13 +50,15 @@ def shown(sandbox):
 
 
 def day(sandbox, number):
-    """One deal of each kind, in steps that leave something open here and there."""
+    """One deal of each kind, in steps that leave something open here and there; what is known after each can be polled."""
     at = MORNING + timedelta(minutes=number)
     later = at + timedelta(hours=1)
     sku, other = SKUS[number % 3], SKUS[(number + 1) % 3]
     sandbox.sell("Mall", [(sku, 1), (other, -1 if number % 4 == 0 else 1)], at=at)
     order = sandbox.order([(sku, 3), (other, 1)], location="Warehouse", at=at)
     picked = sandbox.fulfil(order, [(sku, 2)], location="Warehouse", at=at, status="A")
+    edited = sandbox.sell("Mall", [(sku, 2), (other, 1)], at=at)
+    yield
     if number % 2:
         sandbox.ship(picked, at=later)
     if number % 5 == 0:
@@ -64,6 +66,7 @@ def day(sandbox, number):
     if number % 3 == 0:
         authorised = sandbox.take_back([(sku, 1)], location="Mall", at=later, source=order)
         sandbox.receive(authorised, [(sku, 1)], location="Mall", at=later)
+    yield
     supply = sandbox.purchase([(sku, 6)], location="Warehouse", at=at)
     sandbox.receive(supply, [(sku, 4)], location="Warehouse", at=later)
     moving = sandbox.order_transfer([(other, 3)], origin="Warehouse", destination="Mall", at=at)
@@ -74,8 +77,8 @@ def day(sandbox, number):
     sandbox.adjust("Mall", [(sku, -1), (other, 2)], at=at)
     sandbox.adjust("Warehouse", [(sku, 1)], at=at, kind="InvCount")
     sandbox.build("Warehouse", ("CAP", 1), [("SHIRT", 1), ("MUG", 1)], at=at)
-    edited = sandbox.sell("Mall", [(sku, 2), (other, 1)], at=at)
     sandbox.edit(edited, sku, -3 if number % 2 else 0, at=later)
+    yield
 
 
 async def payloads_of(client, cursor=None):
@@ -89,7 +92,7 @@ async def hub(client):
 
 async def test_given_a_days_trade_then_one_poll_makes_our_stock_netsuites(sandbox, client, hub):
     for number in range(12):
-        day(sandbox, number)
+        list(day(sandbox, number))
     for payload in await payloads_of(client):
         hub.take(payload)
     assert hub.available() == shown(sandbox)
@@ -115,23 +118,25 @@ async def test_given_shuffled_repeated_and_lost_documents_then_one_poll_heals_th
     sandbox, connect, hub, seed
 ):
     """2 % of a day's documents are lost on the way; versions of all stages arrive in any order, some of them twice."""
-    client, stages = connect(sandbox), []
+    watching, stages, cursor = connect(sandbox), [], None
     for number in range(12):
-        day(sandbox, number)
-        stages += await payloads_of(connect(sandbox))
+        for _ in day(sandbox, number):
+            async for payloads, reached in watching.poll(cursor):
+                stages += payloads
+                cursor = reached
     chance = random.Random(seed)
     sent = [payload for payload in stages if chance.random() > 0.02]
     sent += chance.sample(sent, len(sent) // 5)
     chance.shuffle(sent)
     for payload in sent:
         hub.take(payload)
-    for payload in await payloads_of(client):
+    for payload in await payloads_of(connect(sandbox)):
         hub.take(payload)
     assert hub.available() == shown(sandbox)
 
 
 async def test_given_numbers_told_meanwhile_then_the_poll_brings_none_of_them_back(sandbox, client, hub):
-    day(sandbox, 1)
+    list(day(sandbox, 1))
     before = shown(sandbox)
     told = Target(sku="SHIRT", place="Mall", wanted=9, expected=5, own=0, offset=1)
     await connector.sink(client).push([told], hub.directory)
