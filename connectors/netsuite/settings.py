@@ -33,7 +33,7 @@ class NetSuiteSettings(ChannelSettings):
 
     `poll_overlap` is how many seconds behind its cursor a poll looks again: a long transaction commits late under an earlier
     date, and a night in autumn has one hour twice. `concurrency` is how many calls are made at once; NetSuite counts those
-    of all integrations of an account together (5 in the smallest tier).
+    of all integrations of an account together (5 in the smallest tier), and ours of each process.
 
     `adjustment_account` is the ledger account that our stock adjustments are booked on, `subsidiary` theirs where the
     location names none. `customer` is whom a created sales order is for.

@@ -7,6 +7,9 @@ same adjustment. Where NetSuite refuses a batch, it is split until it is known w
 
 What NetSuite shows (`look`) is certain where our documents include its opening stock: `own` plus all our adjustments, which
 are added up by their external ids. Elsewhere it is the level: available less backordered.
+
+One gap stays open: where the same number is told again by the same knowledge and from the same level, because somebody
+undid our adjustment by hand meanwhile, NetSuite refuses it as a repeat, and it is taken for made until our number moves.
 """
 
 from __future__ import annotations

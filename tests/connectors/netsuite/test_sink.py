@@ -71,10 +71,9 @@ async def test_given_locations_of_two_subsidiaries_then_each_has_its_own_adjustm
     assert posts(sandbox) == 2
 
 
-async def test_given_an_account_without_subsidiaries_then_none_is_named(sink, sandbox, directory):
-    batch = [(target(7, 5), None, 2)]
+async def test_given_an_account_without_subsidiaries_then_none_is_named(sink):
     assert "subsidiary" not in sink._body("onhand:adjust/1", "", [])
-    assert batch
+    assert sink._body("onhand:adjust/1", "3", [])["subsidiary"] == {"id": "3"}
 
 
 async def test_given_a_sale_between_reading_and_writing_then_it_is_kept(sink, directory, sandbox):
