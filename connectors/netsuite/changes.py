@@ -35,6 +35,9 @@ SAME_SECOND = timedelta(seconds=2)
 OUTBOUND = frozenset({"SalesOrd", "TrnfrOrd"})
 """Orders that take their units off what is available as long as they are open."""
 
+CARRY_OUT = frozenset({"ItemShip", "CashSale", "CustInvc"})
+"""What takes the goods of such an order off the shelf."""
+
 
 class Changes:
     """The polls of one client."""
@@ -86,7 +89,11 @@ class Changes:
         found = []
         for head in heads:
             own = lines.get(ident(head, "id"), [])
-            origins = list(_chain(made_from.get(ident(head, "id")), known))
+            # Goods that an old transfer order sent have left the opening stock of their origin already.
+            origins = [
+                {**row, "origin": None} if self._old(row, now) else row
+                for row in _chain(made_from.get(ident(head, "id")), known)
+            ]
             created = utc(_stamp(head, "created"), self._settings.zone, now)
             if self._opened(head, created, origins, now):
                 continue
@@ -105,9 +112,11 @@ class Changes:
         """Whether the opening stock holds what a transaction says (`NetSuiteSettings.since`)."""
         if self._settings.began_before(created):
             return True
-        if head.get("type") != "ItemShip" or not origins or origins[0].get("type") not in OUTBOUND:
-            return False
-        return self._settings.began_before(utc(_stamp(origins[0], "created"), self._settings.zone, now))
+        carries_out = head.get("type") in CARRY_OUT and bool(origins) and origins[0].get("type") in OUTBOUND
+        return carries_out and self._old(origins[0], now)
+
+    def _old(self, row: Row, now: datetime) -> bool:
+        return self._settings.began_before(utc(_stamp(row, "created"), self._settings.zone, now))
 
     async def _lines(self, transactions: Sequence[str]) -> dict[str, list[Row]]:
         """The lines of these transactions, by transaction."""

@@ -48,14 +48,11 @@ def _silent(body: Body, kind: str) -> str | None:
     return "our own adjustment" if kinds.adjusted(body) else None
 
 
-def _ends(kind: str, origins: Sequence[Body], rows: Sequence[Body]) -> tuple[str, str] | None:
+def _ends(kind: str, origins: Sequence[Body], rows: Sequence[Body]) -> tuple[str | None, str | None]:
     """Where a transfer leaves from and arrives: a transfer order says it, a transfer at once shows it in its two legs.
 
-    None where the transaction is no transfer. Raises `Refused` where one of the two is not known: goods that nobody knows
-    the way of would be under way for ever.
+    None for what is not known, or where the transaction is no transfer.
     """
-    origin: str | None
-    destination: str | None
     if kind == "InvTrnfr":
         left, came, net = set[str](), set[str](), Counter[str]()
         for row in rows:
@@ -64,19 +61,20 @@ def _ends(kind: str, origins: Sequence[Body], rows: Sequence[Body]) -> tuple[str
             (left if quantity < 0 else came).add(fields.location(row) or "")
         if len(left) > 1 or len(came) > 1 or any(net.values()):
             raise Refused("the legs of the transfer do not balance between two locations")
-        origin, destination = min(left, default=None), min(came, default=None)
-    elif origins and fields.word(origins[0], "type") == "TrnfrOrd":
-        order = origins[0]
-        origin, destination = (fields.location(order, end) for end in ("origin", "destination"))
-    else:
-        return None
-    if rows and not (origin and destination):
-        raise Refused("origin or destination of the transfer is missing")
-    return origin or "", destination or ""
+        return min(left, default=None), min(came, default=None)
+    if origins and fields.word(origins[0], "type") == "TrnfrOrd":
+        return fields.location(origins[0], "origin"), fields.location(origins[0], "destination")
+    return None, None
 
 
 def _line(
-    body: Body, row: Body, item: str, quantity: int, at: datetime, moves: Moves, ends: tuple[str, str] | None
+    body: Body,
+    row: Body,
+    item: str,
+    quantity: int,
+    at: datetime,
+    moves: Moves,
+    ends: tuple[str | None, str | None],
 ) -> Line:
     """A line of so many units. Where it names no location, the header's is meant."""
     fact = moves.into if quantity > 0 else moves.out
@@ -86,8 +84,12 @@ def _line(
     if here is None:
         raise Refused(f"location of {item} is missing")
     there = None
-    if fact in (Fact.TRANSFER_SHIPPED, Fact.TRANSFER_RECEIVED) and ends is not None:
-        there = ends[fact is Fact.TRANSFER_SHIPPED]
+    if fact is Fact.TRANSFER_SHIPPED:
+        there = ends[1]
+        if not there:  # goods that nobody knows the way of would be under way for ever
+            raise Refused("destination of the transfer is missing")
+    elif fact is Fact.TRANSFER_RECEIVED:
+        there = ends[0] or None
     return Line(
         fact=fact, sku=item, quantity=abs(quantity), at=at, location=here, there=there, reason=moves.reason
     )

@@ -29,7 +29,8 @@ class NetSuiteSettings(ChannelSettings):
     differ, so it has to be said.
 
     `since` is when the opening stock was taken: what is older is in it, so it is not read. A sales order or transfer order
-    from before had already taken its units off the opening stock, so its later fulfilment is not read either.
+    from before had already taken its units off the opening stock, so its later fulfilment is not read either; what such a
+    transfer brings is.
 
     `poll_overlap` is how many seconds behind its cursor a poll looks again: a long transaction commits late under an earlier
     date, and a night in autumn has one hour twice. `concurrency` is how many calls are made at once; NetSuite counts those

@@ -10,6 +10,7 @@ import pytest
 from connectors.contract import Target
 from connectors.directory import resolve
 from connectors.netsuite import connector
+from connectors.netsuite.sandbox.books import Posted
 from schemas.accounts import State
 from schemas.ledger import Stock, fold
 from schemas.movements import Cause
@@ -111,6 +112,33 @@ async def test_given_goods_under_way_then_they_are_on_no_shelf_and_expected_wher
     assert (mug.balance("Warehouse"), mug.balance("Mall")) == (-5, 4)
     assert mug.balance("Mall", State.INCOMING) == 1
     assert hub.available() == shown(sandbox)
+
+
+async def test_given_stock_opened_in_the_middle_of_trade_then_what_follows_keeps_it_right(
+    sandbox, connect, hub
+):
+    """Levels are taken at ten; before that an order was open, a transfer on its way, another not sent yet."""
+    ten = MORNING + timedelta(hours=2)
+    later = ten + timedelta(hours=1)
+    order = sandbox.order([("SHIRT", 2)], location="Mall", at=MORNING)
+    billed = sandbox.order([("CAP", 1)], location="Mall", at=MORNING)
+    sent = sandbox.order_transfer([("MUG", 5)], origin="Warehouse", destination="Mall", at=MORNING)
+    sandbox.fulfil(sent, [("MUG", 5)], location="Warehouse", at=MORNING)
+    waiting = sandbox.order_transfer([("CAP", 3)], origin="Warehouse", destination="Mall", at=MORNING)
+    sandbox.sell("Mall", [("SHIRT", 1)], at=MORNING)
+    opening = shown(sandbox)
+    sandbox.fulfil(order, [("SHIRT", 2)], location="Mall", at=later)
+    sandbox.books.post("CashSale", [Posted("CAP", "Mall", -1, affecting=True)], at=later, source=billed)
+    sandbox.end(billed, at=later, status="G")
+    sandbox.books.write('UPDATE transactionline SET isclosed = ? WHERE "transaction" = ?', "T", billed)
+    sandbox.receive(sent, [("MUG", 4)], location="Mall", at=later)
+    sandbox.fulfil(waiting, [("CAP", 3)], location="Warehouse", at=later)
+    sandbox.receive(waiting, [("CAP", 3)], location="Mall", at=later)
+    list(day(sandbox, 200))
+    for payload in await payloads_of(connect(sandbox, since=ten)):
+        hub.take(payload)
+    moved = {cell: units - SEEDED[cell[1]] for cell, units in hub.available().items()}
+    assert {cell: opening[cell] + moved[cell] for cell in moved} == shown(sandbox)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
