@@ -14,6 +14,7 @@ from connectors.contract import ChannelSettings, Connector, Row
 from connectors.heartland import HeartlandSettings
 from connectors.lightspeed_r import LightspeedRSettings
 from connectors.lightspeed_x import LightspeedXSettings
+from connectors.netsuite import NetSuiteSettings
 from connectors.registry import CONNECTORS
 from connectors.sandboxes import sandbox_of
 from connectors.shopify import ShopifySettings
@@ -61,6 +62,11 @@ PLATFORMS = {
         sell=lambda sandbox, sku, units: sandbox.sell("WH", [(sku, units)], at=NOW),
         level=lambda sandbox, sku: sandbox.level(sku, "WH"),
         trading="sale",
+    "netsuite": Platform(
+        settings=NetSuiteSettings(platform="netsuite", account="1234567_SB1", adjustment_account="213"),
+        sell=lambda sandbox, sku, units: sandbox.sell("WH", [(sku, units)], at=NOW),
+        level=lambda sandbox, sku: sandbox.level(sku, "WH"),
+        trading="transaction",
     ),
 }
 

@@ -1,0 +1,105 @@
+"""Creates sales orders in NetSuite, once for each deal: our reference is the order's external id."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from connectors.contract import Client, Created, NewOrder
+from connectors.directory import Directory
+from connectors.errors import Refused, SlowDown, Unreachable
+from connectors.links import reference_of
+from connectors.netsuite.answers import places, said
+from connectors.netsuite.client import NetSuiteClient
+from connectors.polite import Reply
+
+APPROVED = "B"
+"""Pending fulfilment: NetSuite commits the stock."""
+
+
+class NetSuiteOrders:
+    """Orders for one configured customer."""
+
+    def __init__(self, client: Client) -> None:
+        assert isinstance(client, NetSuiteClient)
+        self._client = client
+
+    async def create(self, order: NewOrder, directory: Directory) -> Created:
+        """Creates the order, or finds it. Raises `Refused`, `SlowDown` (nothing was done), `Unreachable` (ask again)."""
+        external = reference_of(order.transaction)
+        body = self._body(order, directory, external)
+        found = await self._client.find("SalesOrd", external)
+        if found is not None:
+            return Created(found, already=True)
+        reply = await self._client.create("salesOrder", body)
+        if 200 <= reply.status < 300:
+            made = reply.headers.get("Location", "").rpartition("/")[2]
+            return Created(made or await self._sought(external))
+        try:  # it may have been made since we looked, by an earlier call whose answer was lost
+            found = await self._client.find("SalesOrd", external)
+        except SlowDown as wait:
+            raise Unreachable("NetSuite asked to wait while an order was looked for") from wait
+        if found is not None:
+            return Created(found, already=True)
+        raise Refused(f"NetSuite answered {reply.status}: {_reason(reply, order)}")
+
+    async def _sought(self, external: str) -> str:
+        found = await self._client.find("SalesOrd", external)
+        if found is None:
+            raise Unreachable("NetSuite made an order and does not show it")
+        return found
+
+    def _body(self, order: NewOrder, directory: Directory, external: str) -> dict[str, Any]:
+        """A sales order as `POST /record/v1/salesOrder` takes it. Raises `Refused` for what NetSuite does not have."""
+        customer, location = self._client.settings.customer, directory.places.get(order.location)
+        unknown = [line.sku for line in order.lines if line.sku not in directory.handles]
+        if customer is None:
+            raise Refused("the channel's customer is not configured: NetSuite takes no order without one")
+        if location is None:
+            raise Refused(f"NetSuite has no location {order.location}")
+        if unknown or not order.lines:
+            raise Refused(
+                f"NetSuite has no item {', '.join(unknown)}" if unknown else "the order has no lines"
+            )
+        return {
+            "externalId": external,
+            "entity": {"id": customer},
+            "tranDate": order.placed_at.astimezone(self._client.settings.zone).date().isoformat(),
+            "orderStatus": {"id": APPROVED},
+            "location": {"id": location},
+            **_address(order),
+            "item": {
+                "items": [
+                    {
+                        "item": {"id": directory.handles[line.sku]},
+                        "quantity": line.quantity,
+                        "rate": float(line.price),
+                        "location": {"id": location},
+                    }
+                    for line in order.lines
+                ]
+            },
+        }
+
+
+def _reason(reply: Reply, order: NewOrder) -> str:
+    """Why NetSuite refuses an order: in its words, unless they repeat whom it is for, because a reason is kept."""
+    text, whom = said(reply), asdict(order.recipient)
+    return places(reply) if any(value and value in text for value in whom.values()) else text
+
+
+def _address(order: NewOrder) -> dict[str, Any]:
+    """Where it goes, as far as it is known: the address subrecord of a transaction."""
+    whom = order.recipient
+    known = {
+        "addressee": whom.name,
+        "addr1": whom.street,
+        "city": whom.city,
+        "zip": whom.postcode,
+        "state": whom.region,
+        "addrPhone": whom.phone,
+    }
+    address: dict[str, Any] = {name: value for name, value in known.items() if value}
+    if whom.country:
+        address["country"] = {"id": whom.country}
+    return {"shippingAddress": address} if address else {}
