@@ -62,6 +62,8 @@ class ShipStationOrders:
             row = {"lineItemKey": f"{key}/{at}", "sku": sku, "name": sku, "quantity": line.quantity}
             items.append({**row, "unitPrice": float(line.price)})
         settings, person = self._client.settings, order.recipient
+        if not person.name:
+            raise Refused("the name of the recipient is missing: ShipStation's billTo and shipTo need one")
         placed = order.placed_at.astimezone(ZoneInfo(settings.time_zone)).replace(tzinfo=None)
         return {
             "orderNumber": key,

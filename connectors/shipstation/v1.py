@@ -38,7 +38,7 @@ def order(channel: str, body: Body) -> Claim:
     modified = fields.instant(body, "modifyDate", where)
     placed = fields.optional_instant(body, "orderDate", where) or fields.instant(body, "createDate", where)
     goods, ident = Goods(), fields.identity(body, "orderId")
-    units = goods.of(_items(body, "items"))
+    units = goods.of(fields.rows(body, "items"))
     provider = fields.text(body, "externallyFulfilledBy") if fields.flag(body, "externallyFulfilled") else ""
     if _foreign(body, provider):
         goods.skip(f"order/{ident}", _not_ours(provider))
@@ -67,7 +67,7 @@ def shipment(channel: str, body: Body) -> Claim:
     elif fields.flag(body, "testLabel"):
         goods.skip(f"shipment/{ident}", "a test label")
     else:
-        units, location = goods.of(_items(body, "shipmentItems")), _warehouse(body)
+        units, location = goods.of(_items(body)), _warehouse(body)
         goods.tell(Fact.SHIPPED, units, made, location)
         if ended is not None:
             goods.tell(Fact.SHIPMENT_VOIDED, units, ended, location)
@@ -120,14 +120,14 @@ def fulfillment(channel: str, body: Body) -> Claim:
 def _unlabelled(body: Body, goods: Goods, where: ZoneInfo) -> tuple[list[tuple[str, int]], datetime]:
     """The goods of an order that no label took, and the instant of the newest label."""
     left: Counter[str] = Counter()
-    for item, quantity in goods.of(_items(fields.part(body, "order"), "items")):
+    for item, quantity in goods.of(fields.rows(fields.part(body, "order"), "items")):
         left[item] += quantity
     news = datetime.min.replace(tzinfo=where)
     for row in fields.rows(body, "shipments"):
         made, ended = _life(row, where)
         news = max(news, ended or made)
         if ended is None and not fields.flag(row, "isReturnLabel"):
-            for item, quantity in Goods().of(_items(row, "shipmentItems")):
+            for item, quantity in Goods().of(_items(row)):
                 left[item] -= quantity
     return [(item, quantity) for item, quantity in sorted(left.items()) if quantity > 0], news
 
@@ -144,10 +144,11 @@ def _life(body: Body, where: ZoneInfo) -> tuple[datetime, datetime | None]:
     return made, fields.instant(body, "voidDate", where) if fields.flag(body, "voided") else None
 
 
-def _items(body: Body, name: str) -> list[Body]:
-    if body.get(name) is None:
-        raise Refused(f"{name} is null: ask for shipments with includeShipmentItems=true")
-    return list(fields.rows(body, name))
+def _items(body: Body) -> Sequence[Body]:
+    """The goods of a label, which are null in a list that was asked for without them."""
+    if body.get("shipmentItems") is None:
+        raise Refused("shipmentItems is null: ask for shipments with includeShipmentItems=true")
+    return fields.rows(body, "shipmentItems")
 
 
 def _deal(channel: str, body: Body) -> Deal:

@@ -16,6 +16,9 @@ OPEN = frozenset({"awaiting_payment", "awaiting_shipment", "pending_fulfillment"
 UPDATABLE = frozenset({"awaiting_payment", "awaiting_shipment", "on_hold"})
 """What `POST /orders/createorder` may update (docs.shipstation.com, V1)."""
 
+PRODUCT = 6_815_000
+"""The id of the first product."""
+
 Lines = tuple[tuple[str, int], ...]
 
 
@@ -37,6 +40,7 @@ class Order:
     parent: int | None = None
     provider: str | None = None
     merged: list[int] = field(default_factory=list)
+    sent: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,6 +80,7 @@ class Account:
 
     places: list[str]
     products: dict[str, bool] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
     on_hand: Counter[tuple[str, int]] = field(default_factory=Counter)
     allocated: Counter[tuple[str, int]] = field(default_factory=Counter)
     orders: dict[int, Order] = field(default_factory=dict)
@@ -91,6 +96,7 @@ class Account:
     def seed(self, sku: str, place: str, quantity: int, tracked: bool) -> None:
         """Stock from the start."""
         self.products[sku] = tracked
+        self.numbers.setdefault(sku, PRODUCT + len(self.numbers))
         if place not in self.places:
             self.places.append(place)
         if tracked:
@@ -123,12 +129,9 @@ class Account:
         """What is still to be sent of an order."""
         if order.status == CANCELLED:
             return ()
-        sent: Counter[str] = Counter()
-        made: list[Label | Fulfillment] = [*self.labels.values(), *self.fulfillments.values()]
-        for one in made:
-            if one.order is order and one.voided is None and one.takes:
-                sent.update(_summed(one.lines))
-        return tuple((sku, left) for sku, n in _summed(order.lines).items() if (left := n - sent[sku]) > 0)
+        return tuple(
+            (sku, left) for sku, n in _summed(order.lines).items() if (left := n - order.sent[sku]) > 0
+        )
 
     def send(self, order: Order, made: Label | Fulfillment) -> None:
         """Goods leave by a label or without."""
@@ -154,6 +157,7 @@ class Account:
 
     def _leave(self, order: Order, lines: Lines, sign: int) -> None:
         for sku, quantity in lines:
+            order.sent[sku] += sign * quantity
             if self.products.get(sku):
                 self.on_hand[sku, order.place] -= sign * quantity
         self._allocate(order, lines, -sign)

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from connectors.shipstation.sandbox import shapes
+from connectors.shipstation.sandbox import v1_shapes, writing
 from connectors.shipstation.sandbox.account import UPDATABLE, Account, Lines, Order
 from connectors.shipstation.sandbox.gate import Wrong, answer
 
@@ -56,34 +56,34 @@ class V1:
 
     async def _products(self, request: web.Request) -> web.Response:
         return _page(
-            request, "products", [shapes.v1_product(self._account, sku) for sku in self._account.products]
+            request, "products", [v1_shapes.product(self._account, sku) for sku in self._account.products]
         )
 
     async def _warehouses(self, _request: web.Request) -> web.Response:
-        return answer([shapes.v1_warehouse(self._account, at) for at in range(len(self._account.places))])
+        return answer([v1_shapes.warehouse(self._account, at) for at in range(len(self._account.places))])
 
     async def _orders(self, request: web.Request) -> web.Response:
         number = request.query.get("orderNumber", "")
         found = [o for o in self._account.orders.values() if o.number.startswith(number)]
-        return _dated(request, "orders", [shapes.v1_order(self._account, order) for order in found])
+        return _dated(request, "orders", [v1_shapes.order(self._account, order) for order in found])
 
     async def _order(self, request: web.Request) -> web.Response:
         ident = request.match_info["id"]
         order = self._account.orders.get(int(ident)) if ident.isdecimal() else None
         if order is None:
             raise Wrong(404, "there is no such order")
-        return answer(shapes.v1_order(self._account, order))
+        return answer(v1_shapes.order(self._account, order))
 
     async def _shipments(self, request: web.Request) -> web.Response:
         items = request.query.get("includeShipmentItems", "false").lower() == "true"
         rows = [
-            shapes.v1_shipment(self._account, one, items=items) for one in _of(request, self._account.labels)
+            v1_shapes.shipment(self._account, one, items=items) for one in _of(request, self._account.labels)
         ]
         return _dated(request, "shipments", rows)
 
     async def _fulfillments(self, request: web.Request) -> web.Response:
         made = _of(request, self._account.fulfillments)
-        return _dated(request, "fulfillments", [shapes.v1_fulfillment(self._account, one) for one in made])
+        return _dated(request, "fulfillments", [v1_shapes.fulfillment(self._account, one) for one in made])
 
     async def _create(self, request: web.Request) -> web.Response:
         """Creates, or replaces the whole order with this key, if it may still be updated."""
@@ -117,7 +117,7 @@ class V1:
         else:
             account.change(held, now, lines=lines, status=body["orderStatus"])
         self._told(held)
-        return answer(shapes.v1_order(account, held))
+        return answer(v1_shapes.order(account, held))
 
     async def _webhooks(self, _request: web.Request) -> web.Response:
         return answer({"webhooks": self.hooks})
@@ -193,14 +193,14 @@ def _lines(body: Mapping[str, Any]) -> Lines:
 
 def _instant(value: str) -> datetime:
     try:
-        return datetime.fromisoformat(value).replace(tzinfo=shapes.PACIFIC)
+        return datetime.fromisoformat(value).replace(tzinfo=writing.PACIFIC)
     except ValueError:
         raise Wrong(400, "orderDate") from None
 
 
 def _place(account: Account, warehouse: int | None) -> int:
     """The Ship-From warehouse; the first one where none is named."""
-    ids = {shapes.warehouse_id(at): at for at in range(len(account.places))}
+    ids = {writing.warehouse_id(at): at for at in range(len(account.places))}
     if warehouse is not None and warehouse not in ids:
         raise Wrong(400, "there is no such warehouse")
     return 0 if warehouse is None else ids[warehouse]

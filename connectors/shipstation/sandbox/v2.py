@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from connectors.shipstation.sandbox import shapes
+from connectors.shipstation.sandbox import v2_shapes, writing
 from connectors.shipstation.sandbox.account import Account
 from connectors.shipstation.sandbox.gate import Wrong, answer
 from connectors.shipstation.sandbox.v1 import body_of
@@ -49,24 +49,24 @@ class V2:
         return range(len(self._account.places))
 
     async def _warehouses(self, _request: web.Request) -> web.Response:
-        return answer({"warehouses": [shapes.v2_warehouse(self._account, at) for at in self._places()]})
+        return answer({"warehouses": [v2_shapes.warehouse(self._account, at) for at in self._places()]})
 
     async def _inventory_warehouses(self, request: web.Request) -> web.Response:
-        rows = [shapes.inventory_warehouse(self._account, at) for at in self._places()]
+        rows = [v2_shapes.inventory_warehouse(self._account, at) for at in self._places()]
         return self._page(request, "inventory_warehouses", rows, "limit")
 
     async def _inventory_locations(self, request: web.Request) -> web.Response:
-        rows = [shapes.inventory_location(self._account, at) for at in self._places()]
+        rows = [v2_shapes.inventory_location(self._account, at) for at in self._places()]
         return self._page(request, "inventory_locations", rows, "limit")
 
     async def _inventory(self, request: web.Request) -> web.Response:
         account, query = self._account, request.query
         merged = query.get("group_by") != "location"
         rows = [
-            shapes.v2_level(account, sku, at, merged=merged)
+            v2_shapes.level(account, sku, at, merged=merged)
             for sku, at in sorted({*account.on_hand, *account.allocated})
             if query.get("sku", sku) == sku
-            and query.get("inventory_location_id", shapes.location_id(at)) == shapes.location_id(at)
+            and query.get("inventory_location_id", writing.location_id(at)) == writing.location_id(at)
         ]
         return self._page(request, "inventory", rows, "limit")
 
@@ -81,7 +81,7 @@ class V2:
             raise Wrong(400, "transaction_type or condition")
         if not isinstance(quantity, int) or quantity < (0 if kind == "adjust" else 1):
             raise Wrong(400, '{"errors":{"quantity":["Must be greater than or equal to 1."]}}')
-        places = {shapes.location_id(at): at for at in self._places()}
+        places = {writing.location_id(at): at for at in self._places()}
         if body["inventory_location_id"] not in places or not self._account.products.get(body["sku"]):
             raise Wrong(400, "there is no such location or product", "invalid_identifier")
         self.moved()
@@ -94,17 +94,17 @@ class V2:
         return web.Response(status=200)  # OpenAPI says 204; seen was 200 with an empty body
 
     async def _shipments(self, request: web.Request) -> web.Response:
-        rows = [shapes.v2_shipment(self._account, order) for order in self._account.orders.values()]
+        rows = [v2_shapes.shipment(self._account, order) for order in self._account.orders.values()]
         return self._dated(request, "shipments", rows)
 
     async def _shipment(self, request: web.Request) -> web.Response:
         orders = {f"se-{ident}": order for ident, order in self._account.orders.items()}
         if request.match_info["id"] not in orders:
             raise Wrong(404, "there is no such shipment", "invalid_identifier")
-        return answer(shapes.v2_shipment(self._account, orders[request.match_info["id"]]))
+        return answer(v2_shapes.shipment(self._account, orders[request.match_info["id"]]))
 
     async def _labels(self, request: web.Request) -> web.Response:
-        rows = [shapes.v2_label(self._account, label) for label in self._account.labels.values()]
+        rows = [v2_shapes.label(self._account, label) for label in self._account.labels.values()]
         status = request.query.get("label_status")
         return self._dated(request, "labels", [row for row in rows if status in (None, row["status"])])
 
