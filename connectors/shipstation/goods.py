@@ -72,6 +72,8 @@ class Goods:
 
     def document(self, ident: str, version: int) -> Document:
         """The document. Its lines have an order of their own: pages list them in any."""
+        if not self.lines and not self.skipped:
+            self.skip(ident, "it names no goods")
         return Document(
             id=ident,
             version=version,
