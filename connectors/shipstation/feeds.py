@@ -17,8 +17,8 @@ class Feed:
     """One list. `ident` names a row and `at` dates it; `since` asks for rows from an instant on.
 
     An `ordered` one comes oldest first by `at`, so that it can be read on from the last row's instant. A `windowed` one
-    cannot be asked by `at`: it is read anew for as long as its rows may still change. A list is read whole at first, if
-    not from `first` on: asked without a date, V1 lists what was never voided as well.
+    cannot be asked by `at`: it is read anew for as long as its rows may still change. Rows of an unordered one without `at`
+    are not meant. A list is read whole at first, if not from `first` on.
     """
 
     name: str
@@ -77,6 +77,18 @@ FEEDS: Mapping[str, tuple[Feed, ...]] = {
             at="createDate",
             since="createDateStart",
             query={"sortBy": "CreateDate", "sortDir": "ASC"},
+        ),
+        Feed(
+            name="fulfillment_voids",
+            topic=FULFILLMENT,
+            path="/fulfillments",
+            listed="fulfillments",
+            ident="fulfillmentId",
+            at="voidDate",
+            since="createDateStart",
+            query={"sortBy": "CreateDate", "sortDir": "ASC"},
+            ordered=False,
+            windowed=True,
         ),
     ),
     "v2": (

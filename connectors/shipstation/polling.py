@@ -19,6 +19,9 @@ from connectors.shipstation.catalogue import inventory
 from connectors.shipstation.feeds import FEEDS, Feed
 from connectors.shipstation.settings import ShipStationSettings
 
+MAKING, MAKING_MAX = "processing", timedelta(days=1)
+"""The status of a V2 label that is being made in a batch ("a few minutes"), and how long that is waited for."""
+
 KNOWN_MAX = 10_000
 """Shipments that are remembered for their labels."""
 
@@ -40,17 +43,20 @@ class Poller:
         """
         reached: dict[str, str] = orjson.loads(cursor) if cursor else {}
         for feed in FEEDS[self._settings.documents]:
-            start = self._start(feed, reached.get(feed.name))
+            start, unmade = self._start(feed, reached.get(feed.name)), list[datetime]()
             taken = self._taken[feed.name] = {
                 ident: one
                 for ident, one in self._taken.get(feed.name, {}).items()
                 if start is None or one[0] >= start
             }
-            async for rows in self._rows(feed, start):
+            async for page in self._rows(feed, start):
+                rows = [row for row in page if feed.ordered or row.get(feed.at)]
+                if not rows:
+                    continue
                 seen = {str(row[feed.ident]): (self._at(row, feed.at), _digest(feed, row)) for row in rows}
+                unmade += [seen[str(row[feed.ident])][0] for row in rows if row.get("status") == MAKING]
                 fresh = [row for row in rows if taken.get(str(row[feed.ident])) != seen[str(row[feed.ident])]]
-                newest = max(at for at, _ in seen.values()).isoformat()
-                reached[feed.name] = max(newest, reached.get(feed.name, ""), key=_moment)
+                reached[feed.name] = _reached(reached.get(feed.name), [at for at, _ in seen.values()], unmade)
                 if fresh:
                     yield await self._payloads(feed, fresh), orjson.dumps(reached).decode()
                 taken.update(seen)
@@ -83,11 +89,11 @@ class Poller:
             yield rows
             if page >= int(body["pages"]):
                 return
-            last = self._at(rows[-1], feed.at).replace(microsecond=0)
-            if feed.ordered and (start is None or last > start):
-                start, page = last, 1
-            else:
-                page += 1
+            page += 1
+            if feed.ordered:
+                last = self._at(rows[-1], feed.at).replace(microsecond=0)
+                if start is None or last > start:
+                    start, page = last, 1
 
     async def _page(self, path: str, query: Mapping[str, str]) -> Any:
         if self._settings.documents == "v1":
@@ -169,8 +175,13 @@ class Poller:
         }
 
 
-def _moment(written: str) -> datetime:
-    return datetime.fromisoformat(written) if written else datetime.min.replace(tzinfo=UTC)
+def _reached(before: str | None, dates: Sequence[datetime], unmade: Sequence[datetime]) -> str:
+    """The newest instant of a list, but not beyond a label that is still being made, which shows no date of its completion.
+    One that has been for a day is not waited for.
+    """
+    newest = max(*dates, datetime.fromisoformat(before)) if before else max(dates)
+    waited = [at for at in unmade if at > newest - MAKING_MAX]
+    return min((newest, *waited)).isoformat()
 
 
 def _digest(feed: Feed, row: Row) -> bytes:

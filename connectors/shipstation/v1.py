@@ -31,7 +31,10 @@ STATUSES: Mapping[str, bool] = {
 
 
 def order(channel: str, body: Body) -> Claim:
-    """Demand. A cancelled order takes all of its demand off again; that none of it was sent before is inferred."""
+    """Demand. A cancelled order takes all of its demand off again; that none of it was sent before is inferred.
+
+    An order that was imported as shipped stays demanded until whoever sent it tells so: the shop, a label, a fulfilment.
+    """
     where, status = fields.zone(body), fields.text(body, "orderStatus")
     if status not in STATUSES:
         raise Refused("unknown orderStatus" if status else "orderStatus is missing")

@@ -54,6 +54,7 @@ class Label:
     voided: datetime | None = None
     returns: bool = False
     test: bool = False
+    making: bool = False
 
     @property
     def takes(self) -> bool:

@@ -114,7 +114,7 @@ def label(_account: Account, label: Label) -> dict[str, Any]:
     """A label of V2, which names no goods."""
     return {
         "label_id": f"se-{label.id}",
-        "status": "voided" if label.voided else "completed",
+        "status": "voided" if label.voided else "processing" if label.making else "completed",
         "shipment_id": f"se-{label.order.id}",
         "external_order_id": label.order.external,
         "ship_date": label.made.strftime("%Y-%m-%dT00:00:00Z"),

@@ -108,6 +108,20 @@ class TestPolling:
         await again.close()
         assert len(found) == 11, "ten minutes, both ends included"
 
+    async def test_given_a_label_that_is_long_in_the_making_then_its_completion_is_found(
+        self, sandbox, poll, at, api
+    ):
+        if api == "v1":
+            pytest.skip("V1 shows a label once it is made")
+        slow = sandbox.label(sandbox.order([("TEE", 1)], at=at(0)), at=at(1))
+        sandbox.account.labels[slow].making = True
+        sandbox.label(sandbox.order([("MUG", 1)], at=at(60)), at=at(61))
+        _, cursor = await poll()
+        sandbox.account.labels[slow].making = False
+        documents, cursor = await poll(cursor)
+        assert [(d.body["label_id"], d.body["status"]) for d in documents] == [(f"se-{slow}", "completed")]
+        assert (await poll(cursor))[0] == []
+
     async def test_given_the_hour_that_comes_twice_then_v1_is_asked_for_it_twice(self, settings, client):
         poller = Poller(client.api, settings.model_copy(update={"documents": "v1"}))
         inside, before = datetime(2026, 11, 1, 8, 50, tzinfo=UTC), datetime(2026, 11, 1, 3, tzinfo=UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 
 import pytest
 
@@ -96,19 +97,23 @@ async def test_given_an_order_marked_as_shipped_after_a_part_had_a_label_then_ev
 ):
     if api == "v2":
         pytest.skip("V2's fulfilments are not read")
-    order = sandbox.order([("TEE", 3), ("MUG", 1)], at=at(0))
-    sandbox.label(order, at=at(1), lines=[("TEE", 2)])
-    marked = sandbox.mark_shipped(order, at=at(2))
+    now = (
+        int((datetime.now(UTC) - at(0)).total_seconds() / 60) - 10_000
+    )  # a week ago: inside the window of voids
+    order = sandbox.order([("TEE", 3), ("MUG", 1)], at=at(now))
+    sandbox.label(order, at=at(now + 1), lines=[("TEE", 2)])
+    marked = sandbox.mark_shipped(order, at=at(now + 2))
+    sandbox.mark_shipped(sandbox.order([("CAP", 1)], at=at(now + 500)), at=at(now + 501))
     documents, cursor = await poll()
     hub.take(*documents)
     agree(hub, sandbox)
     assert hub.moved("TEE", "WH") == (-3, -3)
-    sandbox.void(marked, at=at(60))
-    sandbox.label(order, at=at(61))
-    sandbox.edit(order, [("TEE", 3), ("MUG", 1)], at=at(62))
-    more, _ = await poll(cursor)
+    sandbox.void(marked, at=at(now + 600))
+    sandbox.label(order, at=at(now + 601))
+    more, cursor = await poll(cursor)
     hub.take(*more)
     assert hub.moved("TEE", "WH") == (-3, -3), "a label after a voided mark takes no unit twice"
+    assert (await poll(cursor))[0] == []
 
 
 async def test_given_a_deal_of_a_shop_then_its_split_parcels_and_the_shop_make_one(
