@@ -79,7 +79,7 @@ class Api:
             asked = {**query, "page": str(page), "pageSize": str(PAGE)}
             body = checked(await self.v1("GET", path, query=asked))
             yield listed(body, name)
-            pages, page = int(body["pages"]), page + 1
+            pages, page = pages_of(body), page + 1
 
     async def v2_list(
         self, path: str, query: Mapping[str, str], name: str
@@ -120,6 +120,14 @@ def listed(body: Any, name: str) -> list[Row]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Unreachable(f"ShipStation answered no list of {name}")
     return rows
+
+
+def pages_of(body: Any) -> int:
+    """How many pages a list has. Raises `Unreachable` where it does not say."""
+    pages = body.get("pages") if isinstance(body, Mapping) else None
+    if not isinstance(pages, int):
+        raise Unreachable("ShipStation answered a list without its number of pages")
+    return pages
 
 
 def said(reply: Reply) -> str:

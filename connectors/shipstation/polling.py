@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -14,7 +15,7 @@ from connectors.contract import Payload
 from connectors.errors import Refused, Unreachable
 from connectors.shipstation import fields
 from connectors.shipstation.allowlist import FULFILLMENT, INVENTORY, V2_LABEL, V2_SHIPMENT, cut
-from connectors.shipstation.api import PAGE, V2_PAGE, Api, Row, checked, listed
+from connectors.shipstation.api import PAGE, V2_PAGE, Api, Row, checked, listed, pages_of
 from connectors.shipstation.catalogue import inventory
 from connectors.shipstation.feeds import FEEDS, Feed
 from connectors.shipstation.settings import ShipStationSettings
@@ -86,8 +87,10 @@ class Poller:
             rows = listed(body, feed.listed)
             if not rows:
                 return
+            if not all(row.get(feed.ident) for row in rows):
+                raise Unreachable(f"a row of a list: {feed.ident} is missing")
             yield rows
-            if page >= int(body["pages"]):
+            if page >= pages_of(body):
                 return
             page += 1
             if feed.ordered:
@@ -137,12 +140,12 @@ class Poller:
 
     async def _fulfilled(self, order: Any, rows: list[Row]) -> Row:
         """All fulfilments of an order with the order and its labels; without its order, as it is (and is refused then)."""
-        if order is None:
+        if not isinstance(order, int):
             return {"fulfillments": rows}
-        reply = await self._api.v1("GET", f"/orders/{int(order)}")
+        reply = await self._api.v1("GET", f"/orders/{order}")
         if reply.status == 404:
             return {"fulfillments": rows}
-        query = {"orderId": str(int(order))}
+        query = {"orderId": str(order)}
         made, labels = list[Row](), list[Row]()
         async for page in self._api.v1_list("/fulfillments", "fulfillments", query):
             made += page
@@ -152,14 +155,17 @@ class Poller:
         return {"order": checked(reply), "fulfillments": made, "shipments": labels}
 
     async def _shipment(self, label: Row) -> Row:
-        """The shipment that a label is for: most often the same poll has read it."""
-        ident = str(label["shipment_id"])
+        """The shipment that a label is for: most often the same poll has read it. One that is gone leaves the label alone
+        (and that is refused then).
+        """
+        ident = label.get("shipment_id")
+        if not isinstance(ident, str):
+            return {}
         while len(self._shipments) > KNOWN_MAX:
             del self._shipments[next(iter(self._shipments))]
         if ident not in self._shipments:
-            self._shipments[ident] = cut(
-                V2_SHIPMENT, checked(await self._api.v2("GET", f"/shipments/{ident}"))
-            )
+            reply = await self._api.v2("GET", f"/shipments/{quote(ident, safe='')}")
+            self._shipments[ident] = {} if reply.status == 404 else cut(V2_SHIPMENT, checked(reply))
         return self._shipments[ident]
 
     def _stamp(self, body: Row) -> Row:

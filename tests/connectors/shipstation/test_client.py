@@ -10,7 +10,9 @@ from pydantic import SecretStr, ValidationError
 
 from connectors.directory import Item
 from connectors.errors import SlowDown, Unreachable
+from connectors.polite import Reply
 from connectors.shipstation import ShipStationSettings, connector
+from connectors.shipstation.feeds import FEEDS
 from connectors.shipstation.polling import Poller
 
 
@@ -145,6 +147,36 @@ class TestPolling:
         del sandbox.account.orders[order]
         ((document), *_), _ = await poll()
         assert document.body.get("order", {}) == {}
+
+    async def test_given_a_label_read_before_its_shipment_then_the_shipment_is_asked_for(
+        self, sandbox, at, client, api
+    ):
+        if api == "v1":
+            pytest.skip("V1's labels name their goods")
+        label = sandbox.label(sandbox.order([("TEE", 1)], at=at(0)), at=at(1))
+        poller = Poller(client.api, client.settings)
+        found = await poller._shipment({"shipment_id": f"se-{sandbox.account.labels[label].order.id}"})
+        assert [row["sku"] for row in found["items"]] == ["TEE"]
+        assert await poller._shipment({"shipment_id": "se-1"}) == await poller._shipment({}) == {}
+
+    @pytest.mark.parametrize(
+        "answer",
+        [{}, {"orders": [], "shipments": []}, [], None, {"orders": [{}], "shipments": [{}], "pages": 1}],
+    )
+    async def test_given_an_answer_of_something_else_then_it_is_unreachable_and_no_crash(
+        self, client, monkeypatch, answer
+    ):
+        async def other(*_args, **_more):
+            return Reply(200, {}, answer)
+
+        monkeypatch.setattr(client.api, "v1", other)
+        monkeypatch.setattr(client.api, "v2", other)
+        poller = Poller(client.api, client.settings)
+        if answer in ([], {"orders": [], "shipments": []}):
+            assert [found async for found in poller._rows(FEEDS[client.settings.documents][0], None)] == []
+        else:
+            with pytest.raises(Unreachable):
+                [found async for found in poller._rows(FEEDS[client.settings.documents][0], None)]
 
     async def test_given_a_provider_and_a_location_mapped_to_it_then_its_document_says_so(
         self, sandbox, settings, secrets, at, api

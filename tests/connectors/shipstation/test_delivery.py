@@ -103,7 +103,7 @@ async def test_given_an_order_marked_as_shipped_after_a_part_had_a_label_then_ev
     order = sandbox.order([("TEE", 3), ("MUG", 1)], at=at(now))
     sandbox.label(order, at=at(now + 1), lines=[("TEE", 2)])
     marked = sandbox.mark_shipped(order, at=at(now + 2))
-    sandbox.mark_shipped(sandbox.order([("CAP", 1)], at=at(now + 500)), at=at(now + 501))
+    other = sandbox.mark_shipped(sandbox.order([("CAP", 1)], at=at(now + 500)), at=at(now + 501))
     documents, cursor = await poll()
     hub.take(*documents)
     agree(hub, sandbox)
@@ -113,6 +113,10 @@ async def test_given_an_order_marked_as_shipped_after_a_part_had_a_label_then_ev
     more, cursor = await poll(cursor)
     hub.take(*more)
     assert hub.moved("TEE", "WH") == (-3, -3), "a label after a voided mark takes no unit twice"
+    sandbox.void(other, at=at(now + 3_000))
+    more, cursor = await poll(cursor)
+    hub.take(*more)
+    agree(hub, sandbox)
     assert (await poll(cursor))[0] == []
 
 
