@@ -113,6 +113,9 @@ async def test_given_an_order_marked_as_shipped_after_a_part_had_a_label_then_ev
     more, cursor = await poll(cursor)
     hub.take(*more)
     assert hub.moved("TEE", "WH") == (-3, -3), "a label after a voided mark takes no unit twice"
+    sandbox.mark_shipped(sandbox.order([("MUG", 1)], at=at(now + 1_500)), at=at(now + 1_501))
+    more, cursor = await poll(cursor)
+    hub.take(*more)
     sandbox.void(other, at=at(now + 3_000))
     more, cursor = await poll(cursor)
     hub.take(*more)
