@@ -10,7 +10,7 @@ from typing import NamedTuple
 from connectors.links import deal_of
 from connectors.shipstation import fields
 from connectors.shipstation.fields import Body
-from schemas.claims import Document, Fact, Line, Skipped
+from schemas.claims import Claim, Document, Fact, Line, Skipped
 
 
 class Deal(NamedTuple):
@@ -34,6 +34,18 @@ def deal(
     shop = fields.text(fields.part(body, "onhand"), "shop")
     joins = f"order/{shop}/{order}" if shop and order else None
     return Deal(f"order/{channel}/{store or 'none'}/{number}", joins)
+
+
+def claim(channel: str, topic: str, found: Deal, at: datetime, document: Document) -> Claim:
+    """What one document says of its deal; `at` is its latest news."""
+    return Claim(
+        transaction=found.transaction,
+        joins=found.joins,
+        channel=channel,
+        topic=topic,
+        occurred_at=at,
+        documents=(document,),
+    )
 
 
 @dataclass

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from connectors.errors import Refused
 from connectors.shipstation import fields
 from connectors.shipstation.allowlist import FULFILLMENT, ORDER, SHIPMENT
 from connectors.shipstation.fields import Body
-from connectors.shipstation.goods import Deal, Goods, deal
+from connectors.shipstation.goods import Deal, Goods, claim, deal
 from schemas.claims import Claim, Fact
 
 CANCELLED = "cancelled"
@@ -28,6 +28,12 @@ STATUSES: Mapping[str, bool] = {
     CANCELLED: False,
 }
 """Every `orderStatus` (V1 Order model; the two of fulfilment providers from its list of filters), and whether it stands."""
+
+GOODS_STAY = {
+    "isReturnLabel": "a return label: nothing has come back yet",
+    "testLabel": "a test label",
+}
+"""What a label may be that takes no goods, and how that is said."""
 
 
 def order(channel: str, body: Body) -> Claim:
@@ -50,13 +56,12 @@ def order(channel: str, body: Body) -> Claim:
         goods.tell(Fact.ORDERED, units, placed, location)
         if not STATUSES[status]:
             goods.tell(Fact.CANCELLED, units, modified, location)
-    return Claim(
-        transaction=(found := _deal(channel, body)).transaction,
-        joins=found.joins,
-        channel=channel,
-        topic=ORDER,
-        occurred_at=modified,
-        documents=(goods.document(f"order/{ident}", fields.milliseconds(modified)),),
+    return claim(
+        channel,
+        ORDER,
+        _deal(channel, body),
+        modified,
+        goods.document(f"order/{ident}", fields.milliseconds(modified)),
     )
 
 
@@ -65,22 +70,19 @@ def shipment(channel: str, body: Body) -> Claim:
     where, ident = fields.zone(body), fields.identity(body, "shipmentId")
     made, ended = _life(body, where)
     goods = Goods()
-    if fields.flag(body, "isReturnLabel"):
-        goods.skip(f"shipment/{ident}", "a return label: nothing has come back yet")
-    elif fields.flag(body, "testLabel"):
-        goods.skip(f"shipment/{ident}", "a test label")
+    if stays := [why for name, why in GOODS_STAY.items() if fields.flag(body, name)]:
+        goods.skip(f"shipment/{ident}", stays[0])
     else:
         units, location = goods.of(_items(body)), _warehouse(body)
         goods.tell(Fact.SHIPPED, units, made, location)
         if ended is not None:
             goods.tell(Fact.SHIPMENT_VOIDED, units, ended, location)
-    return Claim(
-        transaction=(found := _deal(channel, body)).transaction,
-        joins=found.joins,
-        channel=channel,
-        topic=SHIPMENT,
-        occurred_at=ended or made,
-        documents=(goods.document(f"shipment/{ident}", fields.milliseconds(ended or made)),),
+    return claim(
+        channel,
+        SHIPMENT,
+        _deal(channel, body),
+        ended or made,
+        goods.document(f"shipment/{ident}", fields.milliseconds(ended or made)),
     )
 
 
@@ -110,13 +112,12 @@ def fulfillment(channel: str, body: Body) -> Claim:
         if standing:
             goods.tell(Fact.CANCELLED, units, sent, _place(told, ""))
     newest = max(news, fields.instant(told, "modifyDate", where), *(ended or made for made, ended in lives))
-    return Claim(
-        transaction=(found := _deal(channel, told)).transaction,
-        joins=found.joins,
-        channel=channel,
-        topic=FULFILLMENT,
-        occurred_at=newest,
-        documents=(goods.document(f"fulfillments/{ident}", fields.milliseconds(newest)),),
+    return claim(
+        channel,
+        FULFILLMENT,
+        _deal(channel, told),
+        newest,
+        goods.document(f"fulfillments/{ident}", fields.milliseconds(newest)),
     )
 
 
@@ -125,11 +126,11 @@ def _unlabelled(body: Body, goods: Goods, where: ZoneInfo) -> tuple[list[tuple[s
     left: Counter[str] = Counter()
     for item, quantity in goods.of(fields.rows(fields.part(body, "order"), "items")):
         left[item] += quantity
-    news = datetime.min.replace(tzinfo=where)
+    news = datetime.min.replace(tzinfo=UTC)
     for row in fields.rows(body, "shipments"):
         made, ended = _life(row, where)
         news = max(news, ended or made)
-        if ended is None and not fields.flag(row, "isReturnLabel"):
+        if ended is None and not any(fields.flag(row, name) for name in GOODS_STAY):
             for item, quantity in Goods().of(_items(row)):
                 left[item] -= quantity
     return [(item, quantity) for item, quantity in sorted(left.items()) if quantity > 0], news

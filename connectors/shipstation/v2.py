@@ -11,7 +11,7 @@ from connectors.errors import Refused
 from connectors.shipstation import fields
 from connectors.shipstation.allowlist import INVENTORY, V2_LABEL, V2_SHIPMENT
 from connectors.shipstation.fields import Body
-from connectors.shipstation.goods import Deal, Goods, deal
+from connectors.shipstation.goods import Deal, Goods, claim, deal
 from schemas.claims import Claim, Fact, Observation
 
 CANCELLED = "cancelled"
@@ -36,14 +36,12 @@ def shipment(channel: str, body: Body) -> Claim:
         goods.tell(Fact.ORDERED, units, created, location)
         if status == CANCELLED:
             goods.tell(Fact.CANCELLED, units, modified, location)
-    found = _deal(channel, body, body)
-    return Claim(
-        transaction=found.transaction,
-        joins=found.joins,
-        channel=channel,
-        topic=V2_SHIPMENT,
-        occurred_at=modified,
-        documents=(goods.document(f"shipment/{ident}", fields.milliseconds(modified)),),
+    return claim(
+        channel,
+        V2_SHIPMENT,
+        _deal(channel, body, body),
+        modified,
+        goods.document(f"shipment/{ident}", fields.milliseconds(modified)),
     )
 
 
@@ -66,14 +64,12 @@ def label(channel: str, body: Body) -> Claim:
         goods.tell(Fact.SHIPPED, units, created, location)
         if ended is not None:
             goods.tell(Fact.SHIPMENT_VOIDED, units, ended, location)
-    found = _deal(channel, body, inside or body)
-    return Claim(
-        transaction=found.transaction,
-        joins=found.joins,
-        channel=channel,
-        topic=V2_LABEL,
-        occurred_at=ended or created,
-        documents=(goods.document(f"label/{ident}", fields.milliseconds(ended or created) + LABELS[status]),),
+    return claim(
+        channel,
+        V2_LABEL,
+        _deal(channel, body, inside or body),
+        ended or created,
+        goods.document(f"label/{ident}", fields.milliseconds(ended or created) + LABELS[status]),
     )
 
 

@@ -126,6 +126,12 @@ def test_given_a_voided_label_before_the_mark_then_its_goods_left_with_the_mark(
     assert lines(read("marked_as_shipped_after_a_label", void))[-1] == (Fact.SHIPPED, "TEE", 3)
 
 
+@pytest.mark.parametrize("kind", ["isReturnLabel", "testLabel"])
+def test_given_a_label_that_takes_no_goods_before_the_mark_then_all_goods_left_with_the_mark(kind):
+    claim = read("marked_as_shipped_after_a_label", lambda body: body["shipments"][0].update({kind: True}))
+    assert lines(claim)[-1] == (Fact.SHIPPED, "TEE", 3)
+
+
 def test_given_a_provider_then_its_stock_is_ours_only_where_a_location_is_mapped_to_it():
     (line, *_) = read("sent_by_a_provider_of_ours").documents[0].lines
     assert (line.fact, line.location) == (Fact.SHIPPED, "provider:threepl")
