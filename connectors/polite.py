@@ -28,11 +28,18 @@ class Reply:
 class Http:
     """A session against one platform's base URL, with its authentication headers.
 
-    `timeout` is the total in seconds for one call. Redirects are not followed: a platform's API has none, and a
-    redirect could lead anywhere.
+    `timeout` is the total in seconds for one call. `wait_header` is where the platform says how long to wait. Redirects
+    are not followed: a platform's API has none, and a redirect could lead anywhere.
     """
 
-    def __init__(self, base: str, headers: Mapping[str, str], timeout: float = 20.0) -> None:
+    def __init__(
+        self,
+        base: str,
+        headers: Mapping[str, str],
+        timeout: float = 20.0,
+        wait_header: str = "Retry-After",
+    ) -> None:
+        self._wait_header = wait_header
         self._base = base.rstrip("/")
         self._headers = {"User-Agent": "onhand", "Accept": "application/json", **headers}
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=5.0)
@@ -67,8 +74,8 @@ class Http:
                         raise Malformed(f"{method} {path}: the answer is larger than {BODY_MAX} bytes")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(f"{method} {path}: {type(error).__name__}") from error
-        if status == 429 or (status == 503 and "Retry-After" in found):
-            raise SlowDown(_seconds(found))
+        if status == 429 or (status == 503 and self._wait_header in found):
+            raise SlowDown(_seconds(found, self._wait_header))
         if status >= 500:
             raise Unreachable(f"{method} {path}: HTTP {status}")
         return Reply(status, found, _json(bytes(raw), method, path))
@@ -89,9 +96,9 @@ def _json(raw: bytes, method: str, path: str) -> Any:
         raise Unreachable(f"{method} {path}: the answer is not JSON") from error
 
 
-def _seconds(found: Mapping[str, str], fallback: float = 1.0) -> float:
-    """`Retry-After` in seconds: a number, or an HTTP date, measured against the answer's own `Date`."""
-    value = found.get("Retry-After", "")
+def _seconds(found: Mapping[str, str], header: str, fallback: float = 1.0) -> float:
+    """How long to wait in seconds: a number, or an HTTP date, measured against the answer's own `Date`."""
+    value = found.get(header, "")
     if value.replace(".", "", 1).isdigit():
         return float(value)
     try:

@@ -17,6 +17,7 @@ from connectors.lightspeed_x import LightspeedXSettings
 from connectors.netsuite import NetSuiteSettings
 from connectors.registry import CONNECTORS
 from connectors.sandboxes import sandbox_of
+from connectors.shipstation import ShipStationSettings
 from connectors.shopify import ShopifySettings
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -32,6 +33,9 @@ class Platform:
     level: Callable[[Any, str], int]
     trading: str
     path: Callable[[str], str] = lambda _topic: ""
+    carries: bool = (
+        True  # its webhooks carry documents; those that only point at some are the platform's own tests'
+    )
 
 
 PLATFORMS = {
@@ -67,6 +71,12 @@ PLATFORMS = {
         sell=lambda sandbox, sku, units: sandbox.sell("WH", [(sku, units)], at=NOW),
         level=lambda sandbox, sku: sandbox.level(sku, "WH"),
         trading="transaction",
+    "shipstation": Platform(
+        settings=ShipStationSettings(platform="shipstation"),
+        sell=lambda sandbox, sku, units: sandbox.order([(sku, units)], at=NOW),
+        level=lambda sandbox, sku: sandbox.available(sku, "WH"),
+        trading="v1/order",
+        carries=False,
     ),
 }
 

@@ -138,9 +138,9 @@ def test_given_a_topic_that_nobody_reads_then_it_is_refused_and_its_topics_are_n
 
 class TestWebhooks:
     @pytest.fixture(autouse=True)
-    def _sends_some(self, connector):
-        if connector.receive is None:
-            pytest.skip(f"{connector.platform} sends no webhooks: it is polled")
+    def _sends_some(self, connector, platform):
+        if connector.receive is None or not platform.carries:
+            pytest.skip(f"{connector.platform} sends no documents by webhook: it is polled")
 
     @pytest.fixture
     def sign(self, connector, platform):

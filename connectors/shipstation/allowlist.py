@@ -1,0 +1,73 @@
+"""The fields of ShipStation's documents that Onhand keeps. All others (ship to, bill to, notes, e-mail) stop here.
+
+`onhand` is our own part of a document: what the channel's settings say of it, so that reading it needs nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from connectors import allowlist
+from connectors.allowlist import Keep, Shape, values
+
+ORDER = "v1/order"
+SHIPMENT = "v1/shipment"
+FULFILLMENT = "v1/fulfillment"
+V2_SHIPMENT = "v2/shipment"
+V2_LABEL = "v2/label"
+INVENTORY = "v2/inventory"
+
+STAMP: Shape = {"onhand": {**values("zone", "shop"), "providers": Keep.NAMES}}
+V1_ITEM: Shape = values("orderItemId", "sku", "productId", "quantity", "adjustment")
+ORDER_SHAPE: Shape = {
+    **STAMP,
+    **values("orderId", "orderKey", "orderNumber", "orderStatus", "orderDate", "createDate", "modifyDate"),
+    **values("externallyFulfilled", "externallyFulfilledBy"),
+    "advancedOptions": values("storeId", "warehouseId"),
+    "items": [V1_ITEM],
+}
+SHIPMENT_SHAPE: Shape = {
+    **STAMP,
+    **values("shipmentId", "orderId", "orderKey", "orderNumber", "createDate", "voidDate", "voided"),
+    **values("isReturnLabel", "testLabel", "warehouseId"),
+    "advancedOptions": values("storeId"),
+    "shipmentItems": [V1_ITEM],
+}
+FULFILLMENT_SHAPE: Shape = {
+    **STAMP,
+    "order": ORDER_SHAPE,
+    "fulfillments": [
+        values("fulfillmentId", "createDate", "voidDate", "voided", "fulfillmentProviderCode"),
+    ],
+    "shipments": [SHIPMENT_SHAPE],
+}
+V2_SHIPMENT_SHAPE: Shape = {
+    **STAMP,
+    **values("shipment_id", "external_shipment_id", "external_order_id", "shipment_number", "store_id"),
+    **values("created_at", "modified_at", "shipment_status", "warehouse_id", "is_return"),
+    "items": [values("item_id", "sku", "product_id", "quantity", "external_order_id")],
+}
+LABEL_SHAPE: Shape = {
+    **STAMP,
+    **values("label_id", "shipment_id", "status", "created_at", "voided", "voided_at"),
+    **values("is_return_label", "test_label"),
+    "shipment": V2_SHIPMENT_SHAPE,
+}
+LEVEL_SHAPE: Shape = values("sku", "inventory_location_id", "available", "seen_at")
+
+SHAPES: Mapping[str, Shape] = {
+    ORDER: ORDER_SHAPE,
+    SHIPMENT: SHIPMENT_SHAPE,
+    FULFILLMENT: FULFILLMENT_SHAPE,
+    V2_SHIPMENT: V2_SHIPMENT_SHAPE,
+    V2_LABEL: LABEL_SHAPE,
+    INVENTORY: LEVEL_SHAPE,
+}
+TOPICS = tuple(SHAPES)
+UNKNOWN: Shape = values("createDate", "created_at")
+
+
+def cut(topic: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with the allowed fields only; of an unknown topic only its date."""
+    return allowlist.cut(body, SHAPES.get(topic, UNKNOWN))

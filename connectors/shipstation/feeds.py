@@ -1,0 +1,129 @@
+"""The lists that a poll reads, one row each: where they are, what dates their rows, and by what they can be asked for.
+
+V1: docs.shipstation.com (list orders, shipments, fulfillments). V2: OpenAPI 2.0.0 of 2025-08-13.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from connectors.shipstation.allowlist import FULFILLMENT, ORDER, SHIPMENT, V2_LABEL, V2_SHIPMENT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feed:
+    """One list. `ident` names a row and `at` dates it; `since` asks for rows from an instant on.
+
+    An `ordered` one comes oldest first by `at`, so that it can be read on from the last row's instant. A `windowed` one
+    cannot be asked by `at`: it is read anew for as long as its rows may still change. Rows of an unordered one without `at`
+    are not meant. A list is read whole at first, if not from `first` on.
+    """
+
+    name: str
+    topic: str
+    path: str
+    listed: str
+    ident: str
+    at: str
+    since: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    ordered: bool = True
+    windowed: bool = False
+    first: datetime | None = None
+
+
+FEEDS: Mapping[str, tuple[Feed, ...]] = {
+    "v1": (
+        Feed(
+            name="orders",
+            topic=ORDER,
+            path="/orders",
+            listed="orders",
+            ident="orderId",
+            at="modifyDate",
+            since="modifyDateStart",
+            query={"sortBy": "ModifyDate", "sortDir": "ASC"},
+        ),
+        Feed(
+            name="shipments",
+            topic=SHIPMENT,
+            path="/shipments",
+            listed="shipments",
+            ident="shipmentId",
+            at="createDate",
+            since="createDateStart",
+            query={"sortBy": "CreateDate", "sortDir": "ASC", "includeShipmentItems": "true"},
+        ),
+        Feed(
+            name="voids",
+            topic=SHIPMENT,
+            path="/shipments",
+            listed="shipments",
+            ident="shipmentId",
+            at="voidDate",
+            since="voidDateStart",
+            query={"sortBy": "CreateDate", "sortDir": "ASC", "includeShipmentItems": "true"},
+            ordered=False,
+            first=datetime(2000, 1, 1, tzinfo=UTC),
+        ),
+        Feed(
+            name="fulfillments",
+            topic=FULFILLMENT,
+            path="/fulfillments",
+            listed="fulfillments",
+            ident="fulfillmentId",
+            at="createDate",
+            since="createDateStart",
+            query={"sortBy": "CreateDate", "sortDir": "ASC"},
+        ),
+        Feed(
+            name="fulfillment_voids",
+            topic=FULFILLMENT,
+            path="/fulfillments",
+            listed="fulfillments",
+            ident="fulfillmentId",
+            at="voidDate",
+            since="createDateStart",
+            query={"sortBy": "CreateDate", "sortDir": "ASC"},
+            ordered=False,
+            windowed=True,
+        ),
+    ),
+    "v2": (
+        Feed(
+            name="shipments",
+            topic=V2_SHIPMENT,
+            path="/shipments",
+            listed="shipments",
+            ident="shipment_id",
+            at="modified_at",
+            since="modified_at_start",
+            query={"sort_by": "modified_at", "sort_dir": "asc"},
+        ),
+        Feed(
+            name="labels",
+            topic=V2_LABEL,
+            path="/labels",
+            listed="labels",
+            ident="label_id",
+            at="created_at",
+            since="created_at_start",
+            query={"sort_by": "created_at", "sort_dir": "asc"},
+        ),
+        Feed(
+            name="voids",
+            topic=V2_LABEL,
+            path="/labels",
+            listed="labels",
+            ident="label_id",
+            at="voided_at",
+            since="created_at_start",
+            query={"label_status": "voided", "sort_by": "created_at", "sort_dir": "asc"},
+            ordered=False,
+            windowed=True,
+        ),
+    ),
+}
+"""By API. V1's shipments are its labels, and "mark as shipped" makes a fulfilment instead."""

@@ -1,0 +1,94 @@
+"""What both APIs have in common: the goods of a document, and the deal it belongs to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from connectors.links import deal_of
+from connectors.shipstation import fields
+from connectors.shipstation.fields import Body
+from schemas.claims import Claim, Document, Fact, Line, Skipped
+
+
+class Deal(NamedTuple):
+    """The transaction a document belongs to, and another one that is the same deal."""
+
+    transaction: str
+    joins: str | None = None
+
+
+def deal(
+    channel: str, body: Body, references: Iterable[str], store: str | None, number: str, order: str
+) -> Deal:
+    """The deal of a document.
+
+    It is ours where one of its `references` is one that we gave. Else it goes by store and order `number`, which the parts
+    of a split order have in common (recorded in V2, inferred for V1), and joins the deal of the shop whose `order` it is.
+    """
+    ours = next((found for reference in references if (found := deal_of(reference))), None)
+    if ours is not None:
+        return Deal(ours)
+    shop = fields.text(fields.part(body, "onhand"), "shop")
+    joins = f"order/{shop}/{order}" if shop and order else None
+    return Deal(f"order/{channel}/{store or 'none'}/{number}", joins)
+
+
+def claim(channel: str, topic: str, found: Deal, at: datetime, document: Document) -> Claim:
+    """What one document says of its deal; `at` is its latest news."""
+    return Claim(
+        transaction=found.transaction,
+        joins=found.joins,
+        channel=channel,
+        topic=topic,
+        occurred_at=at,
+        documents=(document,),
+    )
+
+
+@dataclass
+class Goods:
+    """What is told of goods, collected: lines that move something, and lines that do not."""
+
+    lines: list[Line] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def tell(self, fact: Fact, goods: Iterable[tuple[str, int]], at: datetime, location: str | None) -> None:
+        """Adds a line for each of the goods."""
+        self.lines.extend(
+            Line(fact=fact, sku=item, quantity=quantity, at=at, location=location) for item, quantity in goods
+        )
+
+    def skip(self, item: str, reason: str) -> None:
+        """Adds something that moves nothing."""
+        self.skipped.append(Skipped(item=item, reason=reason))
+
+    def of(self, rows: Sequence[Body]) -> list[tuple[str, int]]:
+        """Items and units of a document's rows. What names no goods is skipped."""
+        found: list[tuple[str, int]] = []
+        for row in rows:
+            sku = fields.text(row, "sku")
+            product = fields.optional_identity(row, "productId" if "productId" in row else "product_id")
+            item = sku or (f"product:{product}" if product else "")
+            if fields.flag(row, "adjustment"):
+                self.skip(item or "a line", "an adjustment of the price is no goods")
+            elif not item:
+                self.skip("a line", "it names no item")
+            elif (quantity := fields.units(row, "quantity")) == 0:
+                self.skip(item, "quantity zero")
+            else:
+                found.append((item, quantity))
+        return found
+
+    def document(self, ident: str, version: int) -> Document:
+        """The document. Its lines have an order of their own: pages list them in any."""
+        if not self.lines and not self.skipped:
+            self.skip(ident, "it names no goods")
+        return Document(
+            id=ident,
+            version=version,
+            lines=tuple(sorted(self.lines, key=lambda line: (line.at, line.fact, line.sku, line.quantity))),
+            skipped=tuple(sorted(self.skipped, key=lambda line: (line.item, line.reason))),
+        )

@@ -1,0 +1,111 @@
+"""What a document of API V2 claims: a shipment (demand), a label, or a level. Pure.
+
+Fields and words: OpenAPI 2.0.0 of 2025-08-13. What V2 calls a shipment is an order, or a part of one that was split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from connectors.errors import Refused
+from connectors.shipstation import fields
+from connectors.shipstation.allowlist import INVENTORY, V2_LABEL, V2_SHIPMENT
+from connectors.shipstation.fields import Body
+from connectors.shipstation.goods import Deal, Goods, claim, deal
+from schemas.claims import Claim, Fact, Observation
+
+CANCELLED = "cancelled"
+STATUSES = frozenset({"pending", "processing", "label_purchased", CANCELLED})
+LABELS: Mapping[str, int] = {"processing": 0, "error": 1, "completed": 2, "voided": 3}
+"""Every label status, and its turn: a label has no date of its last change, so the later status is the later version."""
+
+COMPLETED, VOIDED = "completed", "voided"
+
+
+def shipment(channel: str, body: Body) -> Claim:
+    """Demand: a shipment's items, and that they were cancelled."""
+    ident, status = fields.identity(body, "shipment_id"), fields.text(body, "shipment_status")
+    if status not in STATUSES:
+        raise Refused("unknown shipment_status" if status else "shipment_status is missing")
+    created, modified = fields.instant(body, "created_at"), fields.instant(body, "modified_at")
+    goods = Goods()
+    if fields.flag(body, "is_return"):
+        goods.skip(f"shipment/{ident}", "a return: nothing has come back yet")
+    else:
+        units, location = goods.of(fields.rows(body, "items")), _warehouse(body)
+        goods.tell(Fact.ORDERED, units, created, location)
+        if status == CANCELLED:
+            goods.tell(Fact.CANCELLED, units, modified, location)
+    return claim(
+        channel,
+        V2_SHIPMENT,
+        _deal(channel, body, body),
+        modified,
+        goods.document(f"shipment/{ident}", fields.milliseconds(modified)),
+    )
+
+
+def label(channel: str, body: Body) -> Claim:
+    """A label names no goods: its shipment does, which the client has put into it."""
+    ident, status = fields.identity(body, "label_id"), fields.text(body, "status")
+    if status not in LABELS:
+        raise Refused(f"unknown status {status[:40]!r}" if status else "status is missing")
+    created, inside = fields.instant(body, "created_at"), fields.part(body, "shipment")
+    ended = fields.instant(body, "voided_at") if status == VOIDED else None
+    goods = Goods()
+    if fields.flag(body, "is_return_label"):
+        goods.skip(f"label/{ident}", "a return label: nothing has come back yet")
+    elif fields.flag(body, "test_label"):
+        goods.skip(f"label/{ident}", "a test label")
+    elif status not in (COMPLETED, VOIDED):
+        goods.skip(f"label/{ident}", f"the label has the status {status}")
+    else:
+        units, location = goods.of(fields.rows(inside, "items")), _warehouse(inside)
+        goods.tell(Fact.SHIPPED, units, created, location)
+        if ended is not None:
+            goods.tell(Fact.SHIPMENT_VOIDED, units, ended, location)
+    return claim(
+        channel,
+        V2_LABEL,
+        _deal(channel, body, inside or body),
+        ended or created,
+        goods.document(f"label/{ident}", fields.milliseconds(ended or created) + LABELS[status]),
+    )
+
+
+def level(channel: str, body: Body) -> Observation:
+    """What is available (`on_hand` less `allocated`) at an inventory location. V2 dates no level: its answer does."""
+    seen_at, sku = fields.instant(body, "seen_at"), fields.text(body, "sku")
+    if not sku:
+        raise Refused("sku is missing")
+    return Observation(
+        channel=channel,
+        topic=INVENTORY,
+        sku=sku,
+        location=f"inventory_location:{fields.identity(body, 'inventory_location_id')}",
+        level=fields.number(body, "available"),
+        observed_at=seen_at,
+        version=fields.milliseconds(seen_at),
+    )
+
+
+def _deal(channel: str, body: Body, shipment: Body) -> Deal:
+    """The deal of a shipment. Its `external_shipment_id` names a deal only where we gave it: ShipStation makes up others
+    (`SEAuto-…`), the same for all parts of a split order.
+    """
+    external = fields.reference(shipment, "external_order_id")
+    items = shipment.get("items")
+    for row in items if isinstance(items, list) else ():
+        if isinstance(row, Mapping):
+            external = external or fields.reference(row, "external_order_id")
+    number = fields.reference(shipment, "shipment_number")
+    references = (fields.reference(shipment, "external_shipment_id"), external, number)
+    store = fields.optional_identity(shipment, "store_id")
+    ident = fields.identity(shipment, "shipment_id")
+    return deal(channel, body, references, store, number or f"@{ident}", external)
+
+
+def _warehouse(body: Body) -> str | None:
+    """The Ship-From warehouse, which is another thing than an inventory warehouse."""
+    found = fields.optional_identity(body, "warehouse_id")
+    return None if found is None else f"warehouse:{found}"
