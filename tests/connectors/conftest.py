@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from connectors.contract import ChannelSettings, Connector, Row
 from connectors.lightspeed_x import LightspeedXSettings
 from connectors.registry import CONNECTORS
+from connectors.rlm import RlmSettings
 from connectors.sandboxes import sandbox_of
 from connectors.shopify import ShopifySettings
 
@@ -46,6 +47,14 @@ PLATFORMS = {
         level=lambda sandbox, sku: sandbox.level(sku, "WH"),
         trading="sale.update",
         path=lambda topic: topic,
+    ),
+    "rlm": Platform(
+        settings=RlmSettings(
+            platform="rlm", base_url="file:///its-sandbox-makes-one", quiet=0, untracked=("GIFTCARD",)
+        ),
+        sell=lambda sandbox, sku, units: sandbox.sell("WH", [(sku, units)], at=NOW),
+        level=lambda sandbox, sku: sandbox.level(sku, "WH"),
+        trading="850",
     ),
 }
 
