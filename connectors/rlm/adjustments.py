@@ -7,10 +7,10 @@ from datetime import datetime
 from connectors.errors import Refused
 from connectors.links import deal_of
 from connectors.rlm import fields, sheets
-from connectors.rlm.codes import EFFECTS, POSTED, REASONS
+from connectors.rlm.codes import EFFECTS, POSTED, REASONS, Effect
 from connectors.rlm.fields import Body
 from connectors.rlm.sheets import Said, Sheet
-from schemas.claims import Fact, Line
+from schemas.claims import Fact
 
 
 def adjustment(channel: str, sheet: Sheet) -> Said:
@@ -31,9 +31,10 @@ def _adjusted(sheet: Sheet, row: Body, sku: str, quantity: int, at: datetime, he
         raise Refused(
             f"unknown adjustment reason {sheets.word(code)}: give it an effect in the settings (reasons)"
         )
-    if quantity == 0:
-        sheet.skip(sku, "quantity zero")
     fact = effect.up if quantity > 0 else effect.down
+    if quantity == 0 or fact is None:
+        sheet.skip(sku, "quantity zero")
+        return
     reason = f"{code}: {known.words}" if known else code
     sheet.add(fact, sku, abs(quantity), at, here, state=effect.state, reason=reason)
 
@@ -45,31 +46,25 @@ def movement(channel: str, sheet: Sheet) -> Said:
     if kind not in POSTED:
         raise Refused(f"unknown type of movement {sheets.word(kind)}; types are: {', '.join(POSTED)}")
     posted, at, here = POSTED[kind], fields.moment(body, fields.zone(body)), sheets.place(body)
-    deal = deal_of(fields.text(body, "reference"))
-    name = fields.text(body, "reference") if posted.deal in ("order", "supply", "transfer") else ""
+    there = sheets.party(body, "SF", "ST") if posted.deal == "transfer" else None
+    if posted.deal == "transfer" and there is None:
+        raise Refused("the other place of a transfer is missing")
     for row, sku, quantity in sheet.items():
-        fact = posted.up if quantity > 0 or posted.up is Fact.COUNTED else posted.down
-        there = {"there": sheets.party(body, "SF", "ST") or ""} if posted.deal == "transfer" else {}
-        if there == {"there": ""}:
-            raise Refused("the other place of a transfer is missing")
-        if fact is None or (fact is Fact.COUNTED and quantity < 0):
-            raise Refused(f"a movement {kind} cannot have this sign")
-        if posted.deal == "adjustment" and fields.text(row, "effect"):
-            effect = EFFECTS[_effect(row)]
-            fact = effect.up if quantity > 0 else effect.down
-            there = {"state": effect.state}
-        reason = fields.text(row, "reason")
-        if fact is Fact.COUNTED:
-            sheet.lines.append(Line(fact=fact, sku=sku, quantity=quantity, at=at, location=here))
-        elif quantity == 0:
+        plain = Effect(posted.up, posted.down)
+        effect = EFFECTS.get(fields.text(row, "effect"), plain) if posted.deal == "adjustment" else plain
+        fact = effect.up if quantity >= 0 else effect.down
+        if quantity == 0 and fact is not Fact.COUNTED:
             sheet.skip(sku, "quantity zero")
+        elif fact is None:
+            raise Refused(f"a movement {kind} cannot have this sign")
         else:
-            sheet.add(fact, sku, abs(quantity), at, here, reason=reason or None, **there)
-    return Said(deal or f"{posted.deal}/{channel}/{name or number}", f"movement/{number}", at)
+            reason = fields.text(row, "reason") or None
+            sheet.add(fact, sku, abs(quantity), at, here, state=effect.state, there=there, reason=reason)
+    reference = fields.text(body, "reference")
+    name = reference if reference and posted.deal in JOINED else number
+    known = fields.text(body, "deal") or deal_of(reference)
+    return Said(known or f"{posted.deal}/{channel}/{name}", f"movement/{number}", at)
 
 
-def _effect(row: Body) -> str:
-    effect = fields.text(row, "effect")
-    if effect not in EFFECTS:
-        raise Refused("effect is none of ours")
-    return effect
+JOINED = ("order", "supply", "transfer")
+"""Deals of which a reference is the name: several movements belong to one."""

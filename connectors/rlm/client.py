@@ -160,12 +160,12 @@ class RlmClient:
         yield from (one for one in documents if one["set"] == "846" and "fault" not in one)
 
     async def _recognise(self, document: dict[str, Any]) -> None:
-        """Adds the deal of an order that we created."""
-        ref = document.get("order", "")
-        if OURS.fullmatch(ref):
-            deal = await self.folder.read(f"deals/{ref}")
-            if deal is not None:
-                document["deal"] = deal.decode()
+        """Adds the deal of an order that we created, by whichever field has our number of it."""
+        numbers = (document.get(name, "") for name in ("order", "purchase_order", "reference"))
+        ref = next((number for number in numbers if OURS.fullmatch(number)), None)
+        deal = None if ref is None else await self.folder.read(f"deals/{ref}")
+        if deal is not None:
+            document["deal"] = deal.decode()
 
     async def _reject(self, name: str, reason: str) -> None:
         await self.folder.write(f"bad/{name}.reason", f"{reason}\n".encode())

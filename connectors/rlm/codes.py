@@ -13,8 +13,8 @@ from schemas.claims import Fact
 class Effect(NamedTuple):
     """What an adjustment does: to units added and to units taken away. `state` is where they land or come from."""
 
-    up: Fact
-    down: Fact
+    up: Fact | None
+    down: Fact | None
     state: State = State.AVAILABLE
 
 

@@ -100,7 +100,7 @@ def item(line: Body, preferred: Sequence[str], what: str) -> str:
     if qualifier is None:
         raise Refused(f"{what} names no item by {', '.join(ITEM_QUALIFIERS)} or what the settings list")
     if SPREADSHEET.fullmatch(found[qualifier]):
-        raise Refused(f"the item of {what} was damaged by a spreadsheet: its digits are lost")
+        raise Refused(f"{what} was damaged by a spreadsheet: the digits of its item are lost")
     return f"{qualifier}:{found[qualifier]}"
 
 

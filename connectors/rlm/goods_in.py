@@ -80,12 +80,15 @@ def _received(
         raise Refused("more units are in another condition than were received")
     if good == 0 and not apart:
         sheet.skip(sku, "quantity zero")
-    there = {} if origin is None else {"there": origin}
-    sheet.add(fact, sku, good, at, here, **there)
-    for state, units in apart.items():
-        if origin is None:
-            sheet.add(fact, sku, units, at, here, state=state)
-        else:  # a transfer arrives as available; what is wrong with it is said afterwards
-            sheet.add(fact, sku, units, at, here, **there)
-            set_apart = Fact.DAMAGED if state is State.DAMAGED else Fact.SET_ASIDE
-            sheet.add(set_apart, sku, units, at, here, state=state)
+    for state, units in ((State.AVAILABLE, good), *apart.items()):
+        if not units:
+            continue
+        lands = (
+            state if origin is None else State.AVAILABLE
+        )  # what is wrong with a transfer is said afterwards
+        sheet.add(fact, sku, units, at, here, state=lands, there=origin)
+        if lands is not state:
+            sheet.add(SET_APART[state], sku, units, at, here, state=state)
+
+
+SET_APART = {State.DAMAGED: Fact.DAMAGED, State.QUALITY_CONTROL: Fact.SET_ASIDE}

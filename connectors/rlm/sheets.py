@@ -35,10 +35,8 @@ class Sheet:
     def add(
         self, fact: Fact, sku: str, quantity: int, at: datetime, location: str | None, **more: Any
     ) -> None:
-        """A line; none for no units."""
-        if quantity:
-            made = Line(fact=fact, sku=sku, quantity=quantity, at=at, location=location, **more)
-            self.lines.append(made)
+        """A line."""
+        self.lines.append(Line(fact=fact, sku=sku, quantity=quantity, at=at, location=location, **more))
 
     def skip(self, item: str, reason: str) -> None:
         """A line that moves nothing, and why."""
