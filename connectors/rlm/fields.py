@@ -20,8 +20,8 @@ UNITS_MAX = 1_000_000_000
 ITEM_QUALIFIERS = ("UP", "UK", "EN", "SK", "VN", "IN")
 """Element 235 in the order in which an item's references are tried: UPC, GTIN, EAN, SKU, vendor's, buyer's number."""
 
-NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
-SPREADSHEET = re.compile(r"\d+(\.\d+)?E\+\d+", re.IGNORECASE)
+NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+SPREADSHEET = re.compile(r"[0-9]+(\.[0-9]+)?E\+[0-9]+", re.IGNORECASE)
 """A barcode that a spreadsheet took for a number: its digits are lost."""
 
 DATE_FORMATS = {6: "%y%m%d", 8: "%Y%m%d"}
@@ -117,6 +117,8 @@ def moment(body: Body, where: ZoneInfo, name: str = "date") -> datetime:
     every zone nearby, and the same instant whenever the document is sent again.
     """
     day, clock = needed(body, name), text(body, "time")
+    if not (day + clock).isascii():  # digits of other scripts would be read as digits
+        raise Refused(f"{name} is not a date")
     try:
         if "-" in day:
             read = datetime.fromisoformat(day)

@@ -56,7 +56,10 @@ def _ordered(row: Body, number: int) -> int:
     """The ordered quantity of a line; zero where it is not told."""
     if not row.get("ordered"):
         return 0
-    return fields.units(row, row, f"line {number}", "ordered")
+    found = fields.units(row, row, f"line {number}", "ordered")
+    if found < 0:
+        raise Refused(f"the ordered quantity of line {number} is negative")
+    return found
 
 
 def ship_notice(channel: str, sheet: Sheet) -> Said:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 
 import pytest
@@ -134,7 +135,5 @@ def test_given_a_kind_that_we_send_or_read_then_its_group_is_known():
 @given(st.binary(max_size=300))
 def test_given_any_bytes_then_they_are_sets_or_a_reason(raw):
     for content in (raw, FILE[:-20] + raw, FILE[:106] + raw + FILE[106:]):
-        try:
-            interchanges(content)
-        except Refused as refusal:
-            assert len(str(refusal)) < 120
+        with contextlib.suppress(Refused):
+            assert interchanges(content)
