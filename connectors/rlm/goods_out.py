@@ -67,10 +67,11 @@ def ship_notice(channel: str, sheet: Sheet) -> Said:
     expected there. A cancelled notice says that nothing is on its way.
     """
     body = sheet.body
-    shipment, order = fields.needed(body, "shipment"), fields.text(body, "purchase_order")
+    parcel, order = fields.needed(body, "shipment"), fields.text(body, "purchase_order")
     at, cancelled = fields.moment(body, fields.zone(body)), sheets.stands(fields.needed(body, "purpose"))
-    known, here, there = _known(body, order), sheets.place(body), sheets.place_of_ours(body, "ST")
+    known, there = _known(body, order), sheets.place_of_ours(body, "ST")
     supplied = there is not None and sheets.place_of_ours(body, "WH", "SF") is None
+    here = "" if supplied else sheets.place(body)
     for _, sku, quantity in sheet.positive():
         if cancelled:
             sheet.skip(sku, "the ship notice was cancelled")
@@ -79,10 +80,10 @@ def ship_notice(channel: str, sheet: Sheet) -> Said:
         else:
             _sent(sheet, sku, quantity, at, here, None if known else there)
     if supplied:
-        deal = sheets.inbound(channel, order or shipment, None)
+        deal = sheets.inbound(channel, order or parcel, None)
     else:
-        deal = known or _deal(channel, body, order or shipment, there)
-    return Said(deal, f"856/{shipment}/{order}", at)
+        deal = known or _deal(channel, body, order or parcel, there)
+    return Said(deal, f"856/{parcel}/{order}", at)
 
 
 def _sent(sheet: Sheet, sku: str, quantity: int, at: datetime, here: str, there: str | None) -> None:

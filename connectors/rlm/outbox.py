@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -17,8 +18,8 @@ TRIES_MAX = 100
 class Mailbox:
     """The outgoing side of a folder.
 
-    The last control number is the name of the one file in `numbers`: who renames it to the next one has that number, so two
-    processes never have the same.
+    The last control number is the name of a file in `numbers`: who renames it to the next one has that number, so two
+    processes never have the same. `begun` stands beside it from the first number on.
     """
 
     def __init__(self, folder: Folder, settings: RlmSettings) -> None:
@@ -54,13 +55,16 @@ class Mailbox:
         for _ in range(TRIES_MAX):
             names = [entry.name for entry in await self._folder.list("numbers") if entry.name.isdigit()]
             if not names:
-                await self._folder.write("numbers/000000000", b"")
+                if await self._folder.create("numbers/begun"):
+                    await self._folder.write("numbers/000000000", b"")
+                else:  # somebody is about to
+                    await asyncio.sleep(0.01)
                 continue
             last = max(names)
             following = int(last) % NUMBER_MAX + 1
             if await self._folder.rename(f"numbers/{last}", f"numbers/{following:09d}"):
                 return following
-        raise Unreachable("no control number is to be had")
+        raise Unreachable("no control number is to be had: is there a file numbers/000000000 or later?")
 
     async def _write(
         self, name: str, number: int, kind: str, at: datetime, sets: Sequence[Sequence[Segment]]

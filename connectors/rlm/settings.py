@@ -20,19 +20,19 @@ class RlmSettings(ChannelSettings):
     """One trading partner and the folder in which files are exchanged with it.
 
     `folder` is the drop folder (`base_url`, a `file:` URL, replaces it): the partner writes to `inbox` in it and fetches from
-    `outbox`; `done`, `bad`, `sent`, `deals` and `numbers` are ours. `ours` and `theirs` are the ids of ISA06 and ISA08, with
-    their qualifiers. A file is read when nothing was written to it for `quiet` seconds. `acknowledge` answers files by a 997.
-    Files whose name ends in `.csv` are read as CSV: of movements where the name begins with `movements`, else of stock.
-    `columns` maps our column names (`connectors.rlm.tables`) to the partner's headings.
+    `outbox`; all other folders in it are ours. A `sandbox` works there too; its port means nothing. `ours` and `theirs` are the
+    ids of ISA06 and ISA08, with their qualifiers. A file is read when nothing was written to it for `quiet` seconds.
+    `acknowledge` answers files by a 997. Files whose name ends in `.csv` are read as CSV: of movements where the name begins
+    with `movements`, else of stock. `columns` maps our column names (`connectors.rlm.tables`) to the partner's headings.
 
     X12 leaves to the partners what these say: `zone` is the zone of their dates (IANA). `warehouse` is the place of documents
-    that name none (N1 WH or SF). `item_qualifiers` says by which of an
-    item's references it is looked up, first one first. `packs` gives the units in one case for an item reference
-    (`UP:099999000122 = 12`). `level_qualifier` is the QTY01 that is the level. `shipped_by` is which document tells that
-    goods left; the other kind moves nothing, or a parcel would count twice. `damaged_within` is whether W07's quantity
-    includes the units that W13 calls damaged. `reasons` gives an effect to the reason codes of a 947, and to the reasons of
-    CSV adjustments. `untracked` lists items that are shipped but whose stock the partner does not keep. `catalogue` is how
-    many of the newest 846 files are read for what items and levels there are.
+    that name none (N1 WH or SF). `item_qualifiers` says by which of an item's references it is looked up, the first that it
+    has. `packs` gives the units in one case for an item's reference (`UP:099999000122 = 12`). `level_qualifier` is the QTY01
+    that is the level. `shipped_by` is which document tells that goods left; the other kind moves nothing, or a parcel would
+    count twice. `damaged_within` is whether W07's quantity includes the units that W13 calls damaged. `reasons` gives an effect
+    to the reason codes of a 947, and to the reasons of CSV adjustments. `untracked` lists items that are shipped but whose
+    stock the partner does not keep. `catalogue` is how many of the newest 846 files are read for what items and levels there
+    are.
     """
 
     platform: Literal["rlm"]
@@ -55,7 +55,7 @@ class RlmSettings(ChannelSettings):
     damaged_within: bool = False
     reasons: dict[str, str] = Field(default_factory=dict)
     untracked: tuple[str, ...] = ()
-    catalogue: int = Field(30, ge=1)
+    catalogue: int = Field(10, ge=1)
 
     @field_validator("zone")
     @classmethod
@@ -77,6 +77,8 @@ class RlmSettings(ChannelSettings):
     def _is_somewhere(self) -> RlmSettings:
         if self.folder is None and not (self.base_url or "").startswith("file:"):
             raise ValueError("folder is missing: the folder in which files are exchanged")
+        if self.sandbox is not None and self.folder is None:
+            raise ValueError("a sandbox needs folder: it works there")
         return self
 
     @property

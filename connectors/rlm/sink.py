@@ -44,23 +44,26 @@ class RlmSink:
         anything; None where it did neither.
         """
         told = await self._told()
-        reported = {
+        cells = [(target.sku, directory.places.get(target.place)) for target in targets]
+        known = {(sku, place): level for place, levels in told.items() for sku, level in levels.items()}
+        reported = {} if known.keys() >= set(cells) else await self._reported(directory)
+        found = []
+        for target, cell in zip(targets, cells, strict=True):
+            if cell in known:
+                level, own = known[cell]
+                found.append(Seen(level + target.own - own))
+            else:
+                found.append(Seen(reported.get(cell)))
+        return found
+
+    async def _reported(self, directory: Directory) -> dict[tuple[str, str | None], int]:
+        """The levels that the partner reported itself, by our SKU and its place."""
+        return {
             (directory.items[level.item].sku, level.location): level.level
             async for page in self._client.levels()
             for level in page
             if level.item in directory.items
         }
-        found = []
-        for target in targets:
-            place = directory.places.get(target.place)
-            if place is None:
-                found.append(Seen(None))
-            elif target.sku in told.get(place, {}):
-                level, own = told[place][target.sku]
-                found.append(Seen(level + target.own - own))
-            else:
-                found.append(Seen(reported.get((target.sku, place))))
-        return found
 
     async def push(self, targets: Sequence[Target], directory: Directory) -> Sequence[Answer]:
         """Sends one 846 for all targets. Raises `Unreachable`."""

@@ -212,6 +212,16 @@ class Contended:
     async def rename(self, path, to):
         return False
 
+    async def create(self, path):
+        return False
+
+
+async def test_given_somebody_who_began_and_died_then_no_number_is_made_up(client, tmp_path, monkeypatch):
+    monkeypatch.setattr("connectors.rlm.outbox.TRIES_MAX", 3)
+    await client.folder.create("numbers/begun")
+    with pytest.raises(Unreachable, match="no control number"):
+        await client.mailbox.number()
+
 
 async def test_given_others_who_take_every_number_then_it_is_said_in_the_end(client):
     with pytest.raises(Unreachable, match="no control number"):
@@ -223,6 +233,7 @@ async def test_given_others_who_take_every_number_then_it_is_said_in_the_end(cli
     [
         ({}, "folder is missing"),
         ({"base_url": "http://127.0.0.1:8801"}, "folder is missing"),
+        ({"base_url": "file:///x", "sandbox": "stock.csv"}, "a sandbox needs folder"),
         ({"folder": "/x", "zone": "Mars"}, "no IANA time zone"),
         ({"folder": "/x", "reasons": {"AH": "lost"}}, "no effect is 'lost'; effects are: adjusted"),
         ({"folder": "/x", "ours": "TOO*MANY"}, "pattern"),
