@@ -83,9 +83,7 @@ def _received(
     for state, units in ((State.AVAILABLE, good), *apart.items()):
         if not units:
             continue
-        lands = (
-            state if origin is None else State.AVAILABLE
-        )  # what is wrong with a transfer is said afterwards
+        lands = State.AVAILABLE if origin else state  # a transfer's condition is told beside it
         sheet.add(fact, sku, units, at, here, state=lands, there=origin)
         if lands is not state:
             sheet.add(SET_APART[state], sku, units, at, here, state=state)

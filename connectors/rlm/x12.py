@@ -114,12 +114,10 @@ def _one(text: str) -> tuple[list[Segment], str]:
     segments: list[Segment] = [header[:16]]
     rest = header[-1][start:]
     while rest:
-        written, ended, rest = rest.partition(terminator)
+        written, _, rest = rest.partition(terminator)
         segment = written.strip(BLANK).split(separator)
         rest = rest.lstrip(BLANK)
         if segment[0] == "ISA":
-            break
-        if not ended and segment[0] != "IEA":
             break
         if segment != [""]:
             segments.append(segment)

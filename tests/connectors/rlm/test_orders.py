@@ -116,6 +116,22 @@ async def test_given_an_answer_that_was_lost_then_asking_again_orders_once(
     assert sum(b"ST*945*" in raw for raw in sandbox.sent) == 1
 
 
+async def test_given_a_file_of_which_it_is_not_known_whether_it_was_sent_then_the_same_bytes_are_sent_again(
+    settings, directory, sandbox, tmp_path
+):
+    folder = Losing(tmp_path)
+    folder.lost = "outbox/"
+    orders = connector.orders(RlmClient(settings, {}, folder))
+    with pytest.raises(Unreachable):
+        await orders.create(ORDER, directory)
+    (first,) = outbox(tmp_path)
+    sent = first.read_bytes()
+    first.unlink()
+    await orders.create(ORDER, directory)
+    (again,) = outbox(tmp_path)
+    assert again.read_bytes() == sent, "to the partner they are one interchange"
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
