@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,7 +18,7 @@ from connectors.contract import ChannelSettings, Level, Payload, Secrets
 from connectors.directory import Directory, Item
 from connectors.errors import Refused
 from connectors.rlm import outgoing
-from connectors.rlm.allowlist import cut
+from connectors.rlm.allowlist import TOPICS, cut
 from connectors.rlm.folder import Folder, LocalFolder
 from connectors.rlm.mapping import read
 from connectors.rlm.outbox import Mailbox
@@ -52,9 +53,11 @@ class RlmClient:
     async def directory(self) -> Directory:
         """The items and warehouses of the newest 846 files, and the items that the settings call untracked.
 
-        An item's SKU is what the partner calls SKU (SK), else its first reference.
+        An item's SKU is what the partner calls SKU (SK), else its first reference. A reference that two items have is left
+        out: its documents are refused rather than guessed.
         """
-        items: dict[str, Item] = {f"SK:{sku}": Item(sku, tracked=False) for sku in self.settings.untracked}
+        untracked = self.settings.untracked
+        owners: dict[str, set[str]] = defaultdict(set, {f"SK:{sku}": {sku} for sku in untracked})
         handles: dict[str, str] = {}
         places: set[str] = set(self.settings.locations)
         async for document in self._catalogue():
@@ -63,12 +66,16 @@ class RlmClient:
                 continue
             handle = next((one for one in references if one.startswith("SK:")), references[0])
             sku = handle.partition(":")[2]
-            item = Item(sku, tracked=sku not in self.settings.untracked)
-            items.update(dict.fromkeys(references, item))
+            for reference in references:
+                owners[reference].add(sku)
             handles[sku] = handle
             places.update(party["id"] for party in document["parties"] if party.get("code") in ("WH", "SF"))
         return Directory(
-            items=items,
+            items={
+                reference: Item(sku, tracked=sku not in untracked)
+                for reference, (sku, *others) in owners.items()
+                if not others
+            },
             locations={place: place for place in places},
             handles=handles,
             places={**{place: place for place in places}, NETWORK: ALL},
@@ -116,9 +123,7 @@ class RlmClient:
                 await self._recognise(document)
             payloads = [Payload(document["set"], cut(document["set"], document)) for document in documents]
             yield payloads, name
-            if await self.folder.rename(
-                f"{self.settings.inbox}/{name}", _done(documents[0]["set"], name, raw)
-            ):
+            if await self.folder.rename(f"{self.settings.inbox}/{name}", _done(documents, name, raw)):
                 await self._acknowledge(raw)
 
     async def ready(self) -> list[str]:
@@ -188,8 +193,13 @@ def _references(document: dict[str, Any], qualifiers: Sequence[str]) -> list[str
     return [f"{row['qualifier']}:{row['id']}" for row in rows if row["qualifier"] in wanted]
 
 
-def _done(kind: str, name: str, raw: bytes) -> str:
-    """Where a file goes. A partner may use a name again, so the content's digest is part of it."""
+def _done(documents: Sequence[Mapping[str, Any]], name: str, raw: bytes) -> str:
+    """Where a file goes: a folder for each kind; what has levels goes where the catalogue looks. A partner may use a name
+    again, so the content's digest is part of it.
+    """
+    kinds = [one["set"] for one in documents]
+    kind = "846" if "846" in kinds else kinds[0]
+    kind = kind if kind in TOPICS else "other"  # what a file calls its sets names no folder of ours
     stem, dot, suffix = name.rpartition(".")
     digest = hashlib.sha256(raw).hexdigest()[:8]
     return f"done/{kind}/{stem}.{digest}.{suffix}" if dot else f"done/{kind}/{name}.{digest}"

@@ -41,7 +41,7 @@ def client(tmp_path, inbox):
 
 
 async def polled(client):
-    return [payload.body["number"] async for page, _ in client.poll(None) for payload in page]
+    return [payload.body.get("number") async for page, _ in client.poll(None) for payload in page]
 
 
 def names(folder):
@@ -74,6 +74,15 @@ async def test_given_a_name_that_is_used_again_then_both_files_are_kept(client, 
         (inbox / "daily.edi").write_bytes(adjusted(number))
         await polled(client)
     assert len(names(tmp_path / "done")) == 2
+
+
+async def test_given_a_set_of_a_kind_that_is_a_path_then_its_file_stays_in_the_folder(
+    client, inbox, tmp_path
+):
+    (inbox / "a.edi").write_bytes(adjusted(1).replace(b"ST*947", b"ST*../../../947"))
+    async for _ in client.poll(None):
+        pass
+    assert [name.split("/")[0] for name in names(tmp_path / "done")] == ["other"]
 
 
 async def test_given_half_written_files_then_they_are_left_alone(client, inbox, tmp_path):
@@ -189,6 +198,22 @@ async def test_given_an_item_then_every_reference_of_it_is_one_sku(sandbox, clie
     }
     assert directory.handles["TEE-S"] == "SK:TEE-S"
     assert directory.places == {"E01": "E01", "STORE07": "STORE07", "network": ""}
+
+
+async def test_given_a_barcode_of_two_items_then_it_is_nobodys_and_their_skus_stay(client, inbox):
+    body = [
+        ("BIA", "00", "DD", "S", "20261123"),
+        ("N1", "WH", "", "92", "E01"),
+        *(("LIN", "1", "SK", "TEE", "UP", "1"), ("QTY", "33", "1", "EA")),
+        *(("LIN", "2", "SK", "MUG", "UP", "1"), ("QTY", "33", "1", "EA")),
+    ]
+    levels = written(DEPOT, HUB, 2, NOW, "846", [body])
+    (inbox / "a.edi").write_bytes(adjusted(1) + levels)
+    for _ in ("in the inbox", "done"):
+        directory = await client.directory()
+        assert set(directory.items) == {"SK:TEE", "SK:MUG"}
+        assert directory.handles == {"TEE": "SK:TEE", "MUG": "SK:MUG"}
+        assert len(await polled(client)) in (3, 0)
 
 
 async def test_given_many_at_once_then_no_control_number_is_given_twice(client):
