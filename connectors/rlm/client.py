@@ -107,7 +107,7 @@ class RlmClient:
     async def poll(self, cursor: str | None) -> AsyncIterator[tuple[Sequence[Payload], str]]:  # noqa: ARG002  # the folder is the cursor
         """The files of the inbox in the order of their names, a page each.
 
-        A file is moved to `done` and acknowledged when the caller has come back for the next page; before that, a crash
+        A file is acknowledged and moved to `done` when the caller has come back for the next page; before that, a crash
         repeats it. A file that cannot be read goes to `bad` with its reason beside it. Files still being written stay.
         """
         for name in await self.ready():
@@ -123,8 +123,8 @@ class RlmClient:
                 await self._recognise(document)
             payloads = [Payload(document["set"], cut(document["set"], document)) for document in documents]
             yield payloads, name
-            if await self.folder.rename(f"{self.settings.inbox}/{name}", _done(documents, name, raw)):
-                await self._acknowledge(raw)
+            await self._acknowledge(raw)  # first: an acknowledgement twice is better than none
+            await self.folder.rename(f"{self.settings.inbox}/{name}", _done(documents, name, raw))
 
     async def ready(self) -> list[str]:
         """The names of the inbox's files that are complete."""

@@ -21,6 +21,10 @@ PARTNER, HUB = Address("ZZ", "PARTNER"), Address("ZZ", "ONHAND")
 """The addresses in the settings' defaults."""
 
 
+SERIALS = 1_000
+"""So many names a file may use up at most: one that is started again in its folder repeats none."""
+
+
 class RlmSandbox:
     """One partner. Without a `folder` it makes one of its own and removes it when it stops.
 
@@ -70,6 +74,7 @@ class RlmSandbox:
         for name in (self._inbox, self._outbox):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         self._number = max((self._number_of(file) for file in self.root.rglob("*-partner-*")), default=0)
+        self.warehouse.serial = self._number * SERIALS
         self.url = self.root.resolve().as_uri()
         self.report(at=datetime.now(UTC))
         self._watching = asyncio.create_task(self._watch())

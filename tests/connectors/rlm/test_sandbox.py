@@ -173,14 +173,15 @@ async def test_given_no_folder_then_it_makes_one_and_takes_it_away_again():
     assert not double.root.exists()
 
 
-async def test_given_a_second_start_in_one_folder_then_control_numbers_go_on(sandbox, tmp_path):
-    sandbox.sell("E01", [("TEE-S", 1)], at=NOW)
+async def test_given_a_second_start_in_one_folder_then_numbers_and_names_go_on(sandbox, tmp_path):
+    first = sandbox.sell("E01", [("TEE-S", 1)], at=NOW)
     again = RlmSandbox(places=("E01",), folder=tmp_path, every=3_600)
     again.seed("TEE-S", "E01", 5)
     await again.start()
+    assert again.sell("E01", [("TEE-S", 1)], at=NOW) > first
     await again.stop()
     numbers = [found.number for raw in (*sandbox.sent, *again.sent) for found in interchanges(raw)]
-    assert numbers == ["000000001", "000000002", "000000003"]
+    assert numbers == ["000000001", "000000002", "000000003", "000000004"]
 
 
 @pytest.mark.parametrize("kind", ["846", "850", "947"])
