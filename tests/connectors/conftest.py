@@ -16,6 +16,7 @@ from connectors.lightspeed_r import LightspeedRSettings
 from connectors.lightspeed_x import LightspeedXSettings
 from connectors.netsuite import NetSuiteSettings
 from connectors.registry import CONNECTORS
+from connectors.rlm import RlmSettings
 from connectors.sandboxes import sandbox_of
 from connectors.shipstation import ShipStationSettings
 from connectors.shopify import ShopifySettings
@@ -77,6 +78,13 @@ PLATFORMS = {
         level=lambda sandbox, sku: sandbox.available(sku, "WH"),
         trading="v1/order",
         carries=False,
+    "rlm": Platform(
+        settings=RlmSettings(
+            platform="rlm", base_url="file:///its-sandbox-makes-one", quiet=0, untracked=("GIFTCARD",)
+        ),
+        sell=lambda sandbox, sku, units: sandbox.sell("WH", [(sku, units)], at=NOW),
+        level=lambda sandbox, sku: sandbox.level(sku, "WH"),
+        trading="850",
     ),
 }
 

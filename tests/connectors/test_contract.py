@@ -261,6 +261,8 @@ class TestRoundTrip:
         assert (outcomes["TEE", "WH"].outcome, double.level("TEE")) == (Outcome.PUSHED, 8)
 
     async def test_given_wrong_credentials_then_it_is_said_and_nothing_changes(self, connector, double):
+        if not connector.secrets:
+            pytest.skip(f"{connector.platform} has no credentials")
         directory = await double.client.directory()
         stranger = connector.client(double.settings, secrets(connector, "wrong"))
         try:
@@ -291,7 +293,8 @@ class TestTrading:
             for payload in connector.receive(double.settings, double.secrets, headers, body, path)
         ]
         polled, cursor = await self.poll(double.client, None)
-        assert len(polled) == 2
+        polled = [payload for payload in polled if isinstance(connector.read("channel", payload), Claim)]
+        assert len(polled) == 2, "besides what a platform may tell of its levels"
         directory = await double.client.directory()
         for first, second in ((hooked, polled), (polled, hooked)):
             moved = self.settled(connector, directory, [*first, *second, *first])
