@@ -6,16 +6,30 @@ from typing import Annotated
 
 from pydantic import Field
 
-from connectors import heartland, lightspeed_x, shopify
+from connectors import heartland, lightspeed_r, lightspeed_x, netsuite, rlm, shipstation, shopify
 from connectors.contract import Connector
 
 CONNECTORS: dict[str, Connector] = {
     connector.platform: connector
-    for connector in (shopify.connector, lightspeed_x.connector, heartland.connector)
+    for connector in (
+        shopify.connector,
+        lightspeed_x.connector,
+        lightspeed_r.connector,
+        heartland.connector,
+        netsuite.connector,
+        rlm.connector,
+        shipstation.connector,
+    )
 }
 
 AnyChannel = Annotated[
-    shopify.ShopifySettings | lightspeed_x.LightspeedXSettings | heartland.HeartlandSettings,
+    shopify.ShopifySettings
+    | lightspeed_x.LightspeedXSettings
+    | lightspeed_r.LightspeedRSettings
+    | heartland.HeartlandSettings
+    | netsuite.NetSuiteSettings
+    | rlm.RlmSettings
+    | shipstation.ShipStationSettings,
     Field(discriminator="platform"),
 ]
 """The settings of a channel, told apart by `platform`."""

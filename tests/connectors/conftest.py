@@ -60,6 +60,7 @@ PLATFORMS = {
         sell=lambda sandbox, sku, units: sandbox.sell("WH", [(sku, units)], at=NOW),
         level=lambda sandbox, sku: sandbox.available(sku, "WH"),
         trading="sales/tickets",
+    ),
     "lightspeed_r": Platform(
         settings=LightspeedRSettings(
             platform="lightspeed_r", account_id="1001", employee_id="2", sandbox="stock.csv"
@@ -67,17 +68,20 @@ PLATFORMS = {
         sell=lambda sandbox, sku, units: sandbox.sell("WH", [(sku, units)], at=NOW),
         level=lambda sandbox, sku: sandbox.level(sku, "WH"),
         trading="sale",
+    ),
     "netsuite": Platform(
         settings=NetSuiteSettings(platform="netsuite", account="1234567_SB1", adjustment_account="213"),
         sell=lambda sandbox, sku, units: sandbox.sell("WH", [(sku, units)], at=NOW),
         level=lambda sandbox, sku: sandbox.level(sku, "WH"),
         trading="transaction",
+    ),
     "shipstation": Platform(
         settings=ShipStationSettings(platform="shipstation"),
         sell=lambda sandbox, sku, units: sandbox.order([(sku, units)], at=NOW),
         level=lambda sandbox, sku: sandbox.available(sku, "WH"),
         trading="v1/order",
         carries=False,
+    ),
     "rlm": Platform(
         settings=RlmSettings(
             platform="rlm", base_url="file:///its-sandbox-makes-one", quiet=0, untracked=("GIFTCARD",)
