@@ -88,20 +88,24 @@ def test_given_any_kind_of_sale_then_its_old_and_new_words_mean_the_same():
 
 
 @pytest.mark.parametrize(
-    ("attributes", "sold"),
+    ("attributes", "facts"),
     [
-        (["onaccount"], True),
-        (["layby"], True),
-        (["pickup"], False),
-        (["onaccount", "pickup"], False),
-        ([], False),
+        (["onaccount"], {Fact.SOLD}),
+        (["layby"], {Fact.SOLD}),
+        (["pickup"], {Fact.ORDERED}),
+        (["delivery"], {Fact.ORDERED}),
+        (["onaccount", "pickup"], {Fact.ORDERED}),
+        (["service"], set()),
+        ([], set()),
     ],
 )
-def test_given_a_pending_sale_then_its_attributes_say_whether_the_goods_are_gone(attributes, sold):
+def test_given_a_pending_sale_then_its_attributes_say_whether_the_goods_are_gone_or_kept_for_it(
+    attributes, facts
+):
     body = {**GOLDEN["on_account"]["payload"], "attributes": attributes}
     document = mapping.read("tills", Payload(SALE, body)).documents[0]
-    assert bool(document.lines) is sold
-    assert bool(document.skipped) is not sold
+    assert {line.fact for line in document.lines} == facts
+    assert bool(document.skipped) is not bool(facts)
 
 
 def test_given_a_line_that_was_voided_in_the_sale_then_it_is_skipped():
