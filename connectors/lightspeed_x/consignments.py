@@ -17,6 +17,7 @@ from connectors.errors import Refused
 from connectors.lightspeed_x.effects import Grade
 from connectors.lightspeed_x.fields import instant, needed, reference, units, version
 from schemas.claims import Claim, Document, Fact, Line, Skipped
+from schemas.witnesses import FACTS, Desk
 
 
 class Goods(NamedTuple):
@@ -25,6 +26,16 @@ class Goods(NamedTuple):
     product: str
     wanted: int
     received: int
+
+    @property
+    def arrived(self) -> int:
+        """How many of the expected units came."""
+        return min(self.wanted, self.received)
+
+    @property
+    def over(self) -> int:
+        """How many units came that nobody expected."""
+        return max(0, self.received - self.wanted)
 
     @property
     def short(self) -> int:
@@ -38,6 +49,7 @@ class Told(NamedTuple):
     fact: Fact
     units: Callable[[Goods], int]
     dated: tuple[str, ...]
+    reason: str | None = None
 
 
 class Step(NamedTuple):
@@ -81,8 +93,10 @@ STEPS = (
         "OUTLET",
         "RECEIVED",
         (
-            Told(Fact.TRANSFER_RECEIVED, lambda goods: goods.received, RECEIVED),
+            Told(Fact.TRANSFER_RECEIVED, lambda goods: goods.arrived, RECEIVED),
             Told(Fact.TRANSFER_SHORT, lambda goods: goods.short, RECEIVED),
+            # X-Series takes off at the source what was sent, however much arrived.
+            Told(Fact.ADJUSTED_UP, lambda goods: goods.over, RECEIVED, "more arrived than was sent"),
         ),
     ),
     Step("OUTLET", "CANCELLED"),
@@ -141,8 +155,8 @@ def read(channel: str, payload: Payload) -> Claim:
 
 def _names(ident: str, step: Step, *, deleted: bool) -> tuple[str, ...]:
     """The documents that a consignment is. A transfer is two, because X-Series forgets when it was sent once it has been
-    received: so what was said when it was sent stands, and a count in between is not told a later instant. One that is
-    cancelled takes both back.
+    received: so what was said when it was sent stands, and a count in between is not told a later instant. One that no poll
+    saw on its way was sent when it was received. One that is cancelled takes both back.
     """
     if step.kind != "OUTLET":
         return (ident,)
@@ -184,9 +198,17 @@ def _lines(body: Mapping[str, Any], step: Step) -> tuple[list[Line], list[Skippe
         item = f"product:{goods.product}"
         told = [(one, one.units(goods)) for one in step.tells]
         said = [
-            Line(fact=one.fact, sku=item, quantity=number, at=_dated(body, one), location=here, there=there)
+            Line(
+                fact=one.fact,
+                sku=item,
+                quantity=number,
+                at=_dated(body, one),
+                location=here,
+                there=there if FACTS[one.fact].desk is Desk.TRANSFER else None,
+                reason=one.reason,
+            )
             for one, number in told
-            if number or one.fact is Fact.COUNTED
+            if number or FACTS[one.fact].absolute
         ]
         lines += said
         if not said:

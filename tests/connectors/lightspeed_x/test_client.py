@@ -11,6 +11,7 @@ from connectors.directory import Item
 from connectors.errors import SlowDown, Unreachable
 from connectors.lightspeed_x import feeds
 from connectors.lightspeed_x.client import LightspeedXClient
+from connectors.lightspeed_x.sandbox import shapes
 
 SECRETS = {"access_token": SecretStr("token"), "client_secret": SecretStr("secret")}
 OUTLETS = ("High Street", "Mall")
@@ -109,6 +110,52 @@ async def test_given_a_second_subscription_then_there_is_still_one_webhook_of_ea
         await client.subscribe("http://127.0.0.1:1/webhooks/tills")
     hooks = sandbox._api.hooks.values()
     assert sorted(hook["url"].rpartition("/")[2] for hook in hooks) == ["inventory.update", "sale.update"]
+
+
+async def test_given_a_webhook_that_was_deleted_or_switched_off_then_subscribing_brings_it_back(
+    client, sandbox
+):
+    await client.subscribe("http://127.0.0.1:1/webhooks/tills")
+    first, second = sandbox._api.hooks
+    del sandbox._api.hooks[first]
+    sandbox._api.hooks[second]["active"] = False
+    await client.subscribe("http://127.0.0.1:1/webhooks/tills")
+    hooks = list(sandbox._api.hooks.values())
+    assert sorted(hook["type"] for hook in hooks) == ["inventory.update", "sale.update"]
+    assert all(hook["active"] for hook in hooks)
+
+
+async def test_given_a_cursor_of_before_there_were_several_lists_then_it_is_for_all_of_them(client, sandbox):
+    assert feeds.reached("7") == {"sales": 7, "consignments": 7, "stock_adjustments": 7}
+    assert feeds.reached(None) == {"sales": 0, "consignments": 0, "stock_adjustments": 0}
+    somewhere = {"sales": 7, "consignments": 9, "stock_adjustments": 8}
+    assert feeds.reached(feeds.written(somewhere)) == somewhere
+
+
+async def test_given_a_composite_then_its_sales_are_known_and_no_level_is_told_of_it(client, sandbox):
+    shape = shapes.product
+
+    def composite(retailer, number):
+        return {**shape(retailer, number), "is_composite": number == 0}
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(shapes, "product", composite)
+        directory = await client.directory()
+    assert directory.items[f"product:{sandbox.product_id('SHIRT')}"] == Item("SHIRT")
+    assert "SHIRT" not in directory.handles
+    assert "MUG" in directory.handles
+
+
+async def test_given_more_fulfillments_than_a_page_then_each_sale_has_its_own(client, sandbox):
+    sales = [
+        sandbox.sell("Mall", [("SHIRT", 1)], at=NOW, webhook=False, state="pending", attributes=("pickup",))
+        for _ in range(230)
+    ]
+    found = {}
+    async for payloads, _ in client.poll(None):
+        found |= {payload.body["id"]: payload.body["fulfillments"] for payload in payloads}
+    assert list(found) == sales
+    assert {len(rows) for rows in found.values()} == {1}
 
 
 async def test_given_a_used_up_limit_then_the_date_in_retry_after_becomes_seconds(client, sandbox):
