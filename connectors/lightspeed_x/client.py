@@ -34,6 +34,7 @@ class LightspeedXClient:
         assert isinstance(settings, LightspeedXSettings)
         self.settings = settings
         self.http = Api(settings, secrets)
+        self.reason_names: dict[str, str] = {}
         self._taken: dict[str, set[tuple[str, int]]] = {feed.path: set() for feed in feeds.FEEDS}
 
     async def directory(self) -> Directory:
@@ -159,9 +160,11 @@ class LightspeedXClient:
             number += 1
 
     async def reasons(self) -> Mapping[str, Mapping[str, Any]]:
-        """The custom reasons of adjustments by their names."""
+        """The custom reasons of adjustments by their names; `reason_names` has their names by their ids then."""
         reply = await self.http.call("GET", "/custom_inventory_adjustment_reasons")
-        return {row["name"]: row for row in listed(enveloped(checked(reply)))}
+        rows = listed(enveloped(checked(reply)))
+        self.reason_names = {row["id"]: row["name"] for row in rows}
+        return {row["name"]: row for row in rows}
 
     async def close(self) -> None:
         """Closes the connections."""

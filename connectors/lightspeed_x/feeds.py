@@ -12,6 +12,8 @@ from connectors.lightspeed_x.fulfillments import OF_ATTRIBUTE
 if TYPE_CHECKING:
     from connectors.lightspeed_x.client import LightspeedXClient
 
+CUSTOM = "custom_inventory_adjustment_reason_id"
+
 Rows = Sequence[dict[str, Any]]
 
 SALES_AT_ONCE = 50
@@ -57,10 +59,10 @@ async def _consignments(client: LightspeedXClient, rows: Rows) -> Rows:
 
 async def _adjustments(client: LightspeedXClient, rows: Rows) -> Rows:
     """Adjustments that others made: our own only told X-Series what we know already."""
-    names = (client.settings.reason_up, client.settings.reason_down)
-    known = await client.reasons()
-    ours = {known[name]["id"] for name in names if name in known}
-    return [row for row in rows if row.get("custom_inventory_adjustment_reason_id") not in ours]
+    if not {row[CUSTOM] for row in rows if row.get(CUSTOM)} <= client.reason_names.keys():
+        await client.reasons()
+    ours = {client.settings.reason_up, client.settings.reason_down}
+    return [row for row in rows if client.reason_names.get(row.get(CUSTOM) or "") not in ours]
 
 
 def _version(row: Mapping[str, Any]) -> int:

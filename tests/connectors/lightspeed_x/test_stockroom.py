@@ -135,6 +135,20 @@ async def test_given_adjustments_then_those_of_others_are_told_and_our_own_are_n
     assert (await polled(client, cursor))[0] == []
 
 
+async def test_given_an_adjustment_under_the_custom_reason_of_somebody_else_then_it_is_told(client, sandbox):
+    reason = {"name": "Stock robot", "type": "NEGATIVE", "enabled": True}
+    path = "/custom_inventory_adjustment_reasons"
+    made = (await client.http.call("POST", path, body=reason)).body["data"]["id"]
+    row = {"product_id": sandbox.product_id("SHIRT"), "outlet_id": sandbox.outlet_id("Mall")}
+    row |= {"quantity": "-1", "reason": "CUSTOM", "custom_inventory_adjustment_reason_id": made}
+    await client.http.call("POST", "/stock_adjustments", body={"stock_adjustments": [row]})
+    await connector.sink(client).push(
+        [Target(sku="MUG", place="Mall", wanted=1, expected=5, own=0, offset=1)], await client.directory()
+    )
+    (payload,), _ = await polled(client)
+    assert payload.body["product_id"] == sandbox.product_id("SHIRT")
+
+
 async def test_given_only_our_own_adjustments_then_the_cursor_moves_past_them(client, sandbox):
     directory = await client.directory()
     ours = Target(sku="SHIRT", place="Mall", wanted=9, expected=5, own=0, offset=1)
