@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.contract import Payload
@@ -244,6 +244,7 @@ def balances(claims: Sequence[Claim]) -> dict[tuple[str, str], int]:
     return {(sku, outlet): stock[sku].balance(outlet) for sku in SKUS for outlet in OUTLETS}
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_given_a_days_documents_in_any_order_and_repetition_then_our_stock_is_the_platforms(data):
     retailer, claims = day(data.draw)
