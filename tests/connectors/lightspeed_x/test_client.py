@@ -146,7 +146,7 @@ async def test_given_a_composite_then_its_sales_are_known_and_no_level_is_told_o
     assert "MUG" in directory.handles
 
 
-async def test_given_more_fulfillments_than_a_page_then_each_sale_has_its_own(client, sandbox):
+async def test_given_more_fulfillments_than_a_page_then_each_sale_has_its_own(client, sandbox, monkeypatch):
     sales = [
         sandbox.sell("Mall", [("SHIRT", 1)], at=NOW, webhook=False, state="pending", attributes=("pickup",))
         for _ in range(230)
@@ -156,6 +156,9 @@ async def test_given_more_fulfillments_than_a_page_then_each_sale_has_its_own(cl
         found |= {payload.body["id"]: payload.body["fulfillments"] for payload in payloads}
     assert list(found) == sales
     assert {len(rows) for rows in found.values()} == {1}
+    monkeypatch.setattr(feeds, "FULFILLMENTS_PAGE", 7)
+    asked = sales[: feeds.SALES_AT_ONCE]
+    assert [row["sale_id"] for row in await client.fulfillments(asked)] == asked
 
 
 async def test_given_a_used_up_limit_then_the_date_in_retry_after_becomes_seconds(client, sandbox):

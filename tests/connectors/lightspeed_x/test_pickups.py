@@ -70,6 +70,24 @@ async def test_given_a_voided_pickup_then_in_any_order_of_webhooks_and_polls_eve
         assert ours.of("MUG", "Mall") == {"available": 5}
 
 
+async def test_given_a_count_while_a_pickup_waits_then_voiding_it_brings_nothing_to_the_shelf(
+    client, sandbox, book
+):
+    sale = pickup(sandbox)
+    counted = sandbox.consign("STOCKTAKE", "Mall", {"SHIRT": 0}, at=NOW)
+    for status in ("STOCKTAKE_IN_PROGRESS", "STOCKTAKE_IN_PROGRESS_PROCESSED"):
+        sandbox.step(counted, status, at=NOW)
+    sandbox.step(counted, "STOCKTAKE_COMPLETE", at=NOW + HOUR, received={"SHIRT": 5})
+    sandbox.void(sale, at=NOW + 2 * HOUR)
+    documents = await polled(client)
+    by_poll = next(payload for payload in documents if payload.topic == SALE)
+    told = [connector.read("tills", one).documents[0] for one in (hooked(sandbox, sale), by_poll)]
+    assert told[0].version < told[1].version, "the webhook has forgotten that it was a pickup"
+    for order in ([hooked(sandbox, sale), *documents], [*documents, hooked(sandbox, sale)]):
+        ours = book().take(order)
+        assert ours.on_hand("SHIRT", "Mall") == sandbox.level("SHIRT", "Mall") == 5
+
+
 async def test_given_only_webhooks_of_a_closed_pickup_then_its_goods_are_still_kept_until_the_poll(
     client, sandbox, book
 ):
