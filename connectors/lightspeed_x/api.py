@@ -29,6 +29,10 @@ EARLY = 300.0
 """Seconds before its end from which an access token is no longer used."""
 
 
+class Absent(Unreachable):
+    """X-Series does not have what was asked for: it was deleted since it was listed, or was never there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """The two tokens, and when the access token ends in seconds since 1970. Neither is ever shown."""

@@ -15,7 +15,7 @@ from connectors.directory import Directory, Item
 from connectors.errors import Refused, Unreachable
 from connectors.lightspeed_x import feeds
 from connectors.lightspeed_x.allowlist import INVENTORY, SALE, cut
-from connectors.lightspeed_x.api import Api
+from connectors.lightspeed_x.api import Absent, Api
 from connectors.lightspeed_x.fields import whole_units
 from connectors.lightspeed_x.settings import LightspeedXSettings
 from connectors.polite import Reply
@@ -172,7 +172,9 @@ class LightspeedXClient:
 
 
 def checked(reply: Reply) -> Any:
-    """The body of a good answer. Raises `Unreachable` for any other."""
+    """The body of a good answer. Raises `Absent` for 404, `Unreachable` for any other."""
+    if reply.status == 404:
+        raise Absent("X-Series answered 404")
     if not 200 <= reply.status < 300:
         raise Unreachable(f"X-Series answered {reply.status}")
     return reply.body

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from connectors.lightspeed_x import consignments
 from connectors.lightspeed_x.allowlist import ADJUSTMENT, CONSIGNMENT, SALE
+from connectors.lightspeed_x.api import Absent
 from connectors.lightspeed_x.fulfillments import OF_ATTRIBUTE
 
 if TYPE_CHECKING:
@@ -45,16 +46,18 @@ async def _sales(client: LightspeedXClient, rows: Rows) -> Rows:
 
 
 async def _consignments(client: LightspeedXClient, rows: Rows) -> Rows:
-    """Consignments, those that move something with their products."""
-    whole = []
-    for row in rows:
-        if consignments.moves(row):
-            path = f"/consignments/{row['id']}/products"
-            products = [product async for page in client.pages(path) for product in page]
-            whole.append({**row, "products": products})
-        else:
-            whole.append(row)
-    return whole
+    """Consignments, those that move something with their products. One that was deleted since it was listed comes without
+    them: it is refused then, and does not hold up the others.
+    """
+    return [await _with_products(client, row) if consignments.moves(row) else row for row in rows]
+
+
+async def _with_products(client: LightspeedXClient, row: dict[str, Any]) -> dict[str, Any]:
+    try:
+        pages = client.pages(f"/consignments/{row['id']}/products")
+        return {**row, "products": [product async for page in pages for product in page]}
+    except Absent:
+        return row
 
 
 async def _adjustments(client: LightspeedXClient, rows: Rows) -> Rows:

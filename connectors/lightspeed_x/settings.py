@@ -13,14 +13,15 @@ class LightspeedXSettings(ChannelSettings):
     """One X-Series retailer.
 
     `domain_prefix` is the first part of its address. The two custom adjustment reasons are created if they are missing;
-    their names are at most 30 characters long (OpenAPI 2026-07, `/custom_inventory_adjustment_reasons`). `poll_overlap` is how many versions behind its cursor a poll looks
-    again, because a version may become visible after a higher one [inferred].
+    their names are at most 30 characters long (OpenAPI 2026-07, `/custom_inventory_adjustment_reasons`). By them we know our
+    own adjustments again, so whoever configures others waits until X-Series has made `poll_overlap` versions. `poll_overlap`
+    is how many versions behind its cursor a poll looks again, because a version may become visible after a higher one
+    [inferred].
 
-    By the two reasons we know our own adjustments again, so whoever renames them waits until a poll has passed
-    `poll_overlap` versions. `token_file` is where the tokens of an application (OAuth) are kept, which change with every
-    refresh; without one the secret `access_token` is a personal token. `author_id` is the user (a UUID) under whom orders
-    are created. `payment_type` is the type of payment (its UUID) with which they are paid; without one they are unpaid, and X-Series does not let an unpaid one be handed over [an integrator's
-    word]. `tax_name` is the tax their lines bear.
+    `token_file` is where an application (OAuth) keeps its tokens, which change with every refresh; without one the secret
+    `access_token` is a personal token. `author_id` is the user (a UUID) under whom orders are created. `payment_type` is the
+    type of payment (its UUID) with which they are paid; without one they are unpaid, and X-Series does not let an unpaid sale
+    be handed over [an integrator's word]. `tax_name` is the tax that their lines bear.
     """
 
     platform: Literal["lightspeed_x"]

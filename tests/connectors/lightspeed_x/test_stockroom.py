@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors.contract import Target
+from connectors.errors import Refused
 from connectors.lightspeed_x import connector, feeds
 from connectors.lightspeed_x.allowlist import ADJUSTMENT, CONSIGNMENT
 from schemas.claims import Fact
@@ -164,6 +165,24 @@ async def test_given_consignments_with_nothing_to_tell_then_their_products_are_n
     documents, _ = await polled(client)
     assert [payload.topic for payload in documents] == [CONSIGNMENT] * 5
     assert sandbox.gate._used - before == 4, "an empty page of each list, and one of consignments"
+
+
+async def test_given_a_consignment_that_was_deleted_since_it_was_listed_then_the_others_are_told(
+    client, sandbox, monkeypatch
+):
+    gone, there = (sandbox.consign("RETURN", "Mall", {sku: 1}, at=NOW) for sku in ("SHIRT", "MUG"))
+    for one in (gone, there):
+        sandbox.step(one, "SENT", at=NOW)
+    call = client.http.call
+
+    async def late(method, path, **more):
+        return await call(method, path.replace(gone, "gone"), **more)
+
+    monkeypatch.setattr(client.http, "call", late)
+    documents, _ = await polled(client)
+    assert ["products" in payload.body for payload in documents] == [False, True]
+    with pytest.raises(Refused, match="products is missing"):
+        connector.read("tills", documents[0])
 
 
 class Day:
