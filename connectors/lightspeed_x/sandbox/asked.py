@@ -89,7 +89,7 @@ def _fault(row: Any, retailer: Retailer, custom: Mapping[str, Mapping[str, Any]]
     product = retailer.products.by_id.get(row["product_id"], -1)
     if product not in retailer.catalogue.versions or row["outlet_id"] not in retailer.outlet_by_id:
         return "there is no such product or outlet"
-    if not retailer.products.tracked[product]:
+    if not retailer.products.tracked[product] or product in retailer.composites:
         return "the stock of this product is not kept"
     return _fault_of_sign(row, custom)
 

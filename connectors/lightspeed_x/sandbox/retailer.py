@@ -124,6 +124,7 @@ class Retailer:
         self.outlet_by_id = {outlet.id: number for number, outlet in enumerate(self.outlets)}
         self.outlet_by_register = {outlet.register: number for number, outlet in enumerate(self.outlets)}
         self.products = Products()
+        self.composites: dict[int, dict[int, int]] = {}
         self.levels: dict[int, int] = {}
         self.sales: list[Sale] = []
         self.foreign: dict[str, int] = {}
@@ -146,6 +147,12 @@ class Retailer:
             self.levels[cell] = level
             self.inventory.touch(cell)
 
+    def compose(self, sku: str, components: Mapping[str, int]) -> None:
+        """Lists a composite: a product without stock of its own, so many units of each component."""
+        product = self.products.number(sku)
+        self.composites[product] = {self.products.number(name): each for name, each in components.items()}
+        self.catalogue.touch(product)
+
     def cell(self, product: int, outlet: int) -> int:
         """The number of a product at an outlet."""
         return product * len(self.outlets) + outlet
@@ -156,6 +163,10 @@ class Retailer:
 
     def move(self, product: int, outlet: int, units: int) -> None:
         """Adds to a level, below zero too. A product outside the catalogue has a level that no list shows."""
+        if product in self.composites:
+            for component, each in self.composites[product].items():
+                self.move(component, outlet, units * each)
+            return
         if not units or not self.products.tracked[product]:
             return
         cell = self.cell(product, outlet)

@@ -109,6 +109,10 @@ class LightspeedXSandbox:
         """Lists a product and puts stock there without telling anybody."""
         self._retailer.seed(sku, outlet, level, tracked)
 
+    def compose(self, sku: str, components: Mapping[str, int]) -> None:
+        """Lists a composite product, made of so many units of others."""
+        self._retailer.compose(sku, components)
+
     def level(self, sku: str, outlet: str) -> int:
         """What X-Series shows; zero where it shows nothing."""
         product = self._retailer.products.by_sku.get(sku, -1)

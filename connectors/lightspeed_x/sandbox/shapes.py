@@ -34,7 +34,7 @@ def product(retailer: Retailer, number: int) -> dict[str, Any]:
         "sku": sku,
         "active": True,
         "has_inventory": bool(retailer.products.tracked[number]),
-        "is_composite": False,
+        "is_composite": number in retailer.composites,
         "has_variants": False,
         "version": retailer.catalogue.versions[number],
     }

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from connectors.directory import Item
+from connectors.directory import Item, resolve
 from connectors.errors import SlowDown, Unreachable
-from connectors.lightspeed_x import feeds
+from connectors.lightspeed_x import feeds, mapping
 from connectors.lightspeed_x.client import LightspeedXClient
-from connectors.lightspeed_x.sandbox import shapes
+from schemas.bundles import unbundled
 
 SECRETS = {"access_token": SecretStr("token"), "client_secret": SecretStr("secret")}
 OUTLETS = ("High Street", "Mall")
@@ -132,18 +132,24 @@ async def test_given_a_cursor_of_before_there_were_several_lists_then_it_is_for_
     assert feeds.reached(feeds.written(somewhere)) == somewhere
 
 
-async def test_given_a_composite_then_its_sales_are_known_and_no_level_is_told_of_it(client, sandbox):
-    shape = shapes.product
-
-    def composite(retailer, number):
-        return {**shape(retailer, number), "is_composite": number == 0}
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(shapes, "product", composite)
-        directory = await client.directory()
-    assert directory.items[f"product:{sandbox.product_id('SHIRT')}"] == Item("SHIRT")
-    assert "SHIRT" not in directory.handles
-    assert "MUG" in directory.handles
+async def test_given_a_composite_then_no_level_is_told_of_it_and_a_bundle_of_ours_takes_its_components(
+    client, sandbox, book
+):
+    sandbox.compose("GIFT", {"SHIRT": 1, "MUG": 2})
+    directory = await client.directory()
+    assert directory.items[f"product:{sandbox.product_id('GIFT')}"] == Item("GIFT")
+    assert "GIFT" not in directory.handles
+    sandbox.sell("Mall", [("GIFT", 2)], at=NOW, webhook=False)
+    ((payload,), _) = await anext(client.poll(None))
+    claim = resolve(mapping.read("tills", payload), directory, "Mall", 100)
+    ours = book()
+    ours.settle(unbundled(claim, {"GIFT": {"SHIRT": 1, "MUG": 2}}))
+    for sku in ("SHIRT", "MUG"):
+        assert ours.on_hand(sku, "Mall") == sandbox.level(sku, "Mall")
+    assert sandbox.level("MUG", "Mall") == 1
+    wrong = {"product_id": sandbox.product_id("GIFT"), "outlet_id": sandbox.outlet_id("Mall")}
+    body = {"stock_adjustments": [{**wrong, "quantity": "-1", "reason": "DAMAGE"}]}
+    assert (await client.http.call("POST", "/stock_adjustments", body=body)).status == 422
 
 
 async def test_given_more_fulfillments_than_a_page_then_each_sale_has_its_own(client, sandbox, monkeypatch):
