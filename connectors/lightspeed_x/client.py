@@ -117,7 +117,9 @@ class LightspeedXClient:
                 taken.update(versions)
 
     async def pages(self, path: str, after: int = 0) -> AsyncIterator[list[dict[str, Any]]]:
-        """A list by its version cursor. Only an empty page ends it, whatever `version` says (docs: Pagination)."""
+        """A list by its version cursor. Only an empty page ends it, whatever `version` says (docs: Pagination). Some lists have
+        no `version` beside their rows (OpenAPI 2026-07, TaxCollection); then the rows' own say how far it is.
+        """
         while True:
             query = {"after": str(after), "page_size": str(PAGE)}
             answer = checked(await self.http.call("GET", path, query=query))
@@ -125,7 +127,8 @@ class LightspeedXClient:
             if not rows:
                 return
             yield rows
-            after = _further(after, answer["version"]["max"])
+            newest = (answer.get("version") or {}).get("max")
+            after = _further(after, newest or max(row.get("version", 0) for row in rows))
 
     async def subscribe(self, url: str) -> None:
         """One webhook for each type, each at its own URL. One that was deleted is made again, one that was switched off is

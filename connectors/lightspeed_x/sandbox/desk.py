@@ -87,7 +87,7 @@ class Desk:
             "version": version,
         }
         after = asked.whole(request.query, "after", 0)
-        return asked.enveloped([tax] if after < version else [])
+        return answer({"data": [tax] if after < version else []})
 
     async def _search(self, request: web.Request) -> web.Response:
         if request.query.get("type") != "customers" or "customer_code" not in request.query:

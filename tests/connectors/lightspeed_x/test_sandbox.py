@@ -65,7 +65,6 @@ async def test_given_every_list_then_its_rows_and_envelope_are_as_documented(cli
     await client.subscribe("http://127.0.0.1:1/x")
     lists = {"products": "Product", "outlets": "Outlet", "registers": "Register"}
     lists |= {"sales": "Sale", "stock_adjustments": "StockAdjustment", "consignments": "Consignment"}
-    lists["taxes"] = "Tax"
     order = sandbox.consign("SUPPLIER", "Mall", {"SHIRT": 1}, at=NOW)
     lists[f"consignments/{order}/products"] = "ConsignmentProduct"
     for path, kind in lists.items():
@@ -75,6 +74,9 @@ async def test_given_every_list_then_its_rows_and_envelope_are_as_documented(cli
         after = str(body["version"]["max"])
         empty = (await ask(client, "GET", f"/{path}", after=after)).body
         assert empty == {"data": [], "version": {"min": None, "max": None}}
+    taxes = (await ask(client, "GET", "/taxes")).body
+    assert faults_of("Tax", taxes["data"]) == []
+    assert taxes.keys() == {"data"}
     reasons = (await ask(client, "GET", "/custom_inventory_adjustment_reasons")).body["data"]
     assert faults_of("Reason", reasons) == []
     assert faults_of("Webhook", (await ask(client, "GET", "/webhooks")).body["data"]) == []
