@@ -1,13 +1,16 @@
-"""Lightspeed Retail X-Series, API 2026-07: sales in by webhook and by poll, stock out by signed adjustments."""
+"""Lightspeed Retail X-Series, API 2026-07: sales in by webhook and by poll, consignments and adjustments by poll,
+stock out by signed adjustments, orders out as sales to be picked up.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from connectors.contract import ChannelSettings, Connector
-from connectors.lightspeed_x.allowlist import INVENTORY, SALE, cut
+from connectors.lightspeed_x.allowlist import SHAPES, cut
 from connectors.lightspeed_x.client import LightspeedXClient
 from connectors.lightspeed_x.mapping import read
+from connectors.lightspeed_x.orders import LightspeedXOrders
 from connectors.lightspeed_x.sandbox import LightspeedXSandbox
 from connectors.lightspeed_x.settings import LightspeedXSettings
 from connectors.lightspeed_x.sink import LightspeedXSink
@@ -25,6 +28,8 @@ def _sandbox(
         domain_prefix=settings.domain_prefix,
         access_token=secrets["access_token"],
         client_secret=secrets["client_secret"],
+        client_id=secrets.get("client_id", ""),
+        refresh_token=secrets.get("refresh_token", ""),
         outlets=places,
     )
 
@@ -32,8 +37,8 @@ def _sandbox(
 connector = Connector(
     platform="lightspeed_x",
     settings=LightspeedXSettings,
-    secrets=("access_token", "client_secret"),
-    topics=(SALE, INVENTORY),
+    secrets=("access_token", "client_secret", "client_id?", "refresh_token?"),
+    topics=tuple(SHAPES),
     tells="level",
     receive=receive,
     reduce=cut,
@@ -41,4 +46,5 @@ connector = Connector(
     client=LightspeedXClient,
     sink=LightspeedXSink,
     sandbox=_sandbox,
+    orders=LightspeedXOrders,
 )

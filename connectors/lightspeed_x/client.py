@@ -8,13 +8,17 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from multidict import MultiDict
+
 from connectors.contract import ChannelSettings, Level, Payload, Secrets
 from connectors.directory import Directory, Item
 from connectors.errors import Refused, Unreachable
+from connectors.lightspeed_x import feeds
 from connectors.lightspeed_x.allowlist import INVENTORY, SALE, cut
+from connectors.lightspeed_x.api import Absent, Api
 from connectors.lightspeed_x.fields import whole_units
 from connectors.lightspeed_x.settings import LightspeedXSettings
-from connectors.polite import Http, Reply
+from connectors.polite import Reply
 
 PAGE = 1_000
 """Rows asked for at once; a smaller page that comes back changes nothing."""
@@ -29,15 +33,16 @@ class LightspeedXClient:
     def __init__(self, settings: ChannelSettings, secrets: Secrets) -> None:
         assert isinstance(settings, LightspeedXSettings)
         self.settings = settings
-        token = secrets["access_token"].get_secret_value()
-        self.http = Http(settings.api, {"Authorization": f"Bearer {token}"})
-        self._taken: set[tuple[str, int]] = set()
+        self.http = Api(settings, secrets)
+        self.reason_names: dict[str, str] = {}
+        self._taken: dict[str, set[tuple[str, int]]] = {feed.path: set() for feed in feeds.FEEDS}
 
     async def directory(self) -> Directory:
         """Products by SKU, outlets by name, registers by their outlet.
 
         A product without a SKU, or with one that another product has too, is left out: its documents are refused rather
-        than guessed.
+        than guessed. A composite has no stock of its own (docs: Creating Composite Products), so no level can be told of it;
+        its components' levels follow from a bundle of ours.
         """
         products = [row async for rows in self.pages("/products") for row in rows if row.get("sku")]
         uses = Counter(row["sku"] for row in products)
@@ -57,7 +62,7 @@ class LightspeedXClient:
                     if row["outlet_id"] in outlets
                 },
             },
-            handles={row["sku"]: row["id"] for row in products},
+            handles={row["sku"]: row["id"] for row in products if not row.get("is_composite")},
             places={name: ident for ident, name in outlets.items()},
         )
 
@@ -88,28 +93,33 @@ class LightspeedXClient:
             after = _further(after, max(row["version"] for row in rows))
 
     async def poll(self, cursor: str | None) -> AsyncIterator[tuple[Sequence[Payload], str]]:
-        """Sales by version, the newest version being the cursor.
+        """Sales, consignments and adjustments by version; the newest version of each list is the cursor (`feeds`).
 
-        It starts `poll_overlap` versions early. What the caller has taken before (it came back for the next page) is not
-        handed out again.
+        Each list starts `poll_overlap` versions early. What the caller has taken before (it came back for the next page)
+        is not handed out again.
         """
-        asked = reached = int(cursor or 0)
-        start = max(0, asked - self.settings.poll_overlap)
-        self._taken = {sale for sale in self._taken if sale[1] > start}
-        async for sales in self.pages("/sales", start):
-            versions = [(sale["id"], sale["_metadata"]["version"]) for sale in sales]
-            reached = max(reached, *(version for _, version in versions))
-            fresh = [
-                Payload(SALE, cut(SALE, sale))
-                for sale, (ident, version) in zip(sales, versions, strict=True)
-                if version > asked or (ident, version) not in self._taken
-            ]
-            if fresh:
-                yield fresh, str(reached)
-            self._taken.update(versions)
+        asked = feeds.reached(cursor)
+        reached = dict(asked)
+        for feed in feeds.FEEDS:
+            start = max(0, asked[feed.path] - self.settings.poll_overlap)
+            taken = self._taken[feed.path] = {one for one in self._taken[feed.path] if one[1] > start}
+            async for rows in self.pages(f"/{feed.path}", start):
+                versions = [(row["id"], feed.version(row)) for row in rows]
+                reached[feed.path] = max(reached[feed.path], *(version for _, version in versions))
+                fresh = [
+                    row
+                    for row, (ident, version) in zip(rows, versions, strict=True)
+                    if version > asked[feed.path] or (ident, version) not in taken
+                ]
+                if fresh:
+                    whole = await feed.whole(self, fresh)
+                    yield [Payload(feed.topic, cut(feed.topic, row)) for row in whole], feeds.written(reached)
+                taken.update(versions)
 
     async def pages(self, path: str, after: int = 0) -> AsyncIterator[list[dict[str, Any]]]:
-        """A list by its version cursor. Only an empty page ends it, whatever `version` says (docs: Pagination)."""
+        """A list by its version cursor. Only an empty page ends it, whatever `version` says (docs: Pagination). Some lists have
+        no `version` beside their rows (OpenAPI 2026-07, TaxCollection); then the rows' own say how far it is.
+        """
         while True:
             query = {"after": str(after), "page_size": str(PAGE)}
             answer = checked(await self.http.call("GET", path, query=query))
@@ -117,15 +127,47 @@ class LightspeedXClient:
             if not rows:
                 return
             yield rows
-            after = _further(after, answer["version"]["max"])
+            newest = (answer.get("version") or {}).get("max")
+            after = _further(after, newest or max(row.get("version", 0) for row in rows))
 
     async def subscribe(self, url: str) -> None:
-        """One webhook for each type, each at its own URL. 409: it is there already."""
+        """One webhook for each type, each at its own URL. One that was deleted is made again, one that was switched off is
+        switched on. Consignments have none: theirs name no products, so that only the poll is of use.
+        """
+        rows = listed(enveloped(checked(await self.http.call("GET", "/webhooks"))))
+        there = {(row["type"], row["url"]): row for row in rows}
         for topic in (SALE, INVENTORY):
-            body = {"active": True, "type": topic, "url": f"{url}/{topic}"}
-            reply = await self.http.call("POST", "/webhooks", body=body)
-            if reply.status != 409:
-                checked(reply)
+            wanted = {"active": True, "type": topic, "url": f"{url}/{topic}"}
+            found = there.get((topic, wanted["url"]))
+            if found is None:
+                reply = await self.http.call("POST", "/webhooks", body=wanted)
+                if reply.status != 409:  # somebody else was faster
+                    checked(reply)
+            elif not found["active"]:
+                checked(await self.http.call("PUT", f"/webhooks/{found['id']}", body=wanted))
+
+    async def fulfillments(self, sales: Sequence[str]) -> Sequence[dict[str, Any]]:
+        """The fulfilments of some sales. They are paged by number, so a page is full or the last. 404: there are none."""
+        found: list[dict[str, Any]] = []
+        number = 1
+        while True:
+            size = {"page_number": str(number), "page_size": str(feeds.FULFILLMENTS_PAGE)}
+            query = MultiDict([*size.items(), *(("sale_id", ident) for ident in sales)])
+            reply = await self.http.call("GET", "/fulfillments", query=query)
+            if reply.status == 404:
+                return found
+            rows = listed(enveloped(checked(reply)))
+            found += rows
+            if len(rows) < feeds.FULFILLMENTS_PAGE:
+                return found
+            number += 1
+
+    async def reasons(self) -> Mapping[str, Mapping[str, Any]]:
+        """The custom reasons of adjustments by their names; `reason_names` has their names by their ids then."""
+        reply = await self.http.call("GET", "/custom_inventory_adjustment_reasons")
+        rows = listed(enveloped(checked(reply)))
+        self.reason_names = {row["id"]: row["name"] for row in rows}
+        return {row["name"]: row for row in rows}
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -133,7 +175,9 @@ class LightspeedXClient:
 
 
 def checked(reply: Reply) -> Any:
-    """The body of a good answer. Raises `Unreachable` for any other."""
+    """The body of a good answer. Raises `Absent` for 404, `Unreachable` for any other."""
+    if reply.status == 404:
+        raise Absent("X-Series answered 404")
     if not 200 <= reply.status < 300:
         raise Unreachable(f"X-Series answered {reply.status}")
     return reply.body

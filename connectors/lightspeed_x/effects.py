@@ -36,6 +36,15 @@ class Effect(NamedTuple):
         return f"{self.state} {self.attribute}" if self.attribute else self.state
 
 
+VOIDED_AT_ONCE = Effect("VOIDED", VOIDED, None, takes=True, grade=Grade.INFERRED)
+"""A voided sale has taken its goods and given them back: inferred from CLOSED → VOIDED being the documented way."""
+
+VOIDED_LATER = tuple(
+    Effect("VOIDED", VOIDED, attribute, takes=False, grade=Grade.INFERRED)
+    for attribute in ("delivery", "pickup")
+)
+"""A voided sale that was to be fulfilled later, as only the words of 2026 tell: what was handed over of it came back."""
+
 EFFECTS = (
     Effect("SAVED", "parked", None, takes=False, grade=Grade.INFERRED),
     Effect("CLOSED", "closed", None, takes=True, grade=Grade.DOCUMENTED),
@@ -52,8 +61,7 @@ EFFECTS = (
     Effect("SERVICE_CLOSED", "closed", "service", takes=True, grade=Grade.INFERRED),
     Effect("LAYBY_CLOSED", "closed", "layby", takes=True, grade=Grade.HELP_PAGE),
     Effect("ONACCOUNT_CLOSED", "closed", "onaccount", takes=True, grade=Grade.DOCUMENTED),
-    # A voided sale has taken its goods and given them back: inferred from CLOSED → VOIDED being the documented way.
-    Effect("VOIDED", VOIDED, None, takes=True, grade=Grade.INFERRED),
+    VOIDED_AT_ONCE,
 )
 """Every kind of sale. Of a pending sale with several attributes the first row decides: a fulfilment before a payment."""
 
@@ -68,6 +76,13 @@ def by_status(status: str) -> Effect | None:
 def by_state(state: str, attributes: Iterable[str]) -> Effect | None:
     """The kind of sale by its state and attributes, None where there is no such state."""
     has = frozenset(attributes)
+    if state == VOIDED:
+        return next((effect for effect in VOIDED_LATER if effect.attribute in has), VOIDED_AT_ONCE)
     rows = [effect for effect in EFFECTS if effect.state == state]
     plain = next((effect for effect in rows if effect.attribute is None), None)
     return next((effect for effect in rows if effect.attribute in has), plain)
+
+
+def is_voided(effect: Effect) -> bool:
+    """Whether a sale of this kind was voided."""
+    return effect.state == VOIDED

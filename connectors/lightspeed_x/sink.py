@@ -138,8 +138,7 @@ class LightspeedXSink:
         if self._reasons:
             return self._reasons
         settings, path = self._client.settings, "/custom_inventory_adjustment_reasons"
-        rows = listed(enveloped(checked(await self._client.http.call("GET", path))))
-        known = {row["name"]: row for row in rows}
+        known = dict(await self._client.reasons())
         found: dict[bool, str] = {}
         for up, name, kind in (
             (True, settings.reason_up, "POSITIVE"),

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from connectors.lightspeed_x.sandbox import asked, shapes
+from connectors.lightspeed_x.sandbox.desk import Desk
 from connectors.lightspeed_x.sandbox.feed import Feed
 from connectors.lightspeed_x.sandbox.gate import Wrong, answer
 from connectors.lightspeed_x.sandbox.retailer import Adjustment, Retailer, Sale
@@ -23,6 +24,7 @@ class Api:
 
     def __init__(self, retailer: Retailer, sold: Callable[[Sale], None]) -> None:
         self.hooks: dict[str, dict[str, Any]] = {}
+        self.desk = Desk(retailer)
         self._retailer, self._sold = retailer, sold
         self._custom: dict[str, dict[str, Any]] = {}
 
@@ -45,9 +47,12 @@ class Api:
                 web.post(f"{BASE}/sales", self._sell),
                 web.get(f"{BASE}/webhooks", self._webhooks),
                 web.post(f"{BASE}/webhooks", self._add_webhook),
+                web.put(f"{BASE}/webhooks/{{id}}", self._change_webhook),
                 web.delete(f"{BASE}/webhooks/{{id}}", self._drop_webhook),
+                web.get(f"{BASE}/consignments", self._consignments),
             ]
         )
+        self.desk.add_to(app, BASE)
 
     async def _products(self, request: web.Request) -> web.Response:
         return self._page(request, self._retailer.catalogue, shapes.product)
@@ -63,6 +68,9 @@ class Api:
 
     async def _adjustments(self, request: web.Request) -> web.Response:
         return self._page(request, self._retailer.adjusted, shapes.adjustment)
+
+    async def _consignments(self, request: web.Request) -> web.Response:
+        return self._page(request, self.desk.consignments.feed, self.desk.consignments.shape)
 
     def _page(
         self, request: web.Request, feed: Feed, shape: Callable[[Retailer, int], dict[str, Any]]
@@ -182,10 +190,18 @@ class Api:
         self.hooks[ident] = {"id": ident, "retailer_id": self._retailer.made_up("4006", 0), **made}
         return answer({"data": self.hooks[ident]}, 201)
 
+    async def _change_webhook(self, request: web.Request) -> web.Response:
+        ident = request.match_info["id"]
+        if ident not in self.hooks:
+            raise Wrong(404, "there is no such webhook")
+        others = {name: hook for name, hook in self.hooks.items() if name != ident}
+        self.hooks[ident] |= asked.webhook(await asked.body_of(request), others)
+        return answer({"data": self.hooks[ident]})
+
     async def _drop_webhook(self, request: web.Request) -> web.Response:
         if self.hooks.pop(request.match_info["id"], None) is None:
             raise Wrong(404, "there is no such webhook")
-        return web.Response(status=204)
+        return web.Response(status=200)
 
 
 def _enveloped(rows: Sequence[dict[str, Any]], versions: Sequence[int]) -> web.Response:

@@ -11,7 +11,7 @@ import orjson
 from aiohttp import web
 
 from connectors.lightspeed_x.effects import STATES
-from connectors.lightspeed_x.sandbox.gate import Wrong
+from connectors.lightspeed_x.sandbox.gate import Wrong, answer
 from connectors.lightspeed_x.sandbox.retailer import Retailer
 
 SIGNS = {
@@ -89,7 +89,7 @@ def _fault(row: Any, retailer: Retailer, custom: Mapping[str, Mapping[str, Any]]
     product = retailer.products.by_id.get(row["product_id"], -1)
     if product not in retailer.catalogue.versions or row["outlet_id"] not in retailer.outlet_by_id:
         return "there is no such product or outlet"
-    if not retailer.products.tracked[product]:
+    if not retailer.products.tracked[product] or product in retailer.composites:
         return "the stock of this product is not kept"
     return _fault_of_sign(row, custom)
 
@@ -149,7 +149,17 @@ def sale(body: Mapping[str, Any], retailer: Retailer) -> dict[str, Any]:
         "attributes": attributes,
         "ident": body.get("id"),
         "source": (source.get("id"), source.get("type")),
+        "fulfilled_at": _fulfilled_at(body, retailer),
     }
+
+
+def _fulfilled_at(body: Mapping[str, Any], retailer: Retailer) -> int | None:
+    """The outlet that hands a sale over: one for the whole sale, in this double."""
+    named = {row.get("fulfilment_outlet_id") for row in body.get("line_items", ())} - {None}
+    named |= {body.get("fulfillment_outlet_id")} - {None}
+    if len(named) > 1 or not named <= retailer.outlet_by_id.keys():
+        raise Wrong(422, "fulfillment_outlet_id: one outlet that there is")
+    return retailer.outlet_by_id[named.pop()] if named else None
 
 
 def _line(row: Mapping[str, Any], retailer: Retailer) -> tuple[int, int]:
@@ -185,3 +195,9 @@ WEBHOOKS = frozenset(
     }
 )
 """The types of webhooks (OpenAPI 2026-07, WebhookType)."""
+
+
+def enveloped(rows: Sequence[Mapping[str, Any]]) -> web.Response:
+    """Rows in the envelope of a page, sorted by their version."""
+    reach = {"min": rows[0]["version"], "max": rows[-1]["version"]} if rows else {"min": None, "max": None}
+    return answer({"data": rows, "version": reach})

@@ -11,8 +11,13 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from connectors.lightspeed_x.sandbox.tokens import Tokens
+
 WINDOW = 300.0
 """Seconds of the rate limit's window (docs: Rate Limiting)."""
+
+GRANT_PATH = "/api/1.0/token"
+WRITES = ("/stock_adjustments", "/sales")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -28,19 +33,23 @@ class Wrong(Exception):
 class Gate:
     """The middleware. `allowance` is the number of calls in five minutes, None for any number.
 
-    While `lose_answers` is above zero, the answer to a stock adjustment is lost after it was made: the connection breaks.
+    While `lose_answers` is above zero, the answer to a write of stock or a sale is lost after it was done: the connection
+    breaks.
     """
 
-    def __init__(self, access_token: str, allowance: int | None) -> None:
+    def __init__(self, tokens: Tokens, allowance: int | None) -> None:
         self.lose_answers = 0
-        self._token = access_token
+        self._tokens = tokens
         self._allowance = allowance
         self._since, self._used = 0.0, 0
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Lets a request through, or answers why not."""
-        if request.headers.get("Authorization") != f"Bearer {self._token}":
+        if request.path == GRANT_PATH:
+            return await handler(request)
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if kind != "Bearer" or token not in self._tokens.good:
             return answer({"error": "Unauthorized"}, 401)
         if not request.headers.get("User-Agent"):
             return answer({"error": "Forbidden", "message": "a User-Agent is required"}, 403)
@@ -55,7 +64,7 @@ class Gate:
         except Wrong as error:
             found = answer({"error": str(error)}, error.status)
         found.headers.update(self._limits())
-        if self.lose_answers and request.method == "POST" and request.path.endswith("/stock_adjustments"):
+        if self.lose_answers and request.method == "POST" and request.path.endswith(WRITES):
             self.lose_answers -= 1
             if request.transport is not None:
                 request.transport.abort()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -17,6 +17,9 @@ from typing import NamedTuple
 
 from connectors.lightspeed_x.effects import VOIDED, by_state
 from connectors.lightspeed_x.sandbox.feed import Feed
+
+LATER = frozenset({"pickup", "delivery"})
+"""Attributes of sales whose goods leave when they are fulfilled."""
 
 NAMESPACE = uuid.UUID("7d0a7f7e-6f0c-4a7e-9d3c-0f5a3b1c2d4e")
 
@@ -45,6 +48,16 @@ class Outlet(NamedTuple):
 
 
 @dataclass(slots=True)
+class Handed:
+    """What was handed over of a sale that is fulfilled later: units by line, at an outlet, in so many steps."""
+
+    outlet: int
+    at: datetime
+    units: dict[int, int] = field(default_factory=dict)
+    version: int = 1
+
+
+@dataclass(slots=True)
 class Sale:
     """A sale. `lines` alternates product number and quantity (negative: returned)."""
 
@@ -57,6 +70,7 @@ class Sale:
     state: str
     attributes: tuple[str, ...] = ()
     source: tuple[str | None, str | None] = (None, None)
+    handed: Handed | None = None
 
     @property
     def items(self) -> list[tuple[int, int]]:
@@ -110,6 +124,7 @@ class Retailer:
         self.outlet_by_id = {outlet.id: number for number, outlet in enumerate(self.outlets)}
         self.outlet_by_register = {outlet.register: number for number, outlet in enumerate(self.outlets)}
         self.products = Products()
+        self.composites: dict[int, dict[int, int]] = {}
         self.levels: dict[int, int] = {}
         self.sales: list[Sale] = []
         self.foreign: dict[str, int] = {}
@@ -132,6 +147,12 @@ class Retailer:
             self.levels[cell] = level
             self.inventory.touch(cell)
 
+    def compose(self, sku: str, components: Mapping[str, int]) -> None:
+        """Lists a composite: a product without stock of its own, so many units of each component."""
+        product = self.products.number(sku)
+        self.composites[product] = {self.products.number(name): each for name, each in components.items()}
+        self.catalogue.touch(product)
+
     def cell(self, product: int, outlet: int) -> int:
         """The number of a product at an outlet."""
         return product * len(self.outlets) + outlet
@@ -142,6 +163,10 @@ class Retailer:
 
     def move(self, product: int, outlet: int, units: int) -> None:
         """Adds to a level, below zero too. A product outside the catalogue has a level that no list shows."""
+        if product in self.composites:
+            for component, each in self.composites[product].items():
+                self.move(component, outlet, units * each)
+            return
         if not units or not self.products.tracked[product]:
             return
         cell = self.cell(product, outlet)
@@ -160,30 +185,50 @@ class Retailer:
         attributes: tuple[str, ...] = (),
         ident: str | None = None,
         source: tuple[str | None, str | None] = (None, None),
+        fulfilled_at: int | None = None,
     ) -> Sale:
-        """A new sale; its goods go if sales of its kind take them (`effects`)."""
+        """A new sale; its goods go if sales of its kind take them (`effects`). One to be picked up or sent leaves from the
+        outlet `fulfilled_at`, when it is fulfilled.
+        """
         number = len(self.sales)
         flat = array("q", (part for line in lines for part in line))
         sale = Sale(
             number, ident or self.made_up("4000", number), outlet, flat, at, at, state, attributes, source
         )
+        if LATER & set(attributes):
+            sale.handed = Handed(outlet if fulfilled_at is None else fulfilled_at, at)
         self.sales.append(sale)
         if ident is not None:
             self.foreign[ident] = number
-        self._settle(sale, taken=False)
+        self._settle(sale, [0] * (len(flat) // 2))
         return sale
 
     def change(self, sale: Sale, state: str, at: datetime) -> None:
-        """Closes or voids a sale."""
-        taken = _takes(sale)
+        """Closes or voids a sale. Closing one that is fulfilled later hands over what is left of it."""
+        if state == "closed" and sale.handed is not None:
+            whole = {line: units for line, (_, units) in enumerate(sale.items) if units > 0}
+            self.hand_over(sale, {line: n - sale.handed.units.get(line, 0) for line, n in whole.items()}, at)
+            return
+        before = _gone(sale)
         sale.state, sale.updated_at = state, at
-        self._settle(sale, taken=taken)
+        self._settle(sale, before)
 
-    def _settle(self, sale: Sale, *, taken: bool) -> None:
-        takes = _takes(sale)
-        if takes != taken:
-            for product, quantity in sale.items:
-                self.move(product, sale.outlet, -quantity if takes else quantity)
+    def hand_over(self, sale: Sale, lines: Mapping[int, int], at: datetime) -> None:
+        """Fulfils so many units of some lines; a sale of which nothing is left is closed."""
+        assert sale.handed is not None
+        before, handed = _gone(sale), sale.handed
+        for line, units in lines.items():
+            handed.units[line] = handed.units.get(line, 0) + units
+        handed.at, handed.version, sale.updated_at = at, handed.version + 1, at
+        if all(handed.units.get(line, 0) >= units for line, (_, units) in enumerate(sale.items)):
+            sale.state = "closed"
+        self._settle(sale, before)
+
+    def _settle(self, sale: Sale, before: Sequence[int]) -> None:
+        """Moves what has left since it was `before`; what comes back comes back to where the sale was made."""
+        here = sale.outlet if sale.handed is None else sale.handed.outlet
+        for (product, sold), then, now in zip(sale.items, before, _gone(sale), strict=True):
+            self.move(product, here if sold > 0 else sale.outlet, then - now)
         self.sold.touch(sale.number)
 
     def find(self, ident: str) -> Sale:
@@ -208,7 +253,15 @@ class Retailer:
         return f"{self.run}-0000-{kind}-8000-{number:012x}"
 
 
-def _takes(sale: Sale) -> bool:
-    """Whether the goods of a sale are gone: of a voided one they are back."""
+def _gone(sale: Sale) -> list[int]:
+    """How many units of each line are gone (negative: came back): none of a voided sale."""
     effect = by_state(sale.state, sale.attributes)
-    return effect is not None and effect.takes and effect.state != VOIDED
+    if effect is None or effect.state == VOIDED:
+        return [0] * len(sale.items)
+    if sale.handed is not None:
+        closed = sale.state == "closed"
+        return [
+            sale.handed.units.get(line, 0) if units > 0 else units * closed
+            for line, (_, units) in enumerate(sale.items)
+        ]
+    return [units * effect.takes for _, units in sale.items]

@@ -18,8 +18,9 @@ from connectors.lightspeed_x.allowlist import INVENTORY, SALE
 from connectors.lightspeed_x.effects import VOIDED, by_state
 from connectors.lightspeed_x.sandbox import retailer, webhooks
 from connectors.lightspeed_x.sandbox.api import Api
-from connectors.lightspeed_x.sandbox.gate import Gate
-from connectors.lightspeed_x.sandbox.retailer import Retailer, Sale
+from connectors.lightspeed_x.sandbox.gate import GRANT_PATH, Gate, answer
+from connectors.lightspeed_x.sandbox.retailer import Adjustment, Retailer, Sale
+from connectors.lightspeed_x.sandbox.tokens import Tokens
 
 NO_FAULTS = Faults()
 SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
@@ -45,13 +46,16 @@ class LightspeedXSandbox:
         unlimited: bool = False,
         allowance: int | None = None,
         echo: bool = False,
+        client_id: str = "",
+        refresh_token: str = "",
         on_level: Callable[[str, str, int, float], None] | None = None,
     ) -> None:
         if allowance is None:
             allowance = 300 * max(1, len(outlets)) + 50
         self.url = ""
         self.emitter = Emitter(faults=faults)
-        self.gate = Gate(access_token, None if unlimited else allowance)
+        self.tokens = Tokens(access_token, client_id, client_secret, refresh_token)
+        self.gate = Gate(self.tokens, None if unlimited else allowance)
         self._domain_prefix, self._secret = domain_prefix, client_secret
         self._echo, self._on_level = echo, on_level
         self._retailer = Retailer(outlets, self._moved)
@@ -62,6 +66,7 @@ class LightspeedXSandbox:
         """Listens on 127.0.0.1, at `url`."""
         app = web.Application(middlewares=[self.gate.guard], client_max_size=8 * 1024 * 1024)
         self._api.add_to(app)
+        app.add_routes([web.post(GRANT_PATH, self._token)])
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port).start()
@@ -74,8 +79,15 @@ class LightspeedXSandbox:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    async def _token(self, request: web.Request) -> web.Response:
+        """A new pair of tokens. It is asked for with a form."""
+        if request.content_type != "application/x-www-form-urlencoded":
+            return answer({"error": "invalid_request"}, 400)
+        found = self.tokens.refresh(await request.post(), self._domain_prefix)
+        return answer({"error": "invalid_grant"}, 400) if found is None else answer(found)
+
     def lose_answers(self, count: int = 1) -> None:
-        """The next stock adjustments are made, but the connection breaks before their answer."""
+        """The next stock adjustments or sales are made, but the connection breaks before their answer."""
         self.gate.lose_answers = count
 
     @staticmethod
@@ -97,6 +109,10 @@ class LightspeedXSandbox:
         """Lists a product and puts stock there without telling anybody."""
         self._retailer.seed(sku, outlet, level, tracked)
 
+    def compose(self, sku: str, components: Mapping[str, int]) -> None:
+        """Lists a composite product, made of so many units of others."""
+        self._retailer.compose(sku, components)
+
     def level(self, sku: str, outlet: str) -> int:
         """What X-Series shows; zero where it shows nothing."""
         product = self._retailer.products.by_sku.get(sku, -1)
@@ -113,6 +129,7 @@ class LightspeedXSandbox:
         webhook: bool = True,
         state: str = "closed",
         attributes: tuple[str, ...] = (),
+        fulfilled_at: str | None = None,
     ) -> str:
         """Rings a sale up (negative quantities are returns) and gives its id.
 
@@ -124,10 +141,46 @@ class LightspeedXSandbox:
         number = self._retailer.products.number
         items = [(number(sku), quantity) for sku, quantity in lines]
         here = self._retailer.outlet_by_name[outlet]
-        sale = self._retailer.ring_up(here, items, at=at, state=state, attributes=attributes)
+        there = None if fulfilled_at is None else self._retailer.outlet_by_name[fulfilled_at]
+        sale = self._retailer.ring_up(
+            here, items, at=at, state=state, attributes=attributes, fulfilled_at=there
+        )
         if webhook:
             self._send_sale(sale, tag)
         return sale.id
+
+    def hand_over(self, sale_id: str, lines: Mapping[int, int], *, at: datetime, tag: str = "") -> None:
+        """Fulfils so many units of some lines (by their place) of a sale that waits for it."""
+        sale = self._retailer.find(sale_id)
+        if sale.state != "pending" or sale.handed is None:
+            raise ValueError(f"a {sale.state} sale has nothing to hand over")
+        self._retailer.hand_over(sale, lines, at)
+        self._send_sale(sale, tag)
+
+    def consign(
+        self, kind: str, outlet: str, goods: Mapping[str, int], *, at: datetime, source: str | None = None
+    ) -> str:
+        """Opens a consignment and gives its id: an order (SUPPLIER), a transfer from `source` (OUTLET), a return (RETURN), a
+        count (STOCKTAKE).
+        """
+        outlets, number = self._retailer.outlet_by_name, self._retailer.products.number
+        counts = {number(sku): units for sku, units in goods.items()}
+        there = None if source is None else outlets[source]
+        made = self._api.desk.consignments.open(kind, outlets[outlet], counts, at, there)
+        return self._api.desk.consignments.ident(made)
+
+    def step(
+        self, consignment: str, status: str, *, at: datetime, received: Mapping[str, int] | None = None
+    ) -> None:
+        """Moves a consignment on to a status, with the units that came or were counted."""
+        held, number = self._api.desk.consignments, self._retailer.products.number
+        found = next(one for one in held.all if held.ident(one) == consignment)
+        held.step(found, status, at, {number(sku): units for sku, units in (received or {}).items()})
+
+    def adjust(self, sku: str, outlet: str, units: int, *, at: datetime, reason: str = "STOCK_FOUND") -> None:
+        """A stock adjustment by somebody in the shop."""
+        product, here = self._retailer.products.number(sku), self._retailer.outlet_by_name[outlet]
+        self._retailer.adjust(Adjustment(product, here, units, reason, None, at))
 
     def close(self, sale_id: str, *, at: datetime, tag: str = "") -> None:
         """Completes a parked or pending sale."""

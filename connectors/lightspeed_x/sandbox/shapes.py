@@ -15,6 +15,8 @@ USER_ID = "c0ffee00-0000-4000-8000-000000000002"
 TAX_ID = "c0ffee00-0000-4000-8000-000000000003"
 NOTE = "canary-note, call 555-0100"
 PRICE = 1.0
+FULFILLMENT_ID = 1_947_700_198_720_344_064
+"""Fulfilments have ids beyond what a JSON number holds, so they are strings."""
 
 
 def stamp(at: datetime) -> str:
@@ -32,7 +34,7 @@ def product(retailer: Retailer, number: int) -> dict[str, Any]:
         "sku": sku,
         "active": True,
         "has_inventory": bool(retailer.products.tracked[number]),
-        "is_composite": False,
+        "is_composite": number in retailer.composites,
         "has_variants": False,
         "version": retailer.catalogue.versions[number],
     }
@@ -163,3 +165,37 @@ def _line(retailer: Retailer, made: Sale, at: int, number: int, quantity: int) -
 def line_id(retailer: Retailer, made: Sale, at: int) -> str:
     """The id of a line, the same in both shapes."""
     return f"{retailer.run}-{at:04x}-4003-8000-{made.number:012x}"
+
+
+def fulfillment(retailer: Retailer, number: int) -> dict[str, Any]:
+    """A row of `GET /fulfillments`."""
+    made = retailer.sales[number]
+    handed = made.handed
+    assert handed is not None
+    whole = sum(units for _, units in made.items if units > 0)
+    done = sum(handed.units.values())
+    return {
+        "id": str(FULFILLMENT_ID + number),
+        "sale_id": made.id,
+        "outlet_id": retailer.outlets[handed.outlet].id,
+        "type": "PICKUP" if "pickup" in made.attributes else "DISPATCH",
+        "state": "FULFILLED" if done >= whole else "STARTED" if done else "OPEN",
+        "user_ids": [USER_ID],
+        "note": NOTE,
+        "created_at": stamp(made.at),
+        "updated_at": stamp(handed.at),
+        "version": handed.version,
+        "line_items": [
+            {
+                "sale_line_item_id": line_id(retailer, made, at),
+                "product_id": retailer.products.ids[product],
+                "quantity": f"{units}.00",
+                **dict.fromkeys(
+                    ("picked_quantity", "packed_quantity", "fulfilled_quantity"),
+                    f"{handed.units.get(at, 0)}.00",
+                ),
+            }
+            for at, (product, units) in enumerate(made.items)
+            if units > 0
+        ],
+    }

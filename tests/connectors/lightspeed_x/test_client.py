@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from connectors.directory import Item
+from connectors.directory import Item, resolve
 from connectors.errors import SlowDown, Unreachable
+from connectors.lightspeed_x import feeds, mapping
 from connectors.lightspeed_x.client import LightspeedXClient
+from schemas.bundles import unbundled
 
 SECRETS = {"access_token": SecretStr("token"), "client_secret": SecretStr("secret")}
 OUTLETS = ("High Street", "Mall")
@@ -73,7 +75,7 @@ async def test_given_a_poll_then_the_next_has_only_what_changed_since(client, sa
     sandbox.void(first, at=NOW)
     found, moved = await polled(client, cursor)
     assert found == [first]
-    assert int(moved) > int(cursor)
+    assert feeds.reached(moved)["sales"] > feeds.reached(cursor)["sales"]
 
 
 async def test_given_a_poll_that_was_not_taken_then_the_next_has_it_again(client, sandbox):
@@ -108,6 +110,61 @@ async def test_given_a_second_subscription_then_there_is_still_one_webhook_of_ea
         await client.subscribe("http://127.0.0.1:1/webhooks/tills")
     hooks = sandbox._api.hooks.values()
     assert sorted(hook["url"].rpartition("/")[2] for hook in hooks) == ["inventory.update", "sale.update"]
+
+
+async def test_given_a_webhook_that_was_deleted_or_switched_off_then_subscribing_brings_it_back(
+    client, sandbox
+):
+    await client.subscribe("http://127.0.0.1:1/webhooks/tills")
+    first, second = sandbox._api.hooks
+    del sandbox._api.hooks[first]
+    sandbox._api.hooks[second]["active"] = False
+    await client.subscribe("http://127.0.0.1:1/webhooks/tills")
+    hooks = list(sandbox._api.hooks.values())
+    assert sorted(hook["type"] for hook in hooks) == ["inventory.update", "sale.update"]
+    assert all(hook["active"] for hook in hooks)
+
+
+async def test_given_a_cursor_of_before_there_were_several_lists_then_it_is_for_all_of_them(client, sandbox):
+    assert feeds.reached("7") == {"sales": 7, "consignments": 7, "stock_adjustments": 7}
+    assert feeds.reached(None) == {"sales": 0, "consignments": 0, "stock_adjustments": 0}
+    somewhere = {"sales": 7, "consignments": 9, "stock_adjustments": 8}
+    assert feeds.reached(feeds.written(somewhere)) == somewhere
+
+
+async def test_given_a_composite_then_no_level_is_told_of_it_and_a_bundle_of_ours_takes_its_components(
+    client, sandbox, book
+):
+    sandbox.compose("GIFT", {"SHIRT": 1, "MUG": 2})
+    directory = await client.directory()
+    assert directory.items[f"product:{sandbox.product_id('GIFT')}"] == Item("GIFT")
+    assert "GIFT" not in directory.handles
+    sandbox.sell("Mall", [("GIFT", 2)], at=NOW, webhook=False)
+    ((payload,), _) = await anext(client.poll(None))
+    claim = resolve(mapping.read("tills", payload), directory, "Mall", 100)
+    ours = book()
+    ours.settle(unbundled(claim, {"GIFT": {"SHIRT": 1, "MUG": 2}}))
+    for sku in ("SHIRT", "MUG"):
+        assert ours.on_hand(sku, "Mall") == sandbox.level(sku, "Mall")
+    assert sandbox.level("MUG", "Mall") == 1
+    wrong = {"product_id": sandbox.product_id("GIFT"), "outlet_id": sandbox.outlet_id("Mall")}
+    body = {"stock_adjustments": [{**wrong, "quantity": "-1", "reason": "DAMAGE"}]}
+    assert (await client.http.call("POST", "/stock_adjustments", body=body)).status == 422
+
+
+async def test_given_more_fulfillments_than_a_page_then_each_sale_has_its_own(client, sandbox, monkeypatch):
+    sales = [
+        sandbox.sell("Mall", [("SHIRT", 1)], at=NOW, webhook=False, state="pending", attributes=("pickup",))
+        for _ in range(230)
+    ]
+    found = {}
+    async for payloads, _ in client.poll(None):
+        found |= {payload.body["id"]: payload.body["fulfillments"] for payload in payloads}
+    assert list(found) == sales
+    assert {len(rows) for rows in found.values()} == {1}
+    monkeypatch.setattr(feeds, "FULFILLMENTS_PAGE", 7)
+    asked = sales[: feeds.SALES_AT_ONCE]
+    assert [row["sale_id"] for row in await client.fulfillments(asked)] == asked
 
 
 async def test_given_a_used_up_limit_then_the_date_in_retry_after_becomes_seconds(client, sandbox):

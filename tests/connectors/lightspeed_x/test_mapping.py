@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.contract import Payload
@@ -88,20 +88,24 @@ def test_given_any_kind_of_sale_then_its_old_and_new_words_mean_the_same():
 
 
 @pytest.mark.parametrize(
-    ("attributes", "sold"),
+    ("attributes", "facts"),
     [
-        (["onaccount"], True),
-        (["layby"], True),
-        (["pickup"], False),
-        (["onaccount", "pickup"], False),
-        ([], False),
+        (["onaccount"], {Fact.SOLD}),
+        (["layby"], {Fact.SOLD}),
+        (["pickup"], {Fact.ORDERED}),
+        (["delivery"], {Fact.ORDERED}),
+        (["onaccount", "pickup"], {Fact.ORDERED}),
+        (["service"], set()),
+        ([], set()),
     ],
 )
-def test_given_a_pending_sale_then_its_attributes_say_whether_the_goods_are_gone(attributes, sold):
+def test_given_a_pending_sale_then_its_attributes_say_whether_the_goods_are_gone_or_kept_for_it(
+    attributes, facts
+):
     body = {**GOLDEN["on_account"]["payload"], "attributes": attributes}
     document = mapping.read("tills", Payload(SALE, body)).documents[0]
-    assert bool(document.lines) is sold
-    assert bool(document.skipped) is not sold
+    assert {line.fact for line in document.lines} == facts
+    assert bool(document.skipped) is not bool(facts)
 
 
 def test_given_a_line_that_was_voided_in_the_sale_then_it_is_skipped():
@@ -240,6 +244,7 @@ def balances(claims: Sequence[Claim]) -> dict[tuple[str, str], int]:
     return {(sku, outlet): stock[sku].balance(outlet) for sku in SKUS for outlet in OUTLETS}
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_given_a_days_documents_in_any_order_and_repetition_then_our_stock_is_the_platforms(data):
     retailer, claims = day(data.draw)
