@@ -39,16 +39,26 @@ class Http:
         self._session: aiohttp.ClientSession | None = None
 
     async def call(
-        self, method: str, path: str, *, body: Any = None, query: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        query: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """One request. Raises `SlowDown` on 429 and 503 with a delay, `Unreachable` without a usable answer."""
+        """One request: `body` goes as JSON, `form` as a form, `headers` with this request only.
+
+        Raises `SlowDown` on 429 and 503 with a delay, `Unreachable` without a usable answer.
+        """
         if self._session is None:
             self._session = aiohttp.ClientSession(headers=self._headers, timeout=self._timeout)
-        data = None if body is None else orjson.dumps(body)
-        headers = {} if data is None else {"Content-Type": "application/json"}
+        data = form if body is None else orjson.dumps(body)
+        sent = {**({} if body is None else {"Content-Type": "application/json"}), **(headers or {})}
         try:
             async with self._session.request(
-                method, self._base + path, data=data, params=query, headers=headers, allow_redirects=False
+                method, self._base + path, data=data, params=query, headers=sent, allow_redirects=False
             ) as answer:
                 status, found, raw = answer.status, answer.headers, bytearray()
                 async for part in answer.content.iter_any():

@@ -10,6 +10,7 @@ from typing import Any
 
 from connectors.errors import ConnectorError, Malformed, SlowDown, Unreachable
 from connectors.polite import Http, Reply
+from connectors.shopify.tokens import Tokens
 
 Node = Mapping[str, Any]
 
@@ -27,16 +28,18 @@ class TooCostly(ConnectorError):
 class Admin:
     """One shop's GraphQL API. `seen_at` is the platform's own clock at its last answer."""
 
-    def __init__(self, http: Http, path: str) -> None:
+    def __init__(self, http: Http, path: str, tokens: Tokens) -> None:
         self._http = http
         self._path = path
+        self._tokens = tokens
         self.seen_at = datetime.now(UTC)
 
     async def call(self, document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
         """The data of one document. Raises `SlowDown`, `Unreachable`, `TooCostly`, or `ConnectorError` for good."""
-        reply = await self._http.call(
-            "POST", self._path, body={"query": document, "variables": dict(variables)}
-        )
+        token = await self._tokens.access()
+        reply = await self._post(document, variables, token)
+        if reply.status == 401 and self._tokens.ends:  # it ended early, or the app's secret was rotated
+            reply = await self._post(document, variables, await self._tokens.access(stale=token))
         if reply.status in {401, 403}:
             raise ConnectorError(f"Shopify does not accept the access token (HTTP {reply.status})")
         if reply.status != 200:
@@ -51,6 +54,12 @@ class Admin:
         if not isinstance(data, dict):
             raise Malformed("the answer has neither data nor errors")
         return data
+
+    async def _post(self, document: str, variables: Mapping[str, Any], token: str) -> Reply:
+        body = {"query": document, "variables": dict(variables)}
+        return await self._http.call(
+            "POST", self._path, body=body, headers={"X-Shopify-Access-Token": token}
+        )
 
     async def pages(
         self, document: str, root: str, first: int, variables: Mapping[str, Any] | None = None
@@ -95,6 +104,7 @@ class Admin:
     async def close(self) -> None:
         """Gives the connections back."""
         await self._http.close()
+        await self._tokens.close()
 
 
 def _raise_errors(body: Mapping[str, Any]) -> None:

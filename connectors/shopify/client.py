@@ -16,6 +16,7 @@ from connectors.shopify.admin import Admin, Node
 from connectors.shopify.allowlist import cut
 from connectors.shopify.mapping import TOPICS
 from connectors.shopify.settings import ShopifySettings
+from connectors.shopify.tokens import Tokens
 from schemas.accounts import NETWORK
 
 PAGE = 250
@@ -29,14 +30,13 @@ PAGED_MAX = 25_000
 
 
 class ShopifyClient:
-    """One shop, seen with one access token (`X-Shopify-Access-Token`)."""
+    """One shop, as its token sees it."""
 
     def __init__(self, settings: ChannelSettings, secrets: Secrets) -> None:
         if not isinstance(settings, ShopifySettings):
             raise TypeError("a Shopify channel has ShopifySettings")
         self._settings = settings
-        token = secrets["access_token"].get_secret_value()
-        self.admin = Admin(Http(settings.address, {"X-Shopify-Access-Token": token}), settings.graphql_path)
+        self.admin = Admin(Http(settings.address, {}), settings.graphql_path, Tokens(settings, secrets))
 
     async def directory(self) -> Directory:
         """Items by SKU, `variant:<id>` and `inventory_item:<id>`; locations by `location:<id>`.

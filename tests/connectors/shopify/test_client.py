@@ -130,8 +130,8 @@ async def test_given_a_page_that_costs_too_much_then_smaller_ones_are_asked_for(
     client = connect(shop)
     ask, sizes = client.admin._http.call, []
 
-    async def costly(method: str, path: str, *, body: Any = None, query: Any = None) -> Any:
-        reply = await ask(method, path, body=body, query=query)
+    async def costly(method: str, path: str, *, body: Any, **rest: Any) -> Any:
+        reply = await ask(method, path, body=body, **rest)
         size = body["variables"]["first"]
         sizes.append(size)
         if size > 2:
@@ -176,6 +176,10 @@ async def test_given_a_wrong_token_or_version_then_the_reason_is_named(shop, con
         {"shop": "https://x.myshopify.com"},
         {"publish_location": "1001"},
         {"surprise": 1},
+        {"api_version": "2026-01"},
+        {"api_version": "unstable"},
+        {"auth": "password"},
+        {"polls": ["customers"]},
     ],
 )
 def test_given_settings_that_cannot_be_then_they_are_refused(wrong):
