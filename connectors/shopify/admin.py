@@ -57,9 +57,7 @@ class Admin:
 
     async def _post(self, document: str, variables: Mapping[str, Any], token: str) -> Reply:
         body = {"query": document, "variables": dict(variables)}
-        return await self._http.call(
-            "POST", self._path, body=body, headers={"X-Shopify-Access-Token": token}
-        )
+        return await self._http.call("POST", self._path, body=body, headers={"X-Shopify-Access-Token": token})
 
     async def pages(
         self, document: str, root: str, first: int, variables: Mapping[str, Any] | None = None

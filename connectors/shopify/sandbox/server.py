@@ -109,9 +109,17 @@ class ShopifySandbox:
         found = self.shop.levels.get((self.shop.items[sku].id, self.shop.locations[location].id))
         return 0 if found is None else found.available
 
-    def order(self, lines: Lines, *, at: datetime, tag: str = "") -> int:
-        """A web order. One webhook, `orders/create`."""
-        order = orders.place(self.shop, lines, at)
+    def order(
+        self,
+        lines: Lines,
+        *,
+        at: datetime,
+        tag: str = "",
+        routed_to: str | None = None,
+        pick_up: bool = False,
+    ) -> int:
+        """A web order, to be sent from a place or picked up there. One webhook, `orders/create`."""
+        order = orders.place(self.shop, lines, at, routed_to=routed_to, pick_up=pick_up)
         self._emit("orders/create", payloads.order(order, self.shop_name), tag)
         return order.id
 
@@ -169,6 +177,14 @@ class ShopifySandbox:
         self._emit("orders/cancelled", payloads.order(order, self.shop_name), tag)
         return order_id
 
+    def reroute(self, order_id: int, to: str, lines: Lines | None = None, *, at: datetime) -> None:
+        """Moves units that wait (None: all) to another place. Its webhook carries ids only, so none is sent."""
+        orders.move(self.shop, self.shop.orders[order_id], to, lines, at)
+
+    def give_back(self, order_id: int, lines: Lines, *, kind: str, location: str, at: datetime) -> int:
+        """A return of which no refund tells. Its webhooks carry ids only, so none is sent."""
+        return orders.give_back(self.shop, self.shop.orders[order_id], lines, kind, location, at).id
+
     def tell(self, order_id: int, topic: str = "orders/updated", *, tag: str = "") -> None:
         """One webhook with an order as it is now."""
         self._emit(topic, payloads.order(self.shop.orders[order_id], self.shop_name), tag)
@@ -219,7 +235,9 @@ class ShopifySandbox:
         try:
             status, body = self.door.answer(json_object(await request.read()))
         except Malformed as error:
-            return web.json_response({"error": "invalid_request", "error_description": str(error)}, status=400)
+            return web.json_response(
+                {"error": "invalid_request", "error_description": str(error)}, status=400
+            )
         if self.tokens_to_lose and request.transport is not None:
             self.tokens_to_lose -= 1
             request.transport.abort()
