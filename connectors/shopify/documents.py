@@ -121,8 +121,10 @@ query OrderAgain($id: ID!, $routing: Boolean!, $returns: Boolean!) {{
 }}{ORDER}"""
 
 ROUTED_SINCE = """
-query RoutedSince($first: Int!, $after: String, $query: String) {
-  fulfillmentOrders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT, includeClosed: true) {
+query RoutedSince($first: Int!, $after: String, $query: String, $reverse: Boolean!) {
+  fulfillmentOrders(
+    first: $first, after: $after, query: $query, sortKey: UPDATED_AT, reverse: $reverse, includeClosed: true
+  ) {
     nodes { id updatedAt orderId }
     pageInfo { hasNextPage endCursor }
   }

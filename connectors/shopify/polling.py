@@ -118,6 +118,8 @@ class Poll:
     async def since(self, text: str | None) -> AsyncIterator[Page]:
         """Page by page, each with the cursor after it."""
         at = Cursor.read(text)
+        if at.routed is None and "routing" in self._polls:
+            at.routed = Walk(await self._newest_routing())
         steps: list[AsyncIterator[Sequence[Payload]]] = [self._orders(at)]
         if "routing" in self._polls:
             steps.append(self._reroutings(at))
@@ -133,16 +135,20 @@ class Poll:
             self._routed |= {
                 node["id"]: _routed_at(payload) for node, payload in zip(nodes, payloads, strict=True)
             }
-            if at.routed is None:  # from now on: each order is read with its fulfilment orders as they are
-                at.routed = Walk(_stamp(self._admin.seen_at))
             yield payloads
-        if at.routed is None:
-            at.routed = Walk(_stamp(self._admin.seen_at))
+
+    async def _newest_routing(self) -> str:
+        """When a fulfilment order last changed. A first poll reads every order after that, so only later ones are news."""
+        asked = {"first": 1, "after": None, "query": None, "reverse": True}
+        nodes = (await self._admin.call(documents.ROUTED_SINCE, asked))["fulfillmentOrders"]["nodes"]
+        return str(nodes[0]["updatedAt"]) if nodes else ""
 
     async def _reroutings(self, at: Cursor) -> AsyncIterator[Sequence[Payload]]:
         """Orders with a fulfilment order that is newer than what this poll has read of them."""
         assert at.routed is not None
-        async for nodes in self._walk(documents.ROUTED_SINCE, "fulfillmentOrders", at.routed, IDS_PAGE, {}):
+        async for nodes in self._walk(
+            documents.ROUTED_SINCE, "fulfillmentOrders", at.routed, IDS_PAGE, {"reverse": False}
+        ):
             payloads: list[Payload] = []
             for node in nodes:
                 gid = node["orderId"]

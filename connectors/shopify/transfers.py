@@ -3,7 +3,7 @@
 Shopify sets the units of a transfer aside (available to reserved) when it is ready to ship (recorded), and takes them off
 the origin when a shipment leaves; accepted units arrive, rejected ones are nobody's (inferred from the state names). A
 transfer without an origin is a supply that is expected. Neither transfers nor their shipments say when they changed, so the
-instant they were read at is the version.
+second they were read in is the version.
 """
 
 from __future__ import annotations
@@ -17,28 +17,35 @@ from connectors.shopify.fields import Body
 from schemas.accounts import State
 from schemas.claims import Document, Fact, Line, Skipped
 
-PLANNED = frozenset({"draft"})
+PROGRESS = {"draft": 0, "ready_to_ship": 1, "in_progress": 2, "transferred": 3, "canceled": 3}
 UNDER_WAY = frozenset({"ready_to_ship", "in_progress"})
-OVER = frozenset({"transferred", "canceled"})
+STEP = 250
+"""Of the thousand versions of a second, those of one status."""
+
 UNSENT = frozenset({"draft"})
 SENT = frozenset({"in_transit", "partially_received", "received"})
 
 
 def transfer(body: Body) -> Document:
     """The whole transfer, with its shipments."""
-    status = fields.named(body, "status", PLANNED | UNDER_WAY | OVER)
+    status = fields.named(body, "status", frozenset(PROGRESS))
     name = f"transfer/{fields.identity(body, 'id')}"
     lines: tuple[Line, ...] = ()
     skipped: tuple[Skipped, ...] = ()
-    if status in PLANNED:
+    if status == "draft":
         skipped = (Skipped(item=name, reason="the transfer is a draft"),)
     elif body.get("from_supplier") is True:
         lines = tuple(line for line in _supply(body, status) if line.quantity)
     else:
         lines = tuple(line for line in _between(body, status) if line.quantity)
-    return Document(
-        id=name, version=fields.milliseconds(fields.instant(body, "read_at")), lines=lines, skipped=skipped
-    )
+    return Document(id=name, version=_version(body, status, lines), lines=lines, skipped=skipped)
+
+
+def _version(body: Body, status: str, lines: tuple[Line, ...]) -> int:
+    """The second it was read in; within that, what has gone further is the newer."""
+    gone = sum(line.quantity for line in lines if line.fact not in {Fact.SET_ASIDE, Fact.EXPECTED})
+    further = STEP * PROGRESS[status] + min(gone, STEP - 1)
+    return fields.milliseconds(fields.instant(body, "read_at")) // 1000 * 1000 + further
 
 
 def _between(body: Body, status: str) -> Iterator[Line]:

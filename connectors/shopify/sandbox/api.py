@@ -175,8 +175,9 @@ class Api:
 
     def _fulfillment_orders(self, _info: Info, query: str | None = None, **window: Any) -> dict[str, Any]:
         since = _since("updated_at", query)
+        sign = -1 if window.get("reverse") else 1
         wanted = sorted(
-            ((int(route.updated_at.timestamp()), route.id), route)
+            ((sign * int(route.updated_at.timestamp()), sign * route.id), route)
             for order in self._shop.orders.values()
             for route in order.routes
             if route.updated_at.replace(microsecond=0) >= since

@@ -64,29 +64,30 @@ def fulfil(
     taken = left if lines is None else order.take(lines)
     if not taken or any(not 0 < quantity <= line.fulfillable for line, quantity in taken):
         raise ValueError(f"order {order.id} does not have these units left to send")
-    method = "SHIPPING"
+    method, origins = "SHIPPING", []
     for line, quantity in taken:
         line.sent += quantity
         if move:
             reroute(shop, order, line, quantity, place, at)
         for route, units in list(leave(order, line, quantity, at, sent=True, first=place)):
             method = route.method
+            origins.append((line, units, route.location))
             shop.move(line.item, route.location, at, committed=-units)
-    parcel = Parcel(shop.part(), order, place, taken, at, at, method=method)
+    parcel = Parcel(shop.part(), order, place, taken, at, at, method=method, origins=origins)
     order.parcels.append(parcel)
     order.updated_at = max(order.updated_at, at)
     return parcel
 
 
 def unfulfil(shop: Shop, parcel: Parcel, at: datetime) -> None:
-    """Cancels a parcel: its units are committed again where the shop sells from."""
+    """Cancels a parcel: its units are committed again where they were, and wait to be sent."""
     parcel.status = "cancelled"
     parcel.updated_at = max(parcel.updated_at, at)
     parcel.order.updated_at = max(parcel.order.updated_at, at)
-    for line, quantity in parcel.lines:
+    for line, quantity, origin in parcel.origins:
         line.sent -= quantity
-        shop.move(line.item, shop.sells_from, at, committed=quantity)
-        wait(shop, parcel.order, line, quantity, shop.sells_from, at)
+        shop.move(line.item, origin, at, committed=quantity)
+        wait(shop, parcel.order, line, quantity, origin, at)
 
 
 def refund(

@@ -72,7 +72,10 @@ def _out_of(routes: list[Route], line: OrderLine, quantity: int, at: datetime) -
             quantity -= taken
             total, left = route.units[line.id]
             route.units[line.id] = total - taken, left - taken
-            # recorded: the one that units were moved out of keeps the instant of its last update
+            # recorded: the one that units were moved out of keeps the instant of its last update, and loses a line of
+            # which nothing is left to it; one that is closed shows it with zero
+            if total == taken and len(route.units) > 1:
+                del route.units[line.id]
             if not any(one for _, one in route.units.values()):
                 route.status, route.updated_at = "CLOSED", max(route.updated_at, at)
             yield route, taken

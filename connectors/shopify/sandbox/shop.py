@@ -98,6 +98,8 @@ class Parcel:
     updated_at: datetime
     status: str = "success"
     method: str = "SHIPPING"
+    origins: list[tuple[OrderLine, int, Location]] = field(default_factory=list)
+    """Where the units were committed."""
 
 
 @dataclass(frozen=True, slots=True)
