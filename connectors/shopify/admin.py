@@ -15,7 +15,7 @@ from connectors.shopify.tokens import Tokens
 Node = Mapping[str, Any]
 
 WAITS_MAX = 20
-"""How often one page waits for the platform's cost bucket before giving up."""
+"""How often one call of a long read waits for the platform's cost bucket before giving up."""
 
 TRANSIENT = frozenset({"INTERNAL_SERVER_ERROR", "TIMEOUT", "SERVICE_UNAVAILABLE"})
 """Top-level error codes after which it is unknown whether anything was done."""
@@ -59,30 +59,31 @@ class Admin:
         body = {"query": document, "variables": dict(variables)}
         return await self._http.call("POST", self._path, body=body, headers={"X-Shopify-Access-Token": token})
 
+    async def patient(self, document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The data of one document of a long read, which would never end if each empty cost bucket began it again."""
+        for _ in range(WAITS_MAX):
+            try:
+                return await self.call(document, variables)
+            except SlowDown as wait:
+                await asyncio.sleep(wait.retry_after)
+        return await self.call(document, variables)
+
     async def pages(
         self, document: str, root: str, first: int, variables: Mapping[str, Any] | None = None
     ) -> AsyncIterator[Sequence[Node]]:
         """Every page of the connection `root`, at most `first` nodes each; smaller ones where they cost too much.
 
-        Waits by itself when the cost bucket is empty: a long read would never end if each wait began it again.
+        Waits by itself when the cost bucket is empty.
         """
         after: str | None = None
-        waits = 0
         while True:
             try:
-                data = await self.call(document, {**(variables or {}), "first": first, "after": after})
+                data = await self.patient(document, {**(variables or {}), "first": first, "after": after})
             except TooCostly:
                 if first == 1:
                     raise
                 first //= 2
                 continue
-            except SlowDown as wait:
-                waits += 1
-                if waits > WAITS_MAX:
-                    raise
-                await asyncio.sleep(wait.retry_after)
-                continue
-            waits = 0
             page = data[root]
             yield page["nodes"]
             if not page["pageInfo"]["hasNextPage"]:
@@ -94,7 +95,7 @@ class Admin:
         page = owner[field]
         nodes = list(page["nodes"])
         while page["pageInfo"]["hasNextPage"]:
-            data = await self.call(more, {"id": owner["id"], "after": page["pageInfo"]["endCursor"]})
+            data = await self.patient(more, {"id": owner["id"], "after": page["pageInfo"]["endCursor"]})
             page = data["node"]["part"]
             nodes.extend(page["nodes"])
         return nodes

@@ -29,8 +29,8 @@ ORDERS_PAGE = 25
 """Nodes of a page whose nodes have lists of their own; a query may cost 1,000 points."""
 
 TRANSFERS_PAGE = 10
-IDS_PAGE = 250
-"""The most nodes one page may have (shopify.dev limits)."""
+ROUTED_PAGE = 50
+"""Fulfilment orders of a page, each of which may have its order read again before the cursor moves."""
 
 PAGED_MAX = 25_000
 """Shopify pages through this many objects and no further (shopify.dev limits): then the search starts anew."""
@@ -140,14 +140,14 @@ class Poll:
     async def _newest_routing(self) -> str:
         """When a fulfilment order last changed. A first poll reads every order after that, so only later ones are news."""
         asked = {"first": 1, "after": None, "query": None, "reverse": True}
-        nodes = (await self._admin.call(documents.ROUTED_SINCE, asked))["fulfillmentOrders"]["nodes"]
+        nodes = (await self._admin.patient(documents.ROUTED_SINCE, asked))["fulfillmentOrders"]["nodes"]
         return str(nodes[0]["updatedAt"]) if nodes else ""
 
     async def _reroutings(self, at: Cursor) -> AsyncIterator[Sequence[Payload]]:
         """Orders with a fulfilment order that is newer than what this poll has read of them."""
         assert at.routed is not None
         async for nodes in self._walk(
-            documents.ROUTED_SINCE, "fulfillmentOrders", at.routed, IDS_PAGE, {"reverse": False}
+            documents.ROUTED_SINCE, "fulfillmentOrders", at.routed, ROUTED_PAGE, {"reverse": False}
         ):
             payloads: list[Payload] = []
             for node in nodes:
@@ -194,7 +194,7 @@ class Poll:
                 yield payloads
         left: list[Payload] = []
         for gid in sorted(at.transfers.keys() - found.keys()):
-            node = (await self._admin.call(documents.TRANSFER_AGAIN, {"id": gid}))["node"]
+            node = (await self._admin.patient(documents.TRANSFER_AGAIN, {"id": gid}))["node"]
             left += [payload async for payload in self._changed([node] if node else [], at, {})]
         if told or at.transfers.keys() != found.keys():
             at.transfers, at.transfers_since = found, first

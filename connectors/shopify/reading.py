@@ -50,7 +50,7 @@ class Reader:
 
     async def order_again(self, gid: str) -> Payload | None:
         """An order by its gid; None where there is none."""
-        data = await self._admin.call(documents.ORDER_AGAIN, {"id": gid, **self.wants})
+        data = await self._admin.patient(documents.ORDER_AGAIN, {"id": gid, **self.wants})
         return await self.order(data["node"]) if data["node"] else None
 
     async def transfer(self, node: Node) -> Payload:
@@ -83,7 +83,7 @@ class Reader:
             after: str | None = None
             while True:
                 asked = {"id": one["id"], "first": PART, "after": after}
-                page = (await self._admin.call(documents.REVERSE, asked))["node"]["part"]
+                page = (await self._admin.patient(documents.REVERSE, asked))["node"]["part"]
                 for part in page["nodes"]:
                     lines = await self._admin.whole(part, "lineItems", documents.MORE_REVERSED_LINES)
                     found.append(polled.reversed_part(part, lines))

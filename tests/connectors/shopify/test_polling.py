@@ -134,6 +134,16 @@ async def test_given_a_split_order_sent_from_two_places_and_the_rest_withdrawn_t
     assert hub.balance("A", "S1", "committed") == hub.balance("A", "S2", "committed") == 0
 
 
+async def test_given_an_empty_bucket_and_many_moves_then_the_poll_waits_and_ends(shop, hub, at):
+    numbers = [shop.order([("A", 1)], at=at, routed_to="S1") for _ in range(8)]
+    await hub.poll()
+    for number in numbers:
+        shop.reroute(number, "S2", at=at + timedelta(minutes=5))
+    shop._bucket._held = 15.0
+    assert await hub.poll() == ["orders/polled"] * 8
+    assert hub.differences() == {}
+
+
 async def test_given_a_hold_or_a_rejected_request_then_nothing_moves_until_somebody_moves_it(shop, hub, at):
     number = shop.order([("A", 2)], at=at, routed_to="S1")
     await hub.poll()
