@@ -27,9 +27,16 @@ Lines = Sequence[tuple[str, int]]
 
 
 def place(
-    shop: Shop, lines: Lines, at: datetime, *, routed_to: str | None = None, pick_up: bool = False
+    shop: Shop,
+    lines: Lines,
+    at: datetime,
+    *,
+    routed_to: str | None = None,
+    pick_up: bool = False,
+    till: bool = False,
 ) -> Order:
-    """A web order, one line for each SKU: its units are committed where it is routed to, or where the shop sells from.
+    """An order, one line for each SKU: its units are committed where it is routed to, or where the shop sells from. With
+    `till` it was taken there over the counter, else in the web shop.
 
     Raises `ValueError` for an order of nothing, or of a SKU the shop does not have.
     """
@@ -44,6 +51,8 @@ def place(
     order = Order(number, held, at, at)
     shop.orders[number] = order
     here = shop.sells_from if routed_to is None else shop.locations[routed_to]
+    if till:
+        order.source, order.till = "pos", here
     like = Route(0, order, here, {}, at, at, method="PICK_UP") if pick_up else None
     for line in held:
         shop.move(line.item, here, at, available=-line.quantity, committed=line.quantity)

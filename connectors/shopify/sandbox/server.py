@@ -117,9 +117,10 @@ class ShopifySandbox:
         tag: str = "",
         routed_to: str | None = None,
         pick_up: bool = False,
+        till: bool = False,
     ) -> int:
-        """A web order, to be sent from a place or picked up there. One webhook, `orders/create`."""
-        order = orders.place(self.shop, lines, at, routed_to=routed_to, pick_up=pick_up)
+        """An order, to be sent from a place, picked up or taken over the counter there. One webhook, `orders/create`."""
+        order = orders.place(self.shop, lines, at, routed_to=routed_to, pick_up=pick_up, till=till)
         self._emit("orders/create", payloads.order(order, self.shop_name), tag)
         return order.id
 

@@ -172,6 +172,25 @@ async def test_given_a_pick_up_then_it_is_collected_at_its_place_and_one_that_la
     assert hub.differences() == {}
 
 
+async def test_given_an_order_at_a_till_then_it_is_taken_there_and_what_is_sent_from_elsewhere_is_routed(
+    shop, hub, at
+):
+    carried = shop.order([("A", 2)], at=at, routed_to="S1", till=True)
+    shop.fulfil(carried, "S1", at=at)
+    await hub.poll()
+    assert [
+        one.id for one in read("eu-shop", hub.told[0]).documents if "routing" in one.id and one.lines
+    ] == []
+    assert (hub.balance("A", "S1"), hub.balance("A", "WH")) == (-2, 0)
+    sent = shop.order([("B", 1)], at=at, routed_to="S1", till=True)
+    shop.reroute(sent, "S2", at=at + timedelta(minutes=1))
+    await hub.poll()
+    assert hub.balance("B", "S2", "committed") == 1
+    shop.fulfil(sent, "S2", at=at + timedelta(minutes=2))
+    await hub.poll()
+    assert hub.differences() == {}
+
+
 async def test_given_the_one_place_a_network_is_told_at_then_it_is_not_where_an_order_was_routed_to(
     shop, connect, at
 ):
