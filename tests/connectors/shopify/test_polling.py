@@ -9,9 +9,10 @@ from datetime import timedelta
 import pytest
 
 from connectors.directory import resolve
+from connectors.errors import ConnectorError
 from connectors.shopify import documents
+from connectors.shopify.cursor import Cursor
 from connectors.shopify.mapping import read
-from connectors.shopify.polling import Cursor
 from connectors.shopify.sandbox import payloads, transfers
 from connectors.shopify.webhooks import receive
 from schemas.claims import Claim
@@ -291,6 +292,23 @@ async def test_given_a_token_without_the_scopes_then_only_orders_are_asked_for(s
     assert asked == [(documents.ORDERS, False, False)]
     assert payload.body.keys() & {"fulfillment_orders", "reverse_fulfillment_orders"} == set()
     assert [one.id for one in read("eu-shop", payload).documents] == [f"order/{payload.body['id']}"]
+
+
+async def test_given_a_scope_is_missing_then_the_poll_says_which_and_what_to_do(shop, hub, at):
+    shop.order([("A", 1)], at=at)
+    ask = hub.client.admin._http.call
+    message = (
+        "Access denied for fulfillmentOrders field. Required access: `read_assigned_fulfillment_orders`."
+    )
+
+    async def denied(method, path, **rest):
+        reply = await ask(method, path, **rest)
+        reply.body["errors"] = [{"message": message, "extensions": {"code": "ACCESS_DENIED"}}]
+        return reply
+
+    hub.client.admin._http.call = denied
+    with pytest.raises(ConnectorError, match=r"read_assigned_fulfillment_orders.*polls"):
+        await hub.poll()
 
 
 async def test_given_an_order_that_the_search_shows_late_then_the_overlap_has_it(shop, hub, at):
