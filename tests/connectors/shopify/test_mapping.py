@@ -8,6 +8,7 @@ import pytest
 
 import connectors.shopify
 from connectors.contract import Payload
+from connectors.directory import Directory, Item, resolve
 from connectors.errors import Refused
 from connectors.shopify.allowlist import cut
 from connectors.shopify.mapping import TOPICS, read
@@ -224,3 +225,46 @@ def test_given_a_parcel_told_by_webhook_and_poll_then_of_one_version_the_polls_w
     assert polled.version > hooked.version
     cancelled = {**order["fulfillments"][0], "status": "cancelled"}
     assert mapped("fulfillments/update", cancelled).documents[0].version > polled.version
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.5, "3", None, True, 10**9])
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("polled-order-moved", ("fulfillment_orders", 1, "line_items", 0, "quantity")),
+        ("polled-return", ("reverse_fulfillment_orders", 0, "line_items", 0, "quantity")),
+        (
+            "polled-return",
+            ("reverse_fulfillment_orders", 0, "line_items", 0, "dispositions", 1, "quantity"),
+        ),
+        ("transfer-in-progress", ("line_items", 0, "quantity")),
+        ("transfer-in-progress", ("shipments", 0, "line_items", 0, "accepted")),
+        ("transfer-from-supplier", ("shipments", 0, "line_items", 0, "accepted")),
+    ],
+)
+def test_given_a_polled_quantity_that_is_none_then_the_document_is_refused_by_its_name(name, path, wrong):
+    topic, payload = load(name)
+    at = payload
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = wrong
+    with pytest.raises(Refused, match=f"{path[-1]} is not a quantity"):
+        mapped(topic, payload)
+
+
+def test_given_one_item_on_two_lines_then_their_units_were_routed_together():
+    topic, order = load("polled-order-moved")
+    part = order["fulfillment_orders"][1]
+    part["line_items"].append({**part["line_items"][0], "id": 5, "quantity": 4})
+    moved = mapped(topic, order).documents[2].lines[0]
+    assert (moved.sku, moved.quantity, moved.there) == ("MUG-RED", 7, "location:1002")
+
+
+def test_given_an_order_moved_to_a_place_nobody_knows_then_it_waits_whole_and_the_place_is_named():
+    topic, order = load("polled-order-moved")
+    known = Directory(
+        items={"MUG-RED": Item("MUG-RED"), "TOTE": Item("TOTE")},
+        locations={"location:1001": "WH", "location:1002": "S1"},
+    )
+    with pytest.raises(Refused, match=r"^unknown location location:1003$"):
+        resolve(mapped(topic, order), known, "WH", 100)
