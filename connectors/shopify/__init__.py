@@ -21,7 +21,9 @@ def _sandbox(settings: ChannelSettings, secrets: Mapping[str, str], places: Sequ
     assert isinstance(settings, ShopifySettings)
     return ShopifySandbox(
         shop=settings.shop,
-        access_token=secrets["access_token"],
+        access_token=secrets.get("access_token", "sandbox"),
+        client=(secrets.get("client_id", "sandbox"), secrets.get("client_secret", "sandbox")),
+        refresh_token=secrets.get("refresh_token", "sandbox"),
         webhook_secret=secrets["webhook_secret"],
         locations=places,
         sells_from=settings.publish_location,
@@ -31,7 +33,10 @@ def _sandbox(settings: ChannelSettings, secrets: Mapping[str, str], places: Sequ
 connector = Connector(
     platform="shopify",
     settings=ShopifySettings,
-    secrets=("access_token", "webhook_secret", "webhook_secret_previous?"),
+    secrets=(
+        *("webhook_secret", "webhook_secret_previous?"),
+        *("access_token?", "client_id?", "client_secret?", "refresh_token?"),
+    ),
     topics=TOPICS,
     tells="quantity",
     receive=receive,

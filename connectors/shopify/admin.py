@@ -10,11 +10,12 @@ from typing import Any
 
 from connectors.errors import ConnectorError, Malformed, SlowDown, Unreachable
 from connectors.polite import Http, Reply
+from connectors.shopify.tokens import Tokens
 
 Node = Mapping[str, Any]
 
 WAITS_MAX = 20
-"""How often one page waits for the platform's cost bucket before giving up."""
+"""How often one call of a long read waits for the platform's cost bucket before giving up."""
 
 TRANSIENT = frozenset({"INTERNAL_SERVER_ERROR", "TIMEOUT", "SERVICE_UNAVAILABLE"})
 """Top-level error codes after which it is unknown whether anything was done."""
@@ -27,16 +28,18 @@ class TooCostly(ConnectorError):
 class Admin:
     """One shop's GraphQL API. `seen_at` is the platform's own clock at its last answer."""
 
-    def __init__(self, http: Http, path: str) -> None:
+    def __init__(self, http: Http, path: str, tokens: Tokens) -> None:
         self._http = http
         self._path = path
+        self._tokens = tokens
         self.seen_at = datetime.now(UTC)
 
     async def call(self, document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
         """The data of one document. Raises `SlowDown`, `Unreachable`, `TooCostly`, or `ConnectorError` for good."""
-        reply = await self._http.call(
-            "POST", self._path, body={"query": document, "variables": dict(variables)}
-        )
+        token = await self._tokens.access()
+        reply = await self._post(document, variables, token)
+        if reply.status == 401 and self._tokens.ends:  # it ended early, or the app's secret was rotated
+            reply = await self._post(document, variables, await self._tokens.access(stale=token))
         if reply.status in {401, 403}:
             raise ConnectorError(f"Shopify does not accept the access token (HTTP {reply.status})")
         if reply.status != 200:
@@ -52,30 +55,35 @@ class Admin:
             raise Malformed("the answer has neither data nor errors")
         return data
 
+    async def _post(self, document: str, variables: Mapping[str, Any], token: str) -> Reply:
+        body = {"query": document, "variables": dict(variables)}
+        return await self._http.call("POST", self._path, body=body, headers={"X-Shopify-Access-Token": token})
+
+    async def patient(self, document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The data of one document of a long read, which would never end if each empty cost bucket began it again."""
+        for _ in range(WAITS_MAX):
+            try:
+                return await self.call(document, variables)
+            except SlowDown as wait:
+                await asyncio.sleep(wait.retry_after)
+        return await self.call(document, variables)
+
     async def pages(
         self, document: str, root: str, first: int, variables: Mapping[str, Any] | None = None
     ) -> AsyncIterator[Sequence[Node]]:
         """Every page of the connection `root`, at most `first` nodes each; smaller ones where they cost too much.
 
-        Waits by itself when the cost bucket is empty: a long read would never end if each wait began it again.
+        Waits by itself when the cost bucket is empty.
         """
         after: str | None = None
-        waits = 0
         while True:
             try:
-                data = await self.call(document, {**(variables or {}), "first": first, "after": after})
+                data = await self.patient(document, {**(variables or {}), "first": first, "after": after})
             except TooCostly:
                 if first == 1:
                     raise
                 first //= 2
                 continue
-            except SlowDown as wait:
-                waits += 1
-                if waits > WAITS_MAX:
-                    raise
-                await asyncio.sleep(wait.retry_after)
-                continue
-            waits = 0
             page = data[root]
             yield page["nodes"]
             if not page["pageInfo"]["hasNextPage"]:
@@ -87,7 +95,7 @@ class Admin:
         page = owner[field]
         nodes = list(page["nodes"])
         while page["pageInfo"]["hasNextPage"]:
-            data = await self.call(more, {"id": owner["id"], "after": page["pageInfo"]["endCursor"]})
+            data = await self.patient(more, {"id": owner["id"], "after": page["pageInfo"]["endCursor"]})
             page = data["node"]["part"]
             nodes.extend(page["nodes"])
         return nodes
@@ -95,6 +103,7 @@ class Admin:
     async def close(self) -> None:
         """Gives the connections back."""
         await self._http.close()
+        await self._tokens.close()
 
 
 def _raise_errors(body: Mapping[str, Any]) -> None:
@@ -110,7 +119,10 @@ def _raise_errors(body: Mapping[str, Any]) -> None:
         raise TooCostly("the query costs more than Shopify allows one query")
     if codes & TRANSIENT:
         raise Unreachable(f"Shopify failed: {', '.join(sorted(map(str, codes)))}")
-    raise ConnectorError("; ".join(str(error.get("message")) for error in found) or str(errors))
+    said = "; ".join(str(error.get("message")) for error in found) or str(errors)
+    if "ACCESS_DENIED" in codes:
+        said += " Give the token that scope, or take what needs it out of the channel's polls."
+    raise ConnectorError(said)
 
 
 def _wait(cost: Mapping[str, Any], fallback: float = 1.0) -> float:

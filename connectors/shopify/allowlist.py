@@ -27,6 +27,37 @@ ORDER: Shape = {
     "fulfillments": [FULFILLMENT],
     "refunds": [REFUND],
 }
+SHIPPED: Shape = {**FULFILLMENT, **values("pick_up")}
+ROUTED_LINE: Shape = values("id", "sku", "variant_id", "gift_card", "quantity")
+ROUTED: Shape = {
+    **values("id", "status", "request_status", "created_at", "updated_at", "location_id"),
+    "line_items": [ROUTED_LINE],
+}
+DISPOSED: Shape = values("restock_type", "quantity", "location_id", "created_at")
+REVERSED: Shape = {
+    **values("id"),
+    "line_items": [
+        {**values("id", "sku", "variant_id", "gift_card", "quantity"), "dispositions": [DISPOSED]}
+    ],
+}
+POLLED_ORDER: Shape = {
+    **ORDER,
+    "fulfillments": [SHIPPED],
+    "fulfillment_orders": [ROUTED],
+    "reverse_fulfillment_orders": [REVERSED],
+}
+"""An order as the API shows it: with where it was routed to, and what came back."""
+
+TRANSFER: Shape = {
+    **values("id", "status", "created_at", "read_at", "from_supplier", "origin_id", "destination_id"),
+    "line_items": [values("inventory_item_id", "quantity", "shipped_quantity")],
+    "shipments": [
+        {
+            **values("id", "status", "shipped_at", "received_at"),
+            "line_items": [values("inventory_item_id", "quantity", "accepted", "rejected")],
+        }
+    ],
+}
 LEVEL: Shape = values("inventory_item_id", "location_id", "available", "updated_at")
 UNKNOWN: Shape = values("id", "admin_graphql_api_id", "updated_at")
 
@@ -42,11 +73,17 @@ REFUND_TOPICS = ("refunds/create",)
 FULFILLMENT_TOPICS = ("fulfillments/create", "fulfillments/update")
 LEVEL_TOPICS = ("inventory_levels/update", "inventory_levels/connect")
 
+POLLED_ORDERS = "orders/polled"
+POLLED_TRANSFERS = "inventory_transfers/polled"
+"""What a poll brings, under names of our own: no webhook carries that much."""
+
 SHAPES: Mapping[str, Shape] = {
     **dict.fromkeys(ORDER_TOPICS, ORDER),
     **dict.fromkeys(REFUND_TOPICS, REFUND),
     **dict.fromkeys(FULFILLMENT_TOPICS, FULFILLMENT),
     **dict.fromkeys(LEVEL_TOPICS, LEVEL),
+    POLLED_ORDERS: POLLED_ORDER,
+    POLLED_TRANSFERS: TRANSFER,
 }
 
 

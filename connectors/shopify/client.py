@@ -11,11 +11,12 @@ from connectors.contract import ChannelSettings, Level, Payload, Secrets
 from connectors.directory import Directory, Item
 from connectors.errors import ConnectorError
 from connectors.polite import Http
-from connectors.shopify import documents, fields, polled
+from connectors.shopify import documents, fields
 from connectors.shopify.admin import Admin, Node
-from connectors.shopify.allowlist import cut
-from connectors.shopify.mapping import TOPICS
+from connectors.shopify.mapping import WEBHOOKS
+from connectors.shopify.polling import Poll
 from connectors.shopify.settings import ShopifySettings
+from connectors.shopify.tokens import Tokens
 from schemas.accounts import NETWORK
 
 PAGE = 250
@@ -24,19 +25,15 @@ PAGE = 250
 NESTED_PAGE = 25
 """Nodes of a page whose nodes have lists of their own; a query may cost 1,000 points."""
 
-PAGED_MAX = 25_000
-"""Shopify pages through this many objects and no further (shopify.dev limits): then the search starts anew."""
-
 
 class ShopifyClient:
-    """One shop, seen with one access token (`X-Shopify-Access-Token`)."""
+    """One shop, as its token sees it."""
 
     def __init__(self, settings: ChannelSettings, secrets: Secrets) -> None:
         if not isinstance(settings, ShopifySettings):
             raise TypeError("a Shopify channel has ShopifySettings")
         self._settings = settings
-        token = secrets["access_token"].get_secret_value()
-        self.admin = Admin(Http(settings.address, {"X-Shopify-Access-Token": token}), settings.graphql_path)
+        self.admin = Admin(Http(settings.address, {}), settings.graphql_path, Tokens(settings, secrets))
 
     async def directory(self) -> Directory:
         """Items by SKU, `variant:<id>` and `inventory_item:<id>`; locations by `location:<id>`.
@@ -82,62 +79,16 @@ class ShopifyClient:
                 found.extend(_level(node, row, at) for row in rows)
             yield found
 
-    async def poll(self, cursor: str | None) -> AsyncIterator[tuple[Sequence[Payload], str]]:
-        """Orders updated since `cursor`, oldest first, in the shape of `orders/updated`.
-
-        The cursor is the newest instant seen and, because many orders may share its second, the orders seen at it.
-        """
-        since, _, at_it = (cursor or "").partition(" ")
-        seen = set(at_it.split())
-        more = True
-        while more:
-            read = 0
-            more = False
-            search = f"updated_at:>='{since}'" if since else None
-            async for page in self.admin.pages(documents.ORDERS, "orders", NESTED_PAGE, {"query": search}):
-                fresh = [
-                    node
-                    for node in page
-                    if node["updatedAt"] != since or node["legacyResourceId"] not in seen
-                ]
-                if fresh:
-                    newest = fresh[-1]["updatedAt"]
-                    same = {node["legacyResourceId"] for node in fresh if node["updatedAt"] == newest}
-                    seen = seen | same if newest == since else same
-                    since = newest
-                    yield (
-                        [await self._order(node) for node in fresh],
-                        " ".join([since, *sorted(seen)]),
-                    )
-                read += len(page)
-                if read >= PAGED_MAX and fresh:
-                    more = True
-                    break
-
-    async def _order(self, node: Node) -> Payload:
-        admin, number = self.admin, int(node["legacyResourceId"])
-        lines = [polled.line(row) for row in await admin.whole(node, "lineItems", documents.MORE_LINES)]
-        parcels = [
-            polled.fulfillment(
-                part, number, await admin.whole(part, "fulfillmentLineItems", documents.MORE_PARCEL_LINES)
-            )
-            for part in node["fulfillments"]
-        ]
-        refunds = [
-            polled.refund(
-                part, number, await admin.whole(part, "refundLineItems", documents.MORE_REFUND_LINES)
-            )
-            for part in node["refunds"]
-        ]
-        topic = "orders/updated"
-        return Payload(topic, cut(topic, polled.order(node, lines, parcels, refunds)))
+    def poll(self, cursor: str | None) -> AsyncIterator[tuple[Sequence[Payload], str]]:
+        """What changed since `cursor`: orders, oldest first, orders that were routed anew, and transfers."""
+        return Poll(self.admin, self._settings).since(cursor)
 
     async def subscribe(self, url: str) -> None:
         """Subscribes `url` to every topic that it does not have yet; Shopify deletes subscriptions that fail too often."""
         have: set[str] = set()
         async for page in self.admin.pages(documents.SUBSCRIPTIONS, "webhookSubscriptions", PAGE):
             have.update(node["topic"] for node in page if node["uri"] == url)
-        for topic in TOPICS:
+        for topic in WEBHOOKS:
             name = topic.replace("/", "_").upper()
             if name not in have:
                 data = await self.admin.call(documents.SUBSCRIBE, {"topic": name, "uri": url})

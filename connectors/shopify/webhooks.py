@@ -8,12 +8,14 @@ the `X-`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from connectors.bodies import json_object, signed_by
 from connectors.contract import ChannelSettings, Payload, Secrets
 from connectors.errors import Forged, Malformed
-from connectors.shopify.allowlist import cut
+from connectors.shopify.allowlist import ORDER_TOPICS, cut
 from connectors.shopify.settings import ShopifySettings
+from connectors.shopify.wholesale import marked
 
 SIGNING = ("webhook_secret", "webhook_secret_previous")
 
@@ -36,4 +38,7 @@ def receive(
     topic = found.get("shopify-topic")
     if not topic:
         raise Malformed("the Shopify-Topic header is missing")
-    return [Payload(topic, cut(topic, json_object(body)))]
+    document: Mapping[str, Any] = json_object(body)
+    if topic in ORDER_TOPICS and isinstance(settings, ShopifySettings):
+        document = marked(settings, document)
+    return [Payload(topic, cut(topic, document))]

@@ -92,6 +92,8 @@ class Api:
             "nodes": lambda _info, ids: [self._node(gid) for gid in ids],
             "locations": self._locations,
             "orders": self._orders,
+            "fulfillmentOrders": self._fulfillment_orders,
+            "inventoryTransfers": self._transfers,
             "webhookSubscriptions": self._webhook_subscriptions,
             "webhookSubscriptionCreate": self._subscribe,
             "inventorySetQuantities": self._set_quantities,
@@ -138,9 +140,17 @@ class Api:
     def _node(self, gid: str) -> dict[str, Any] | None:
         if (item := self._shop.item_by_gid.get(gid)) is not None:
             return views.item(self._shop, item)
-        if gid.startswith(f"{GID}Order/"):
-            order = self._shop.orders.get(int(gid.rsplit("/", 1)[1]))
-            return None if order is None else views.order(order)
+        kind, _, text = gid.removeprefix(GID).partition("/")
+        if not text.isdecimal():
+            return None
+        number = int(text)
+        if kind == "Order" and number in self._shop.orders:
+            return views.order(self._shop.orders[number])
+        if kind == "InventoryTransfer" and number in self._shop.transfers:
+            return views.transfer(self._shop.transfers[number])
+        if kind == "Return":
+            made = (one for order in self._shop.orders.values() for one in order.returns)
+            return next((views.returned(one) for one in made if one.id == number), None)
         return None
 
     def _inventory_items(self, _info: Info, **window: Any) -> dict[str, Any]:
@@ -155,14 +165,37 @@ class Api:
 
     def _orders(self, _info: Info, query: str | None = None, **window: Any) -> dict[str, Any]:
         """Orders, by update; of the search syntax only `updated_at:>=` is known, the rest is ignored as Shopify does."""
-        found = re.search(r"updated_at:>=\s*'?([^'\s]+)'?", query or "")
-        since = datetime.fromisoformat(found[1]) if found else datetime.min.replace(tzinfo=UTC)
+        since = _since("updated_at", query)
         wanted = sorted(
             ((int(order.updated_at.timestamp()), order.id), order)
             for order in self._shop.orders.values()
             if order.updated_at.replace(microsecond=0) >= since
         )
         return connection(wanted, views.order, window)
+
+    def _fulfillment_orders(self, _info: Info, query: str | None = None, **window: Any) -> dict[str, Any]:
+        since = _since("updated_at", query)
+        sign = -1 if window.get("reverse") else 1
+        wanted = sorted(
+            ((sign * int(route.updated_at.timestamp()), sign * route.id), route)
+            for order in self._shop.orders.values()
+            for route in order.routes
+            if route.updated_at.replace(microsecond=0) >= since
+            and (window.get("includeClosed") or route.status != "CLOSED")
+        )
+        return connection(wanted, views.route, window)
+
+    def _transfers(self, _info: Info, query: str | None = None, **window: Any) -> dict[str, Any]:
+        """Transfers by id; `created_at:>=` and `status:` are known, and met by either."""
+        since, statuses = _since("created_at", query), set(re.findall(r"status:(\w+)", query or ""))
+        wanted = (
+            ((made.id,), made)
+            for made in self._shop.transfers.values()
+            if not query
+            or made.status.lower() in statuses
+            or ("created_at" in query and made.created_at.replace(microsecond=0) >= since)
+        )
+        return connection(wanted, views.transfer, window)
 
     def _webhook_subscriptions(self, _info: Info, **window: Any) -> dict[str, Any]:
         numbered = (((number,), held) for number, held in enumerate(self.subscriptions))
@@ -192,6 +225,11 @@ class Api:
         }
         self.subscriptions.append(held)
         return {"webhookSubscription": held, "userErrors": []}
+
+
+def _since(field: str, query: str | None) -> datetime:
+    found = re.search(rf"{field}:>=\s*'?([^'\s]+)'?", query or "")
+    return datetime.fromisoformat(found[1]) if found else datetime.min.replace(tzinfo=UTC)
 
 
 def connection(

@@ -7,14 +7,36 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from connectors.shopify.sandbox.shop import ORDERS_FROM, Order, OrderLine, Parcel, Refund, Refunded, Shop
+from connectors.shopify.sandbox.routes import leave, reroute, wait
+from connectors.shopify.sandbox.shop import (
+    ORDERS_FROM,
+    Disposition,
+    Location,
+    Order,
+    OrderLine,
+    Parcel,
+    Refund,
+    Refunded,
+    Return,
+    Route,
+    Shop,
+)
 
 Restock = Literal["return", "cancel", "no_restock"]
 Lines = Sequence[tuple[str, int]]
 
 
-def place(shop: Shop, lines: Lines, at: datetime) -> Order:
-    """A web order, one line for each SKU: its units are committed at the location the shop sells from.
+def place(
+    shop: Shop,
+    lines: Lines,
+    at: datetime,
+    *,
+    routed_to: str | None = None,
+    pick_up: bool = False,
+    till: bool = False,
+) -> Order:
+    """An order, one line for each SKU: its units are committed where it is routed to, or where the shop sells from. With
+    `till` it was taken there over the counter, else in the web shop.
 
     Raises `ValueError` for an order of nothing, or of a SKU the shop does not have.
     """
@@ -28,8 +50,13 @@ def place(shop: Shop, lines: Lines, at: datetime) -> Order:
     held = [OrderLine(shop.part(), shop.items[sku], quantity) for sku, quantity in wanted.items()]
     order = Order(number, held, at, at)
     shop.orders[number] = order
+    here = shop.sells_from if routed_to is None else shop.locations[routed_to]
+    if till:
+        order.source, order.till = "pos", here
+    like = Route(0, order, here, {}, at, at, method="PICK_UP") if pick_up else None
     for line in held:
-        shop.move(line.item, shop.sells_from, at, available=-line.quantity, committed=line.quantity)
+        shop.move(line.item, here, at, available=-line.quantity, committed=line.quantity)
+        wait(shop, order, line, line.quantity, here, at, like)
     return order
 
 
@@ -46,27 +73,30 @@ def fulfil(
     taken = left if lines is None else order.take(lines)
     if not taken or any(not 0 < quantity <= line.fulfillable for line, quantity in taken):
         raise ValueError(f"order {order.id} does not have these units left to send")
+    method, origins = "SHIPPING", []
     for line, quantity in taken:
         line.sent += quantity
-        if move and place is not shop.sells_from:
-            shop.move(line.item, shop.sells_from, at, available=quantity, committed=-quantity)
-            shop.move(line.item, place, at, available=-quantity)
-        else:
-            shop.move(line.item, shop.sells_from, at, committed=-quantity)
-    parcel = Parcel(shop.part(), order, place, taken, at, at)
+        if move:
+            reroute(shop, order, line, quantity, place, at)
+        for route, units in list(leave(order, line, quantity, at, sent=True, first=place)):
+            method = route.method
+            origins.append((line, units, route.location))
+            shop.move(line.item, route.location, at, committed=-units)
+    parcel = Parcel(shop.part(), order, place, taken, at, at, method=method, origins=origins)
     order.parcels.append(parcel)
     order.updated_at = max(order.updated_at, at)
     return parcel
 
 
 def unfulfil(shop: Shop, parcel: Parcel, at: datetime) -> None:
-    """Cancels a parcel: its units are committed again where the shop sells from."""
+    """Cancels a parcel: its units are committed again where they were, and wait to be sent."""
     parcel.status = "cancelled"
     parcel.updated_at = max(parcel.updated_at, at)
     parcel.order.updated_at = max(parcel.order.updated_at, at)
-    for line, quantity in parcel.lines:
+    for line, quantity, origin in parcel.origins:
         line.sent -= quantity
-        shop.move(line.item, shop.sells_from, at, committed=quantity)
+        shop.move(line.item, origin, at, committed=quantity)
+        wait(shop, parcel.order, line, quantity, origin, at)
 
 
 def refund(
@@ -85,12 +115,14 @@ def refund(
             raise ValueError(f"order {order.id} does not have {quantity} of {line.item.sku} to refund")
         if restock == "cancel":
             line.removed += quantity
-            shop.move(line.item, shop.sells_from, at, available=quantity, committed=-quantity)
+            for route, units in list(leave(order, line, quantity, at, sent=False)):
+                shop.move(line.item, route.location, at, available=units, committed=-units)
         else:
             credited = min(quantity, sent)
             line.credited += credited
             line.removed += quantity - credited
-            shop.move(line.item, shop.sells_from, at, committed=credited - quantity)
+            for route, units in list(leave(order, line, quantity - credited, at, sent=False)):
+                shop.move(line.item, route.location, at, committed=-units)
             if place is not None:
                 shop.move(line.item, place, at, available=quantity)
         rows.append(Refunded(shop.part(), line, quantity, restock, place))
@@ -107,3 +139,35 @@ def cancel(shop: Shop, order: Order, at: datetime) -> None:
         refund(shop, order, left, restock="cancel", location=None, at=at)
     order.cancelled_at = at
     order.updated_at = max(order.updated_at, at)
+
+
+def move(shop: Shop, order: Order, to: str, lines: Lines | None, at: datetime) -> None:
+    """Moves units that wait to another place (None: all of them). The order itself is as old as it was."""
+    waiting = [(line, line.fulfillable) for line in order.lines if line.fulfillable]
+    place = shop.locations[to]
+    for line, quantity in waiting if lines is None else order.take(lines):
+        if not 0 < quantity <= line.fulfillable:
+            raise ValueError(f"order {order.id} does not have {quantity} of {line.item.sku} to move")
+        _moved(shop, order, line, quantity, place, at)
+
+
+def _moved(shop: Shop, order: Order, line: OrderLine, quantity: int, to: Location, at: datetime) -> None:
+    here = sum(route.left(line) for route in order.routes if route.location is to)
+    reroute(shop, order, line, here + quantity, to, at)
+
+
+def give_back(shop: Shop, order: Order, lines: Lines, kind: str, location: str, at: datetime) -> Return:
+    """A return without a refund: units come back to a place, where they are disposed of at once. Only what is restocked
+    counts. Raises `ValueError` for more than were sent.
+    """
+    taken, here = order.take(lines), shop.locations[location]
+    if any(not 0 < quantity <= line.sent for line, quantity in taken):
+        raise ValueError(f"order {order.id} did not send these units")
+    made = Return(shop.part(), shop.part(), order, taken)
+    for line, quantity in taken:
+        made.dispositions.append(Disposition(shop.part(), line, quantity, kind, here, at))
+        if kind == "RESTOCKED":
+            shop.move(line.item, here, at, available=quantity)
+    order.returns.append(made)
+    order.updated_at = max(order.updated_at, at)
+    return made

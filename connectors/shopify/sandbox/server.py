@@ -16,6 +16,7 @@ from connectors.errors import Malformed
 from connectors.shopify.sandbox import orders, payloads
 from connectors.shopify.sandbox.api import Api, schema
 from connectors.shopify.sandbox.bucket import Bucket
+from connectors.shopify.sandbox.door import Door
 from connectors.shopify.sandbox.inventory import Inventory
 from connectors.shopify.sandbox.orders import Lines, Restock
 from connectors.shopify.sandbox.shop import Level, Order, Parcel, Shop
@@ -30,7 +31,9 @@ UNAUTHORISED = {"errors": "[API] Invalid API key or access token (unrecognized l
 
 
 class ShopifySandbox:
-    """One shop. A payload goes to every URL that subscribed to its topic; without a subscription it goes nowhere.
+    """One shop, entered with `access_token`, as the app `client` (id and secret), or also with `refresh_token`.
+
+    A payload goes to every URL that subscribed to its topic; without a subscription it goes nowhere.
 
     `locations` maps our names to Shopify's names for them (a sequence: the same names); their gids count from 1001 in that
     order. `sells_from` is our name or the gid of the location that web orders are taken from. `on_level` is called as
@@ -44,7 +47,9 @@ class ShopifySandbox:
         self,
         *,
         shop: str,
-        access_token: str,
+        access_token: str | None = None,
+        client: tuple[str, str] | None = None,
+        refresh_token: str | None = None,
         webhook_secret: str,
         locations: Mapping[str, str] | Sequence[str],
         sells_from: str,
@@ -61,7 +66,9 @@ class ShopifySandbox:
         self.url = ""
         self.answers_to_lose = 0
         """So many next answers to writes are lost after the write was done."""
-        self._access_token = access_token
+        self.tokens_to_lose = 0
+        """So many next answers of the token endpoint are lost after the token was given."""
+        self.door = Door(access_token, client, refresh_token)
         self._signer = Signer(shop, webhook_secret, API_VERSION)
         self._bucket = Bucket(restore_rate)
         self._api = Api(self.shop, Inventory(self.shop, self._written), self._bucket)
@@ -74,6 +81,7 @@ class ShopifySandbox:
         """Listens on 127.0.0.1; `url` says where."""
         schema()
         app = web.Application(client_max_size=BODY_MAX)
+        app.router.add_post("/admin/oauth/access_token", self._token)
         app.router.add_post("/admin/api/{version}/graphql.json", self._graphql)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
@@ -101,9 +109,18 @@ class ShopifySandbox:
         found = self.shop.levels.get((self.shop.items[sku].id, self.shop.locations[location].id))
         return 0 if found is None else found.available
 
-    def order(self, lines: Lines, *, at: datetime, tag: str = "") -> int:
-        """A web order. One webhook, `orders/create`."""
-        order = orders.place(self.shop, lines, at)
+    def order(
+        self,
+        lines: Lines,
+        *,
+        at: datetime,
+        tag: str = "",
+        routed_to: str | None = None,
+        pick_up: bool = False,
+        till: bool = False,
+    ) -> int:
+        """An order, to be sent from a place, picked up or taken over the counter there. One webhook, `orders/create`."""
+        order = orders.place(self.shop, lines, at, routed_to=routed_to, pick_up=pick_up, till=till)
         self._emit("orders/create", payloads.order(order, self.shop_name), tag)
         return order.id
 
@@ -161,6 +178,14 @@ class ShopifySandbox:
         self._emit("orders/cancelled", payloads.order(order, self.shop_name), tag)
         return order_id
 
+    def reroute(self, order_id: int, to: str, lines: Lines | None = None, *, at: datetime) -> None:
+        """Moves units that wait (None: all) to another place. Its webhook carries ids only, so none is sent."""
+        orders.move(self.shop, self.shop.orders[order_id], to, lines, at)
+
+    def give_back(self, order_id: int, lines: Lines, *, kind: str, location: str, at: datetime) -> int:
+        """A return of which no refund tells. Its webhooks carry ids only, so none is sent."""
+        return orders.give_back(self.shop, self.shop.orders[order_id], lines, kind, location, at).id
+
     def tell(self, order_id: int, topic: str = "orders/updated", *, tag: str = "") -> None:
         """One webhook with an order as it is now."""
         self._emit(topic, payloads.order(self.shop.orders[order_id], self.shop_name), tag)
@@ -206,10 +231,23 @@ class ShopifySandbox:
         for level in dirty.values():
             self._emit("inventory_levels/update", payloads.level(level), "")
 
+    async def _token(self, request: web.Request) -> web.Response:
+        """The token endpoint; a lost answer is lost here too, after the token was given."""
+        try:
+            status, body = self.door.answer(json_object(await request.read()))
+        except Malformed as error:
+            return web.json_response(
+                {"error": "invalid_request", "error_description": str(error)}, status=400
+            )
+        if self.tokens_to_lose and request.transport is not None:
+            self.tokens_to_lose -= 1
+            request.transport.abort()
+        return web.json_response(body, status=status)
+
     async def _graphql(self, request: web.Request) -> web.Response:
         if request.match_info["version"] != API_VERSION:
             return web.json_response({"errors": "Not Found"}, status=404)
-        if request.headers.get("X-Shopify-Access-Token") != self._access_token:
+        if not self.door.lets_in(request.headers.get("X-Shopify-Access-Token")):
             return web.json_response(UNAUTHORISED, status=401)
         try:
             asked = json_object(await request.read())

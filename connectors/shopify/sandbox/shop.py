@@ -1,6 +1,6 @@
 """What a shop has, and how its stock moves between states.
 
-`on_hand = available + committed` here (the other states stay empty). An order takes from available to committed, a parcel
+`on_hand = available + committed + reserved` here (the other states stay empty). An order takes from available to committed, a parcel
 from committed and on hand, a cancellation gives back, a return restocks available and on hand: documented, and recorded
 with a real shop for the order (5 available, 2 ordered: 3 available, 5 on hand).
 """
@@ -59,6 +59,8 @@ class Level:
     updated_at: datetime
     available: int = 0
     committed: int = 0
+    reserved: int = 0
+    incoming: int = 0
     on_hand: int = 0
 
 
@@ -95,6 +97,9 @@ class Parcel:
     created_at: datetime
     updated_at: datetime
     status: str = "success"
+    method: str = "SHIPPING"
+    origins: list[tuple[OrderLine, int, Location]] = field(default_factory=list)
+    """Where the units were committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,79 @@ class Refund:
 
 
 @dataclass(slots=True)
+class Route:
+    """A fulfilment order: of each line, by id, how many units are in it and how many of them wait still."""
+
+    id: int
+    order: Order
+    location: Location
+    units: dict[int, tuple[int, int]]
+    created_at: datetime
+    updated_at: datetime
+    status: str = "OPEN"
+    request_status: str = "UNSUBMITTED"
+    method: str = "SHIPPING"
+
+    def left(self, line: OrderLine) -> int:
+        """Units of a line that wait still."""
+        return self.units.get(line.id, (0, 0))[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Disposition:
+    """What became of units that came back."""
+
+    id: int
+    line: OrderLine
+    quantity: int
+    kind: str
+    location: Location
+    created_at: datetime
+
+
+@dataclass(slots=True)
+class Return:
+    """A return with its one reverse fulfilment order."""
+
+    id: int
+    reverse: int
+    order: Order
+    lines: Sequence[tuple[OrderLine, int]]
+    dispositions: list[Disposition] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Shipment:
+    """A shipment of a transfer: of each item its units, and how many of them were accepted and rejected."""
+
+    id: int
+    lines: dict[int, int]
+    created_at: datetime
+    status: str = "DRAFT"
+    shipped_at: datetime | None = None
+    received_at: datetime | None = None
+    accepted: dict[int, int] = field(default_factory=dict)
+    rejected: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Transfer:
+    """Goods between two locations; without an origin they come from a supplier."""
+
+    id: int
+    origin: Location | None
+    destination: Location
+    lines: dict[int, int]
+    created_at: datetime
+    status: str = "DRAFT"
+    shipments: list[Shipment] = field(default_factory=list)
+
+    def shipped(self, item: int) -> int:
+        """Units of an item that left."""
+        return sum(part.lines.get(item, 0) for part in self.shipments if part.status != "DRAFT")
+
+
+@dataclass(slots=True)
 class Order:
     """An order with everything that happened to it."""
 
@@ -127,6 +205,12 @@ class Order:
     created_at: datetime
     updated_at: datetime
     cancelled_at: datetime | None = None
+    company: bool = False
+    tags: tuple[str, ...] = ()
+    source: str = "web"
+    till: Location | None = None
+    routes: list[Route] = field(default_factory=list)
+    returns: list[Return] = field(default_factory=list)
     parcels: list[Parcel] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
 
@@ -158,7 +242,9 @@ class Shop:
         self.items: dict[str, Item] = {}
         self.item_by_gid: dict[str, Item] = {}
         self.levels: dict[tuple[int, int], Level] = {}
+        self.item_by_id: dict[int, Item] = {}
         self.orders: dict[int, Order] = {}
+        self.transfers: dict[int, Transfer] = {}
         self._on_level = on_level
         self._part = PARTS_FROM
 
@@ -185,7 +271,7 @@ class Shop:
         if item is None:
             count = len(self.items)
             item = Item(ITEMS_FROM + count, VARIANTS_FROM + count, sku, tracked)
-            self.items[sku] = self.item_by_gid[item.gid] = item
+            self.items[sku] = self.item_by_gid[item.gid] = self.item_by_id[item.id] = item
         return item
 
     def level(self, item: Item, location: Location, at: datetime) -> Level:
@@ -196,7 +282,15 @@ class Shop:
         return self.levels[cell]
 
     def move(
-        self, item: Item, location: Location, at: datetime, *, available: int = 0, committed: int = 0
+        self,
+        item: Item,
+        location: Location,
+        at: datetime,
+        *,
+        available: int = 0,
+        committed: int = 0,
+        reserved: int = 0,
+        incoming: int = 0,
     ) -> None:
         """Adds to the states of a level; on hand follows. An untracked item has no stock to move."""
         if not item.tracked:
@@ -204,7 +298,9 @@ class Shop:
         level = self.level(item, location, at)
         level.available += available
         level.committed += committed
-        level.on_hand += available + committed
+        level.reserved += reserved
+        level.incoming += incoming
+        level.on_hand += available + committed + reserved
         level.updated_at = max(level.updated_at, at)
         if available and self._on_level is not None:
             self._on_level(item.sku, location.key, level.available, time.monotonic())

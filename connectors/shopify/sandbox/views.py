@@ -5,7 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.shopify.sandbox.shop import GID, Item, Level, Location, Order, OrderLine, Parcel, Refund, Shop
+from connectors.shopify.sandbox.shop import (
+    GID,
+    Item,
+    Level,
+    Location,
+    Order,
+    OrderLine,
+    Parcel,
+    Refund,
+    Return,
+    Route,
+    Shipment,
+    Shop,
+    Transfer,
+)
 
 
 def stamp(moment: datetime | None) -> str | None:
@@ -47,7 +61,9 @@ def item(shop: Shop, found: Item) -> dict[str, Any]:
 
 def level(found: Level) -> dict[str, Any]:
     """An InventoryLevel."""
-    known = {"available": found.available, "committed": found.committed, "on_hand": found.on_hand}
+    known = {
+        name: getattr(found, name) for name in ("available", "committed", "reserved", "incoming", "on_hand")
+    }
     return {
         "__typename": "InventoryLevel",
         "id": f"{GID}InventoryLevel/{found.location.id}?inventory_item_id={found.item.id}",
@@ -82,13 +98,118 @@ def order(found: Order) -> dict[str, Any]:
         "updatedAt": stamp(found.updated_at),
         "cancelledAt": stamp(found.cancelled_at),
         "test": False,
-        "sourceName": "web",
-        "retailLocation": None,
-        "purchasingEntity": {"__typename": "Customer"},
+        "sourceName": found.source,
+        "tags": list(found.tags),
+        "retailLocation": None if found.till is None else location(found.till),
+        "purchasingEntity": {"__typename": "PurchasingCompany" if found.company else "Customer"},
         "lineItems": lambda _info, **_window: listed([line(one) for one in found.lines]),
         "fulfillments": lambda _info, **_window: [fulfillment(parcel) for parcel in found.parcels],
         "refunds": lambda _info, **_window: [refund(made) for made in found.refunds],
+        "fulfillmentOrders": lambda _info, **_window: listed([route(one) for one in found.routes]),
+        "returns": lambda _info, **_window: listed([returned(one) for one in found.returns]),
     }
+
+
+def route(found: Route) -> dict[str, Any]:
+    """A FulfillmentOrder."""
+    lines = {one.id: one for one in found.order.lines}
+    return {
+        "__typename": "FulfillmentOrder",
+        "id": f"{GID}FulfillmentOrder/{found.id}",
+        "orderId": f"{GID}Order/{found.order.id}",
+        "status": found.status,
+        "requestStatus": found.request_status,
+        "createdAt": stamp(found.created_at),
+        "updatedAt": stamp(found.updated_at),
+        "deliveryMethod": {"methodType": found.method},
+        "assignedLocation": {"location": location(found.location)},
+        "lineItems": lambda _info, **_window: listed(
+            [
+                {"totalQuantity": total, "remainingQuantity": left, "lineItem": line(lines[number])}
+                for number, (total, left) in found.units.items()
+            ]
+        ),
+    }
+
+
+def returned(found: Return) -> dict[str, Any]:
+    """A Return with its reverse fulfilment order."""
+    lines = [
+        {
+            "totalQuantity": quantity,
+            "fulfillmentLineItem": {"quantity": quantity, "lineItem": line(one)},
+            "dispositions": [
+                {
+                    "type": part.kind,
+                    "quantity": part.quantity,
+                    "createdAt": stamp(part.created_at),
+                    "location": location(part.location),
+                }
+                for part in found.dispositions
+                if part.line is one
+            ],
+        }
+        for one, quantity in found.lines
+    ]
+    reverse = {
+        "__typename": "ReverseFulfillmentOrder",
+        "id": f"{GID}ReverseFulfillmentOrder/{found.reverse}",
+        "lineItems": lambda _info, **_window: listed(lines),
+    }
+    return {
+        "__typename": "Return",
+        "id": f"{GID}Return/{found.id}",
+        "reverseFulfillmentOrders": lambda _info, **_window: listed([reverse]),
+    }
+
+
+def transfer(found: Transfer) -> dict[str, Any]:
+    """An InventoryTransfer."""
+    return {
+        "__typename": "InventoryTransfer",
+        "id": f"{GID}InventoryTransfer/{found.id}",
+        "status": found.status,
+        "dateCreated": stamp(found.created_at),
+        "origin": None if found.origin is None else {"location": location(found.origin)},
+        "destination": {"location": location(found.destination)},
+        "lineItems": lambda _info, **_window: listed(
+            [
+                {
+                    "totalQuantity": quantity,
+                    "shippedQuantity": found.shipped(one),
+                    "inventoryItem": _named(one),
+                }
+                for one, quantity in found.lines.items()
+            ]
+        ),
+        "shipments": lambda _info, **_window: listed([shipment(one) for one in found.shipments]),
+    }
+
+
+def shipment(found: Shipment) -> dict[str, Any]:
+    """An InventoryShipment."""
+    return {
+        "__typename": "InventoryShipment",
+        "id": f"{GID}InventoryShipment/{found.id}",
+        "status": found.status,
+        "dateShipped": stamp(found.shipped_at),
+        "dateReceived": stamp(found.received_at),
+        "lineItems": lambda _info, **_window: listed(
+            [
+                {
+                    "quantity": quantity,
+                    "acceptedQuantity": found.accepted.get(one, 0),
+                    "rejectedQuantity": found.rejected.get(one, 0),
+                    "inventoryItem": _named(one),
+                }
+                for one, quantity in found.lines.items()
+            ]
+        ),
+    }
+
+
+def _named(number: int) -> dict[str, Any]:
+    return {"__typename": "InventoryItem", "legacyResourceId": str(number)}
 
 
 def line(found: OrderLine) -> dict[str, Any]:
@@ -115,6 +236,9 @@ def fulfillment(found: Parcel) -> dict[str, Any]:
         "createdAt": stamp(found.created_at),
         "updatedAt": stamp(found.updated_at),
         "location": location(found.location),
+        "fulfillmentOrders": lambda _info, **_window: listed(
+            [{"deliveryMethod": {"methodType": found.method}}]
+        ),
         "fulfillmentLineItems": lambda _info, **_window: listed(
             [{"quantity": quantity, "lineItem": line(one)} for one, quantity in found.lines]
         ),

@@ -69,9 +69,11 @@ async def connect(settings: ShopifySettings) -> AsyncIterator[Callable[..., Shop
     """Clients of sandboxes, closed after the test."""
     opened: list[ShopifyClient] = []
 
-    def client(sandbox: ShopifySandbox, token: str = "token", **changed: Any) -> ShopifyClient:
+    def client(
+        sandbox: ShopifySandbox, token: str = "token", secrets: Any = None, **changed: Any
+    ) -> ShopifyClient:
         at = settings.model_copy(update={"base_url": sandbox.url, **changed})
-        opened.append(ShopifyClient(at, {**SECRETS, "access_token": SecretStr(token)}))
+        opened.append(ShopifyClient(at, secrets or {**SECRETS, "access_token": SecretStr(token)}))
         return opened[-1]
 
     yield client

@@ -4,7 +4,7 @@ import pytest
 from graphql import NoDeprecatedCustomRule, parse, specified_rules, validate
 
 from connectors.shopify import documents
-from connectors.shopify.mapping import TOPICS
+from connectors.shopify.mapping import WEBHOOKS
 from connectors.shopify.sandbox.api import schema
 
 
@@ -24,4 +24,4 @@ def test_given_the_module_then_no_document_is_missing_from_the_list():
 
 def test_given_shopifys_schema_then_every_topic_can_be_subscribed():
     known = schema().type_map["WebhookSubscriptionTopic"].values
-    assert {topic.replace("/", "_").upper() for topic in TOPICS} <= known.keys()
+    assert {topic.replace("/", "_").upper() for topic in WEBHOOKS} <= known.keys()

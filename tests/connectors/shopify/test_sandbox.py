@@ -12,7 +12,7 @@ import pytest
 
 from connectors.emitter import Faults
 from connectors.shopify import documents
-from connectors.shopify.sandbox import ShopifySandbox
+from connectors.shopify.sandbox import ShopifySandbox, transfers
 
 ITEM = "gid://shopify/InventoryItem/40000000000001"
 PLACE = "gid://shopify/Location/1001"
@@ -341,3 +341,82 @@ async def _until(true: Any) -> None:
             return
         await asyncio.sleep(0.01)
     raise AssertionError("it did not happen")
+
+
+FULFILMENT_ORDERS = """
+query Routes($id: ID!) {
+  node(id: $id) { ... on Order { fulfillmentOrders(first: 9) { nodes {
+    status requestStatus updatedAt assignedLocation { location { name } }
+    lineItems(first: 9) { nodes { totalQuantity remainingQuantity lineItem { quantity } } }
+  } } } }
+}"""
+
+
+async def routes(client: Any, number: int) -> list[tuple[Any, ...]]:
+    """An order's fulfilment orders as the API shows them."""
+    data = await client.admin.call(FULFILMENT_ORDERS, {"id": f"gid://shopify/Order/{number}"})
+    return [
+        (
+            one["status"],
+            one["assignedLocation"]["location"]["name"],
+            [
+                (row["totalQuantity"], row["remainingQuantity"], row["lineItem"]["quantity"])
+                for row in one["lineItems"]["nodes"]
+            ],
+            one["updatedAt"][11:16],
+        )
+        for one in data["node"]["fulfillmentOrders"]["nodes"]
+    ]
+
+
+async def test_given_some_units_moved_then_the_fulfilment_orders_are_as_recorded(shop, connect, at):
+    """Recorded on API 2026-04 (fulfillment-order-move-multi-line): of 2 and 3 units, 2 and 1 are moved."""
+    client = connect(shop)
+    number = shop.order([("A", 2), ("B", 3)], at=at)
+    shop.reroute(number, "S1", [("A", 2), ("B", 1)], at=at + timedelta(minutes=1))
+    assert await routes(client, number) == [
+        ("OPEN", "Warehouse", [(2, 2, 3)], "09:30"),
+        ("OPEN", "Store One", [(2, 2, 2), (1, 1, 3)], "09:31"),
+    ]
+    shop.fulfil(number, "S1", [("A", 2), ("B", 1)], at=at + timedelta(minutes=2))
+    shop.reroute(number, "S1", at=at + timedelta(minutes=3))
+    assert await routes(client, number) == [
+        ("CLOSED", "Warehouse", [(0, 0, 3)], "09:33"),
+        ("CLOSED", "Store One", [(2, 0, 2), (1, 0, 3)], "09:32"),
+        ("OPEN", "Store One", [(2, 2, 3)], "09:33"),
+    ]
+
+
+async def test_given_a_transfer_ready_to_ship_then_the_states_are_as_recorded(make, at):
+    """Recorded on API 2025-01 (inventory-transfer-lifecycle): 3 of 5 units are to go."""
+    shop = await make()
+    shop.seed("A", "WH", 5)
+    made = transfers.plan(shop.shop, "WH", "S1", {"A": 3}, at)
+    level = shop.shop.levels[shop.shop.items["A"].id, 1001]
+    assert (level.available, level.reserved, level.on_hand) == (5, 0, 5)
+    transfers.ready(shop.shop, made, at)
+    assert (level.available, level.reserved, level.on_hand) == (2, 3, 5)
+    transfers.cancel(shop.shop, made, at)
+    assert (level.available, level.reserved, level.on_hand) == (5, 0, 5)
+    with pytest.raises(ValueError, match="left to ship"):
+        transfers.ship(shop.shop, made, {"A": 4}, at)
+
+
+async def test_given_a_return_not_restocked_then_it_is_shown_as_recorded_and_no_level_moves(
+    shop, connect, at
+):
+    """Recorded on API 2026-04 (return-reverse-logistics): a disposition has a place whatever its kind."""
+    number = shop.order([("A", 3)], at=at)
+    shop.fulfil(number, "WH", at=at)
+    shown = shop.available("A", "S1")
+    made = shop.give_back(number, [("A", 1)], kind="NOT_RESTOCKED", location="S1", at=at)
+    asked = {"id": f"gid://shopify/Return/{made}", "first": 5, "after": None}
+    (part,) = (await connect(shop).admin.call(documents.REVERSE, asked))["node"]["part"]["nodes"]
+    (line,) = part["lineItems"]["nodes"]
+    assert line["totalQuantity"] == 1
+    assert [(one["type"], one["quantity"], one["location"]) for one in line["dispositions"]] == [
+        ("NOT_RESTOCKED", 1, {"legacyResourceId": "1002"})
+    ]
+    assert shop.available("A", "S1") == shown
+    with pytest.raises(ValueError, match="did not send"):
+        shop.give_back(number, [("A", 4)], kind="RESTOCKED", location="S1", at=at)

@@ -157,3 +157,13 @@ def test_given_shopifys_own_samples_then_every_field_that_is_read_is_in_them(top
 def test_given_shopifys_own_samples_then_the_sandbox_invents_no_field(topic):
     sample = json.loads((SAMPLES / f"{topic}.json").read_text())["response"]
     assert sandbox_bodies()[topic].keys() - sample.keys() <= {"company"}
+
+
+def test_given_one_event_delivered_twice_under_other_ids_then_it_is_the_same_document(settings, secrets):
+    signer = Signer(SHOP, "secret", "2026-10")
+    told = []
+    for version in ("2026-10", "2027-01"):
+        body, signed = signer.sign("orders/updated", sandbox_bodies()["orders__updated"])
+        told += receive(settings, secrets, {**signed, "X-Shopify-API-Version": version}, body, "")
+    assert signer.sign("x", {})[1]["X-Shopify-Webhook-Id"] != signed["X-Shopify-Webhook-Id"]
+    assert told[0] == told[1]
