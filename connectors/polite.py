@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from connectors.errors import Malformed, SlowDown, Unreachable
 
@@ -39,16 +40,34 @@ class Http:
         self._session: aiohttp.ClientSession | None = None
 
     async def call(
-        self, method: str, path: str, *, body: Any = None, query: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        form: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """One request. Raises `SlowDown` on 429 and 503 with a delay, `Unreachable` without a usable answer."""
+        """One request, with a JSON `body` or a `form`. Raises `SlowDown` on 429 and 503 with a delay, `Unreachable` without
+        a usable answer.
+
+        A `query` in one piece is sent as it is, where a signature in the `headers` covers it.
+        """
         if self._session is None:
             self._session = aiohttp.ClientSession(headers=self._headers, timeout=self._timeout)
         data = None if body is None else orjson.dumps(body)
-        headers = {} if data is None else {"Content-Type": "application/json"}
+        kind = {} if data is None else {"Content-Type": "application/json"}
+        whole = isinstance(query, str)
+        url = URL(f"{self._base}{path}?{query}" if whole else self._base + path, encoded=whole)
         try:
             async with self._session.request(
-                method, self._base + path, data=data, params=query, headers=headers, allow_redirects=False
+                method,
+                url,
+                data=form if data is None else data,
+                params=None if isinstance(query, str) else query,
+                headers={**kind, **(headers or {})},
+                allow_redirects=False,
             ) as answer:
                 status, found, raw = answer.status, answer.headers, bytearray()
                 async for part in answer.content.iter_any():

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from connectors.contract import ChannelSettings, Connector, Row
 from connectors.lightspeed_x import LightspeedXSettings
+from connectors.magento import MagentoSettings
 from connectors.registry import CONNECTORS
 from connectors.sandboxes import sandbox_of
 from connectors.shopify import ShopifySettings
@@ -46,6 +47,12 @@ PLATFORMS = {
         level=lambda sandbox, sku: sandbox.level(sku, "WH"),
         trading="sale.update",
         path=lambda topic: topic,
+    ),
+    "magento": Platform(
+        settings=MagentoSettings(platform="magento", url="https://shop.example.com"),
+        sell=lambda sandbox, sku, units: sandbox.order([(sku, units)], at=NOW),
+        level=lambda sandbox, sku: sandbox.shop.salable(sku),
+        trading="order",
     ),
 }
 
