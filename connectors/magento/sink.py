@@ -225,13 +225,14 @@ def _cell(target: Target, directory: Directory) -> Cell | None:
 
 
 def _due(target: Target, cell: Cell, row: Mapping[str, object] | None) -> Due:
-    """What to write, from what is there. A source item that was switched off with units left stays off."""
+    """What to write, from what is there: a fraction of a unit stays. A source item is switched on when it gets units again,
+    and never off: one without units sells nothing, unless the shop takes backorders.
+    """
     shown = Decimal(0) if row is None else fields.number(row.get("quantity"), "quantity")
-    quantity = (
-        shown + target.wanted - target.expected if target.expected is not None else Decimal(target.wanted)
-    )
-    off = row is not None and shown > 0 and row.get("status") == OUT_OF_STOCK
-    return Due(target, cell, quantity, IN_STOCK if quantity > 0 and not off else OUT_OF_STOCK)
+    quantity = Decimal(target.wanted) if target.expected is None else shown + target.wanted - target.expected
+    if row is None or shown <= 0 < quantity:
+        return Due(target, cell, quantity, IN_STOCK if quantity > 0 else OUT_OF_STOCK)
+    return Due(target, cell, quantity, OUT_OF_STOCK if row.get("status") == OUT_OF_STOCK else IN_STOCK)
 
 
 def _answer(target: Target, outcome: Outcome, detail: str | None = None) -> Answer:

@@ -10,7 +10,14 @@ from connectors.magento.client import MagentoClient
 from connectors.magento.sandbox import MagentoSandbox
 from connectors.magento.settings import MagentoSettings
 
-NAMES = ("consumer_key", "consumer_secret", "access_token", "access_token_secret", "client_id", "client_secret")
+NAMES = (
+    "consumer_key",
+    "consumer_secret",
+    "access_token",
+    "access_token_secret",
+    "client_id",
+    "client_secret",
+)
 SECRETS = {name: SecretStr(f"the {name}/+") for name in NAMES}
 PLAIN = {name: secret.get_secret_value() for name, secret in SECRETS.items()}
 SOURCES = ("WH", "STORE")
@@ -29,6 +36,11 @@ class Clock:
     def later(self, **more: float) -> datetime:
         self.now += timedelta(**more)
         return self.now
+
+
+@pytest.fixture
+def secrets() -> dict[str, SecretStr]:
+    return dict(SECRETS)
 
 
 @pytest.fixture
