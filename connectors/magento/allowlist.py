@@ -12,7 +12,7 @@ ORDER = "order"
 SOURCE_ITEM = "source_item"
 
 ROW: Shape = values(
-    *("item_id", "parent_item_id", "sku", "product_type", "is_virtual", "updated_at"),
+    *("item_id", "parent_item_id", "product_id", "sku", "product_type", "is_virtual", "updated_at"),
     *("qty_ordered", "qty_canceled", "qty_refunded", "qty_shipped"),
 )
 MOVED: Shape = values("order_item_id", "qty")
@@ -26,7 +26,7 @@ CREDIT_MEMO: Shape = {
     "items": [MOVED],
 }
 ORDER_SHAPE: Shape = {
-    **values("entity_id", "ext_order_id", "state", "created_at", "updated_at", "wholesale"),
+    **values("entity_id", "ext_order_id", "state", "created_at", "updated_at", "wholesale", "unreadable"),
     "payment": values("method"),
     "items": [ROW],
     "extension_attributes": {

@@ -26,6 +26,9 @@ NEEDED = {
 TOKEN_MARGIN = 60.0
 """Seconds before its end in which an IMS token is renewed."""
 
+CHANGE_ORDER = ("updated_at", "entity_id")
+NEVER = "1970-01-01 00:00:00"
+
 Row = dict[str, Any]
 
 
@@ -108,13 +111,38 @@ class Api:
         page = 1
         while True:
             newer = [[Filter("updated_at", "gteq", since)]] if since else []
-            rows, total = await self.search(path, newer, ("updated_at", "entity_id"), page)
+            rows, total = await self._readable(path, newer, page, since)
             if rows:
                 yield rows
             if not rows or page * self._settings.page_size >= total:
                 return
             reached = str(rows[-1].get("updated_at"))
             since, page = (since, page + 1) if reached == since else (reached, 1)
+
+    async def _readable(self, path: str, groups: Groups, page: int, since: str) -> tuple[list[Row], int]:
+        """A page of changed rows, read one by one where Magento cannot answer them together: one broken order makes it
+        answer 500 for all (magento2#36213). That one becomes a row that is `unreadable`, with the instant of the row
+        before it. Raises `Unreachable` for two in a row: then it is not the orders that are broken.
+        """
+        size = self._settings.page_size
+        try:
+            return await self.search(path, groups, CHANGE_ORDER, page)
+        except Unreachable:
+            if size == 1:
+                raise
+        rows: list[Row] = []
+        total, at = page * size, (page - 1) * size
+        while at < min(total, page * size):
+            at += 1
+            try:
+                found, total = await self.search(path, groups, CHANGE_ORDER, at, 1)
+            except Unreachable:
+                if rows and rows[-1].get("unreadable"):
+                    raise
+                before = rows[-1]["updated_at"] if rows else since or NEVER
+                found = [{"entity_id": 0, "updated_at": before, "unreadable": True}]
+            rows += found
+        return rows, total
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -57,7 +57,7 @@ class MagentoClient:
         self._taken: set[Name] = set()
 
     async def directory(self) -> Directory:
-        """Products by SKU, sources by their code, which is our name of the place unless the channel maps it.
+        """Products by SKU and `product:<id>`, sources by their code, which is our name of the place.
 
         A product whose stock Magento does not manage is untracked where the list says so; that it does is inferred.
         """
@@ -66,9 +66,9 @@ class MagentoClient:
             for row in page:
                 managed = fields.part(row, "extension_attributes", "stock_item").get("manage_stock")
                 kept = row.get("type_id") not in UNTRACKED and managed is not False
-                items[str(row["sku"])] = Item(str(row["sku"]), kept)
+                items[str(row["sku"])] = items[f"product:{row['id']}"] = Item(str(row["sku"]), kept)
         sources = {str(row["source_code"]): str(row["source_code"]) for row in await self.sources()}
-        handles = {item.sku: sku for sku, item in items.items() if item.tracked}
+        handles = {item.sku: item.sku for item in items.values() if item.tracked}
         return Directory(items=items, locations=sources, handles=handles, places=dict(sources))
 
     async def sources(self) -> list[Row]:
@@ -95,7 +95,7 @@ class MagentoClient:
             ]
 
     async def poll(self, cursor: str | None) -> AsyncIterator[tuple[Sequence[Payload], str]]:
-        """Orders that changed, or whose shipments or credit memos did, whole.
+        """Orders that changed, or whose shipments or credit memos did, whole; one that Magento cannot show, by its place.
 
         The cursor is the newest `updated_at` seen in each of the three lists. Reading begins `poll_overlap` earlier; what the
         caller has taken before is not handed out again.
@@ -109,8 +109,9 @@ class MagentoClient:
                 handed = {_name(path, row) for row in rows}
                 marks[at] = max(marks[at], *(one.at for one in handed))
                 if fresh:
-                    orders = fresh if at == 0 else await self._orders(fresh)
-                    payloads, parts = await self.whole(orders)
+                    good = [row for row in fresh if not row.get("unreadable")]
+                    payloads, parts = await self.whole(good if at == 0 else await self._orders(good))
+                    payloads += [Payload(ORDER, cut(ORDER, row)) for row in fresh if row not in good]
                     handed |= parts
                     yield payloads, ";".join(marks)
                 young = stamp(self.api.seen_at - SEEN_TWICE)

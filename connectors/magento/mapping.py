@@ -39,6 +39,11 @@ def read(channel: str, payload: Payload) -> Claim | Observation:
 
 
 def _order_claim(channel: str, body: Body) -> Claim:
+    if body.get("unreadable") is True:
+        before = fields.instant(body, "updated_at")
+        raise Refused(
+            f"Magento answers with an error for the document that changed next after {before:%F %T}"
+        )
     rows, pickup = Rows(body), _pickup(body)
     ident = fields.identity(body, "entity_id")
     documents = [_order(body, ident, rows, pickup), *Parcels(rows, pickup).documents(body)]
@@ -78,12 +83,12 @@ def _order(body: Body, ident: int, rows: Rows, pickup: str | None) -> Document:
         if row.ordered == 0:
             skipped.append(Skipped(item=row.sku, reason="quantity zero"))
             continue
-        lines.append(Line(fact=Fact.ORDERED, sku=row.sku, quantity=row.ordered, at=placed, location=pickup))
+        lines.append(Line(fact=Fact.ORDERED, sku=row.item, quantity=row.ordered, at=placed, location=pickup))
         if row.cancelled:
             gone += row.cancelled
             at = fields.instant(row.body if row.body.get("updated_at") else body, "updated_at")
             lines.append(
-                Line(fact=Fact.CANCELLED, sku=row.sku, quantity=row.cancelled, at=at, location=pickup)
+                Line(fact=Fact.CANCELLED, sku=row.item, quantity=row.cancelled, at=at, location=pickup)
             )
     version = fields.milliseconds(changed) + min(gone, WITHIN_A_SECOND)
     return Document(id=f"order/{ident}", version=version, lines=tuple(lines), skipped=tuple(skipped))

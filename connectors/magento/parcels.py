@@ -56,7 +56,7 @@ class Parcels:
                 skipped.append(Skipped(item=row.sku, reason=row.why_not))
                 continue
             self.sent[Shelf(row.id, source)] += quantity
-            lines.append(Line(fact=Fact.SHIPPED, sku=row.sku, quantity=quantity, at=at, location=source))
+            lines.append(Line(fact=Fact.SHIPPED, sku=row.item, quantity=quantity, at=at, location=source))
         return _document(f"shipment/{ident}", body, lines, skipped)
 
     def _credit_memo(self, body: Body, ident: int, at: datetime) -> Document:
@@ -76,12 +76,12 @@ class Parcels:
             if unsent:
                 self.withdrawn[row.id] += unsent
                 lines.append(
-                    Line(fact=Fact.CANCELLED, sku=row.sku, quantity=unsent, at=at, location=self.pickup)
+                    Line(fact=Fact.CANCELLED, sku=row.item, quantity=unsent, at=at, location=self.pickup)
                 )
             for source, units in self._back(row, quantity - unsent, ident):
                 if body.get("returned_to_stock") is True:
                     lines.append(
-                        Line(fact=Fact.RETURNED, sku=row.sku, quantity=units, at=at, location=source)
+                        Line(fact=Fact.RETURNED, sku=row.item, quantity=units, at=at, location=source)
                     )
                 else:
                     skipped.append(Skipped(item=row.sku, reason="refunded, not returned to stock"))

@@ -21,11 +21,16 @@ NO_SHELF = frozenset({"virtual", "downloadable"})
 
 
 class Row(NamedTuple):
-    """A row of an order. `why_not` is why it moves nothing, None where it does."""
+    """A row of an order. `why_not` is why it moves nothing, None where it does.
+
+    `item` is the reference of its product. That is the product's id, where there is one: the row's SKU may have the SKUs of
+    custom options behind it, and Magento itself goes by the id (magento/inventory: GetSkuFromOrderItem).
+    """
 
     id: int
     parent: int | None
     sku: str
+    item: str
     ordered: int
     cancelled: int
     body: Body
@@ -89,10 +94,13 @@ class Rows:
             raise Refused(f"items: the products in item_id {ident} are missing")
         elif kind in NO_SHELF or body.get("is_virtual") in (1, "1", True):
             why_not = "a virtual product lies on no shelf"
+        sku = fields.reference(body, "sku")
+        product = None if body.get("product_id") is None else fields.identity(body, "product_id")
         return Row(
             id=ident,
             parent=_parent(body),
-            sku=fields.reference(body, "sku"),
+            sku=sku,
+            item=sku if product is None else f"product:{product}",
             ordered=fields.units(body, "qty_ordered"),
             cancelled=fields.units(body, "qty_canceled", absent=0),
             body=body,

@@ -88,7 +88,7 @@ class MagentoSink:
         known = [
             (t, cell) for t, cell in zip(targets, cells, strict=True) if cell is not None and cell in found
         ]
-        committed = await self._committed(known)
+        committed = await self._committed(known, directory)
         return [
             Seen(units_in(found[cell]) - committed[cell] if cell is not None and cell in found else None)
             for cell in cells
@@ -117,7 +117,7 @@ class MagentoSink:
         found = {Cell(str(row["sku"]), str(row["source_code"])): row for row in rows}
         return {cell: found[cell] for cell in cells if cell in found}
 
-    async def _committed(self, cells: Sequence[tuple[Target, Cell]]) -> Counter[Cell]:
+    async def _committed(self, cells: Sequence[tuple[Target, Cell]], directory: Directory) -> Counter[Cell]:
         """What Magento's open orders are committed to in our stock at these cells, which its sources still have.
 
         All open orders have to be read for that; so it is asked only where some may be committed.
@@ -135,7 +135,7 @@ class MagentoSink:
                 except Refused:
                     continue  # it is a dead letter, and in our stock nothing is committed for it
                 assert isinstance(claim, Claim)
-                taken += _open(claim)
+                taken += _open(claim, directory)
         taken.update({cell: taken[Cell(cell.sku, UNROUTED)] for cell in at_once})
         return taken
 
@@ -207,16 +207,15 @@ class MagentoSink:
                     raise Unreachable("Magento shipped or refunded what was being written")
 
 
-def _open(claim: Claim) -> Counter[Cell]:
+def _open(claim: Claim, directory: Directory) -> Counter[Cell]:
     """What an order is committed to, by source; what has none stands under `@unrouted`."""
     settled = settle(take(Transaction(), claim, claim.occurred_at, 0))
-    return Counter(
-        {
-            Cell(sku, source): units
-            for (sku, source, state), units in balances(settled).items()
-            if state == State.COMMITTED
-        }
-    )
+    found: Counter[Cell] = Counter()
+    for (reference, source, state), units in balances(settled).items():
+        item = directory.item(reference)
+        if state == State.COMMITTED and item is not None and item.sku in directory.handles:
+            found[Cell(directory.handles[item.sku], source)] += units
+    return found
 
 
 def _cell(target: Target, directory: Directory) -> Cell | None:

@@ -24,7 +24,8 @@ STATUSES = (0, 1)
 class MagentoSandbox:
     """One shop, whose sources have our locations' names. `clock` is Magento's own.
 
-    `items_max` is the most rows one write may have, where the shop limits them (`webapi/validation`).
+    `items_max` is the most rows one write may have, where the shop limits them (`webapi/validation`). A list that would show
+    one of the `broken_orders` cannot be shown. `during_save` is called before a write is made.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class MagentoSandbox:
         self.gate = Gate(settings.auth, secrets, clock)
         self.items_max: int | None = None
         self.msi = True
+        self.broken_orders: set[int] = set()
         self.during_save: Callable[[], None] = lambda: None
         self.shop = Shop({code: _source(code) for code in sources})
         self._secrets, self._path = secrets, settings.path
@@ -141,14 +143,20 @@ class MagentoSandbox:
     def _list(self, rows: Callable[[], list[Row]]) -> Callable[[web.Request], Any]:
         async def handler(request: web.Request) -> web.Response:
             pairs = parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True)
-            return answer(searched(rows(), pairs))
+            found = searched(rows(), pairs)
+            if any(
+                row.get("increment_id") and row["entity_id"] in self.broken_orders for row in found["items"]
+            ):
+                raise Wrong(500, "Internal Error. Details are available in Magento log file.")
+            return answer(found)
 
         return handler
 
     def _products(self) -> list[Row]:
+        ids = {sku: self.shop.product_id(sku) for sku in self.shop.products}
         return [
-            {"entity_id": n, "id": n, "sku": sku, "name": sku, "type_id": kind, "extension_attributes": {}}
-            for n, (sku, kind) in enumerate(self.shop.products.items(), 1)
+            {"entity_id": n, "id": n, "sku": sku, "name": sku, "type_id": self.shop.products[sku]}
+            for sku, n in ids.items()
         ]
 
     def _sources(self) -> list[Row]:

@@ -61,6 +61,10 @@ class Shop:
     unsent: Counter[int] = field(default_factory=Counter)
     _items: count[int] = field(default_factory=lambda: count(1))
 
+    def product_id(self, sku: str) -> int:
+        """The number of a product, which is odd; that of the configurable one above it follows."""
+        return 2 * list(self.products).index(sku) + 1 if sku in self.products else 99_999
+
     def save(self, sku: str, source: str, quantity: float, status: int) -> None:
         """Writes a source item. Magento does not ask whether there is such a SKU."""
         self.levels[sku, source] = [quantity, status]
@@ -98,6 +102,7 @@ class Shop:
         """A row of an order to be."""
         made: Row = {
             "item_id": next(self._items),
+            "product_id": self.product_id(sku) + (kind == "configurable"),
             "sku": sku,
             "name": f"canary {sku}",
             "product_type": kind or self.products.get(sku, "simple"),

@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from connectors.directory import Item
-from connectors.errors import ConnectorError, SlowDown, Unreachable
+from connectors.errors import ConnectorError, Refused, SlowDown, Unreachable
+from connectors.magento import connector
 from connectors.magento.api import any_of
 from connectors.magento.client import MagentoClient
 from connectors.magento.sandbox import MagentoSandbox
@@ -31,7 +32,7 @@ async def polled(client, cursor=None):
 class TestCatalogue:
     async def test_given_products_and_sources_then_they_are_known_by_sku_and_code(self, client, sandbox):
         directory = await client.directory()
-        assert directory.items["TEE"] == Item("TEE")
+        assert directory.items["TEE"] == directory.items["product:1"] == Item("TEE")
         assert directory.items["EBOOK"] == Item("EBOOK", tracked=False)
         assert directory.places == directory.locations == {"WH": "WH", "STORE": "STORE"}
         assert sorted(directory.handles) == ["CAP", "MUG", "TEE"]
@@ -41,7 +42,7 @@ class TestCatalogue:
     ):
         for number in range(301):
             sandbox.seed(f"SKU {number}/ü%", "WH", number)
-        assert len((await client.directory()).items) == 305
+        assert len((await client.directory()).handles) == 304
         found = [level async for page in client.levels() for level in page]
         assert len(found) == len({(level.item, level.location) for level in found}) == 307
         assert {level.observed_at for level in found} == {NOW}
@@ -145,6 +146,29 @@ class TestPoll:
                     sandbox.shop.touch(sandbox.shop.orders[order], clock.later(seconds=1))
         assert seen == set(range(1, 13))
         await small.close()
+
+    async def test_given_an_order_that_magento_cannot_show_then_the_others_come_and_it_is_refused_by_its_place(
+        self, client, sandbox, clock
+    ):
+        for number in range(5):
+            sandbox.order([("TEE", 1)], at=NOW + timedelta(seconds=number))
+        clock.later(minutes=1)
+        sandbox.broken_orders = {3}
+        payloads = [payload async for page, _ in client.poll(None) for payload in page]
+        assert [payload.body["entity_id"] for payload in payloads] == [1, 2, 4, 5, 0]
+        with pytest.raises(Refused, match="the document that changed next after 2026-11-23 12:00:01"):
+            connector.read("shop", payloads[-1])
+
+    async def test_given_a_shop_that_answers_nothing_then_it_is_not_taken_for_broken_orders(
+        self, client, sandbox, clock
+    ):
+        for _ in range(5):
+            sandbox.order([("TEE", 1)], at=NOW)
+        sandbox.broken_orders = {1, 2, 3, 4, 5}
+        calls = sandbox.gate.calls
+        with pytest.raises(Unreachable, match="500"):
+            await polled(client, "2026-11-23 11:00:00;;")
+        assert sandbox.gate.calls - calls == 3
 
     async def test_given_a_poll_that_was_not_taken_then_the_next_has_it_again(self, client, sandbox, clock):
         order = sandbox.order([("TEE", 2)], at=NOW)

@@ -193,6 +193,11 @@ def test_given_who_buys_then_demand_is_retail_or_wholesale(more, demand_class):
     assert read(order(row(1, "TEE", 1), **more)).demand_class == demand_class
 
 
+def test_given_custom_options_that_lengthen_the_sku_then_the_product_is_known_by_its_id():
+    body = order(row(1, "TEE-ENGRAVED", 1, product_id=17), shipments=[shipment(7, [(1, 1)])])
+    assert {line.sku for part in read(body).documents for line in part.lines} == {"product:17"}
+
+
 def test_given_our_reference_then_the_order_belongs_to_our_deal():
     assert read(order(row(1, "TEE", 1))).transaction == "order/shop/15"
     assert read(order(row(1, "TEE", 1), ext_order_id="onhand:order/web/7")).transaction == "order/web/7"
