@@ -13,6 +13,11 @@ look takes these units off.
 Magento has no compare-and-set and no idempotency key. A write is the quantity read just before, moved on. Orders placed in
 between do not change it; a shipment or credit memo does, and would be undone: so afterwards we ask for these, and do not
 know the outcome where there was one. A count made by hand in that moment is lost.
+
+One gap stays open: where another channel (a shipping tool) tells of the parcel of a Magento order before Magento has a
+shipment of it, the number falls by these units while Magento still reserves them, until its own shipment is polled. Units
+are not sold twice by that, but the last ones of a source cannot be shipped in Magento meanwhile. So Magento must not be
+ranked behind that channel for `fulfilment`: then its shipment, once told, is the one that stands.
 """
 
 from __future__ import annotations

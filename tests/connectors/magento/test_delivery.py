@@ -11,7 +11,7 @@ from connectors.contract import Seen, Target
 from connectors.directory import resolve
 from connectors.magento import connector
 from connectors.magento.client import MagentoClient
-from schemas.availability import quantity
+from schemas.availability import Shown, quantity
 from schemas.claims import Claim, Document, Fact, Line
 from schemas.ledger import Stock, fold
 from schemas.movements import Cause
@@ -170,3 +170,40 @@ async def test_given_a_sale_elsewhere_then_magento_is_told_so_many_less_and_its_
     (place, _), *_ = [found for found in hub.targets() if found[1].place == "WH" and found[1].sku == "TEE"]
     assert place.quantity == sandbox.quantity("TEE", "WH") == 3
     assert hub.stock["TEE"].on_hand("WH") == 3
+
+
+async def test_given_a_shipping_tool_that_tells_of_a_parcel_first_then_magentos_shipment_mends_the_number(
+    sandbox, client, clock
+):
+    rules = ChannelRules(publish="locations")
+    hub = Hub(await client.directory(), rules)
+    hub.open([one for page in [rows async for rows in client.levels()] for one in page])
+    sink, order = connector.sink(client), sandbox.order([("TEE", 4)], at=NOW)
+    clock.later(minutes=1)
+    seen, cursor = await polled(client, None)
+    for payload in seen:
+        hub.take(payload)
+    left = Line(fact=Fact.SHIPPED, sku="TEE", quantity=4, at=clock.now, location="WH")
+    documents = (Document(id="label/1", version=1, lines=(left,)),)
+    deal = f"order/shop/{order}"
+    hub.post(
+        Claim(transaction=deal, channel="tool", topic="ship", occurred_at=clock.now, documents=documents)
+    )
+
+    async def tell(told):
+        """What the channel's sink does with the newest number, and what it remembers of it."""
+        place = quantity(hub.stock["TEE"], "shop", rules, "1").places["WH"]
+        expected = place.shows(told)
+        due = Target(sku="TEE", place="WH", wanted=place.quantity, expected=expected, own=place.own, offset=1)
+        (answer,) = await sink.push([due], hub.directory)
+        return Shown(answer.level, place.own)
+
+    told = await tell(None)
+    assert sandbox.quantity("TEE", "WH") == 6  # while four are reserved: too low by these for a while
+    sandbox.ship(order, "WH", [("TEE", 4)], at=clock.later(minutes=1))
+    clock.later(minutes=1)
+    for payload in (await polled(client, cursor))[0]:
+        hub.take(payload)
+    await tell(told)
+    assert (sandbox.quantity("TEE", "WH"), sandbox.shop.salable("TEE")) == (6, 11)
+    assert hub.stock["TEE"].on_hand("WH") == 6

@@ -146,6 +146,19 @@ class TestCreditMemos:
         assert document.lines == ()
         assert {one.reason for one in document.skipped} == {"refunded, not returned to stock"}
 
+    def test_given_one_refund_after_another_then_no_source_gets_back_more_than_left_it(self):
+        parcels = [shipment(7, [(1, 1)]), shipment(8, [(1, 2)], "STORE", "2026-11-23 12:30:00")]
+        memos = [
+            moved(ident, [(1, units)], f"2026-11-23 1{ident}:00:00", returned_to_stock=True)
+            for ident, units in ((4, 3), (5, 2))
+        ]
+        body = order(row(1, "TEE", 5), shipments=parcels, creditmemos=memos)
+        assert lines(body)[3:] == [
+            ("creditmemo", "cancelled", "TEE", 2, None),
+            ("creditmemo", "returned", "TEE", 1, "WH"),
+            ("creditmemo", "returned", "TEE", 2, "STORE"),
+        ]
+
     def test_given_a_refund_before_and_one_after_the_parcel_then_what_was_sent_by_then_decides(self):
         first = moved(4, [(1, 1)], "2026-11-23 11:00:00", returned_to_stock=True)
         second = moved(5, [(1, 2)], "2026-11-23 13:00:00", returned_to_stock=True)
