@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from connectors.contract import ChannelSettings, Connector
 from connectors.magento.allowlist import cut
+from connectors.magento.api import DOUBLES, NEEDED
 from connectors.magento.client import MagentoClient
 from connectors.magento.mapping import TOPICS, read
 from connectors.magento.sandbox import MagentoSandbox
@@ -18,7 +19,8 @@ __all__ = ["MagentoSettings", "connector"]
 def _sandbox(settings: ChannelSettings, secrets: Mapping[str, str], places: Sequence[str]) -> MagentoSandbox:
     """The double of a channel."""
     assert isinstance(settings, MagentoSettings)
-    return MagentoSandbox(settings=settings, secrets=secrets, sources=places)
+    known = {name: secrets.get(name, DOUBLES) for name in NEEDED[settings.auth]}
+    return MagentoSandbox(settings=settings, secrets=known, sources=places)
 
 
 connector = Connector(

@@ -250,6 +250,15 @@ class TestAccess:
         with pytest.raises(ConnectorError, match="'oauth1' needs the secrets consumer_secret"):
             MagentoClient(settings, secrets)
 
+    async def test_given_a_channel_with_a_sandbox_then_it_needs_no_secrets(self, settings):
+        settings = settings.model_copy(update={"sandbox": "stock.csv"})
+        sandbox = connector.sandbox(settings, {}, ["WH"])
+        await sandbox.start()
+        client = MagentoClient(settings.model_copy(update={"base_url": sandbox.url}), {})
+        assert (await client.directory()).places == {"WH": "WH"}
+        await client.close()
+        await sandbox.stop()
+
     async def test_given_429_or_500_then_the_platform_is_waited_for(self, client, sandbox):
         sandbox.gate.slow_down = 1
         with pytest.raises(SlowDown) as wait:
