@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from connectors.errors import Malformed, SlowDown, Unreachable
 
@@ -51,21 +52,28 @@ class Http:
         path: str,
         *,
         body: Any = None,
-        query: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | str | None = None,
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """One request: `body` goes as JSON, `form` as a form, `headers` with this request only.
+        """One request: `body` goes as JSON, `form` as a form, `headers` with this request only. A `query` in one piece is sent
+        as it is, where a signature covers it.
 
         Raises `SlowDown` on 429 and 503 with a delay, `Unreachable` without a usable answer.
         """
         if self._session is None:
             self._session = aiohttp.ClientSession(headers=self._headers, timeout=self._timeout)
-        data = form if body is None else orjson.dumps(body)
-        sent = {**({} if body is None else {"Content-Type": "application/json"}), **(headers or {})}
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        whole = isinstance(query, str)
+        url = URL(f"{self._base}{path}?{query}" if whole else self._base + path, encoded=whole)
         try:
             async with self._session.request(
-                method, self._base + path, data=data, params=query, headers=sent, allow_redirects=False
+                method,
+                url,
+                data=form if body is None else orjson.dumps(body),
+                params=None if isinstance(query, str) else query,
+                headers={**kind, **(headers or {})},
+                allow_redirects=False,
             ) as answer:
                 status, found, raw = answer.status, answer.headers, bytearray()
                 async for part in answer.content.iter_any():

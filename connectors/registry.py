@@ -6,13 +6,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from connectors import heartland, lightspeed_r, lightspeed_x, netsuite, rlm, shipstation, shopify
+from connectors import heartland, lightspeed_r, lightspeed_x, magento, netsuite, rlm, shipstation, shopify
 from connectors.contract import Connector
 
 CONNECTORS: dict[str, Connector] = {
     connector.platform: connector
     for connector in (
         shopify.connector,
+        magento.connector,
         lightspeed_x.connector,
         lightspeed_r.connector,
         heartland.connector,
@@ -24,6 +25,7 @@ CONNECTORS: dict[str, Connector] = {
 
 AnyChannel = Annotated[
     shopify.ShopifySettings
+    | magento.MagentoSettings
     | lightspeed_x.LightspeedXSettings
     | lightspeed_r.LightspeedRSettings
     | heartland.HeartlandSettings

@@ -137,6 +137,7 @@ async def worker(
             partitions=partitions,
             naming=naming,
             dsn=dsn,
+            held_for=1.0 if connector.receive else max(1.0, 1.5 * settings.channels[name].poll_every),
         )
         for name in settings.channels
     ]

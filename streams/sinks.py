@@ -151,7 +151,8 @@ def _known(kind: type[Value], value: bytes | None) -> Value | None:
 @dataclass(slots=True, kw_only=True)
 class Pushing:
     """The sink of one channel, at one worker at a time. `pace` is the time in seconds in which changes gather for one
-    call; a full call is followed by the next at once.
+    call; a full call is followed by the next at once. `held_for` is the time in seconds until a held or unsure number is
+    tried again: between two looks that agree, the platform's own documents must have had time to arrive.
     """
 
     channel: str

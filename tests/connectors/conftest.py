@@ -14,6 +14,7 @@ from connectors.contract import ChannelSettings, Connector, Row
 from connectors.heartland import HeartlandSettings
 from connectors.lightspeed_r import LightspeedRSettings
 from connectors.lightspeed_x import LightspeedXSettings
+from connectors.magento import MagentoSettings
 from connectors.netsuite import NetSuiteSettings
 from connectors.registry import CONNECTORS
 from connectors.rlm import RlmSettings
@@ -89,6 +90,12 @@ PLATFORMS = {
         sell=lambda sandbox, sku, units: sandbox.sell("WH", [(sku, units)], at=NOW),
         level=lambda sandbox, sku: sandbox.level(sku, "WH"),
         trading="850",
+    ),
+    "magento": Platform(
+        settings=MagentoSettings(platform="magento", url="https://shop.example.com"),
+        sell=lambda sandbox, sku, units: sandbox.order([(sku, units)], at=NOW),
+        level=lambda sandbox, sku: sandbox.shop.salable(sku),
+        trading="order",
     ),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -40,6 +41,23 @@ async def test_given_an_answer_then_its_status_and_decoded_body_come_back(server
     reply = await server.http.call("POST", "/items", body={"a": 1}, query={"page": "2"})
     assert (reply.status, reply.body) == (201, {"n": 1})
     assert server.asked == [("POST", "/items?page=2", b'{"a":1}')]
+
+
+async def test_given_a_query_in_one_piece_a_form_and_headers_then_they_are_sent_as_they_are(server):
+    seen = []
+    server.answers["/token"] = lambda: web.Response(status=204)
+
+    async def note(_session, _context, sent):
+        seen.append((sent.url.raw_query_string, sent.headers.get("Authorization")))
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(note)
+    server.http._session = aiohttp.ClientSession(trace_configs=[trace])
+    query = "a%5B0%5D=b%20c%2B"
+    form, header = {"grant": "a b"}, {"Authorization": "OAuth x"}
+    await server.http.call("POST", "/token", query=query, form=form, headers=header)
+    assert seen == [(query, "OAuth x")]
+    assert server.asked[0][2] == b"grant=a+b"
 
 
 async def test_given_an_empty_answer_then_there_is_no_body(server):
