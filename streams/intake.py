@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +30,8 @@ class Intake:
     """The one way in, for webhooks, polls, imports and retries alike.
 
     `patience` is how long a webhook waits for the log, in seconds: a platform gives up after five. `reload` reads the
-    configuration again if its file changed; `clock` is the present.
+    configuration again if its file changed; `clock` is the present. `wakes` has an event for each channel that is set when a
+    webhook only says that there is something to poll.
     """
 
     connectors: Mapping[str, Connector]
@@ -40,6 +42,7 @@ class Intake:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     reload: Callable[[], None] = lambda: None
     patience: float = 3.0
+    wakes: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
 
     async def webhook(self, channel: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
         """Takes one webhook in. Returning means: it is in the log. Raises `Problem` otherwise."""
@@ -55,6 +58,9 @@ class Intake:
             raise Problem(401, "Signature not accepted", str(error)) from None
         except Malformed as error:
             raise Problem(400, "Malformed body", str(error)) from None
+        if not payloads:
+            self.wakes[channel].set()
+            return
         if not await self.directories.known(channel):
             raise Problem(503, "Not ready", "the platform's catalogue is not known yet", retry_after=5)
         await self._write_in_time([await self.outcome(channel, payload) for payload in payloads])

@@ -42,6 +42,9 @@ from streams.writer import NotWritten, Out, Writer
 
 log = structlog.get_logger()
 
+POLL_PACE = 1.0
+"""Seconds between two polls at least: a burst of webhooks that only say that there is something is one poll."""
+
 ENGINE_AWAY = 30.0
 """Seconds for which a worker that starts waits for Kafka and PostgreSQL. To end and to be started again, over and over, would
 cost the processor that they need to come back."""
@@ -349,15 +352,21 @@ async def subscribe(channel: str, client: Client, url: str) -> None:
 
 
 async def poll(channel: str, client: Client, intake: Intake, queries: Queries, every: float) -> None:
-    """Takes in what changed since the last poll, for ever. This heals every lost webhook."""
+    """Takes in what changed since the last poll, for ever: every so many seconds, and soon after a webhook that says nothing
+    but that there is something. This heals every lost webhook.
+    """
+    woken = intake.wakes[channel]
     while True:
+        woken.clear()
         try:
             await poll_once(channel, client, intake, queries)
         except SlowDown as wait:
             await asyncio.sleep(wait.retry_after)
         except (ConnectorError, NotWritten, *DatabaseError) as error:
             log.warning("poll failed", channel=channel, reason=str(error))
-        await asyncio.sleep(every)
+        await asyncio.sleep(min(every, POLL_PACE))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(woken.wait(), max(0.0, every - POLL_PACE))
 
 
 async def poll_once(channel: str, client: Client, intake: Intake, queries: Queries) -> int:
