@@ -104,7 +104,7 @@ def take(stock: Stock, movement: Movement, offset: int, partition: int = 0) -> T
     cause = movement.cause
     applied = {**stock.applied, cause.partition: (cause.offset, cause.index)}
     tracked, tracked_by = _tracked(stock, movement)
-    if reason := _too_late(stock, movement):
+    if movement.counted is not None and (reason := _too_late(stock, movement)):
         passed = replace(stock, applied=applied, offset=offset, tracked=tracked, tracked_by=tracked_by)
         return Taken(passed, refused=reason)
     book, shelves = Book(stock), dict(stock.shelves)

@@ -104,13 +104,16 @@ class Broker:
     def __init__(self) -> None:
         self.logs: dict[tuple[str, int], list[Record]] = defaultdict(list)
         self.committed: dict[tuple[str, int], tuple[int, str]] = {}
-        self.now = START
-        self.passes(timedelta())
+        self.stamp = int(START.timestamp() * 1000)
 
-    def passes(self, time: timedelta) -> None:
-        """Lets time pass. `stamp` is the present as Kafka has it."""
-        self.now += time
-        self.stamp = int(self.now.timestamp() * 1000)
+    @property
+    def now(self) -> datetime:
+        """The present; `stamp` is the same as Kafka has it."""
+        return datetime.fromtimestamp(self.stamp / 1000, UTC)
+
+    def passes(self, seconds: int) -> None:
+        """Lets time pass."""
+        self.stamp += seconds * 1000
 
     def append(
         self, topic: str, key: bytes, value: Any, headers: Any, partition: int | None = None
@@ -234,6 +237,8 @@ class Worker:
     def fetch(self, rng: random.Random, source: str, partition: int) -> list[Record]:
         """Some of what comes next; now and then with a hole before it, or with what was fetched already."""
         log, position = self.broker.logs[source, partition], self.position[source, partition]
+        if position >= len(log):
+            return []
         start = position
         if rng.random() < 0.04:
             start = max(0, position + rng.choice([-3, 3]))
@@ -291,6 +296,7 @@ class Cluster:
         self.close_after = None if seconds is None else timedelta(seconds=seconds)
         self.retried: set[str] = set()
         self.broker = Broker()
+        self.started: list[Worker] = []
         self.zombies: list[Coroutine[Any, Any, None]] = []
         self.kills = 0
         self.workers = self._start()
@@ -302,11 +308,20 @@ class Cluster:
         return [self._worker([p]) for p in range(PARTITIONS)]
 
     def _worker(self, owned: Sequence[int]) -> Worker:
-        return Worker(self.broker, owned, self.close_after)
+        self.started.append(Worker(self.broker, owned, self.close_after))
+        return self.started[-1]
+
+    def forget(self) -> None:
+        """Lets go of all there was: workers and stages know each other, and would wait for the garbage collector."""
+        for worker in self.started:
+            for stage in worker.stages.values():
+                vars(stage).clear()
+            vars(worker).clear()
+        self.broker.logs.clear()
 
     def hear(self, told: Claim | Request) -> None:
         """An input reaches the log."""
-        self.broker.passes(timedelta(seconds=self.rng.randrange(200)))
+        self.broker.passes(self.rng.randrange(200))
         if isinstance(told, Claim):
             self.broker.append("claims", told.transaction.encode(), told, ())
         else:

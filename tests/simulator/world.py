@@ -63,7 +63,7 @@ def world(seed: int, inputs: int, only: Sequence[int] | None = None) -> World:
     number = 0
     while len(heard) < inputs and (only is None or number <= max(only, default=-1)):
         if only is None or number in only:
-            rng = random.Random(f"{seed}/{number}")
+            rng = random.Random(seed * 1_000_003 + number)
             deal = _deal(rng, number)
             deals.append(deal)
             heard.extend(_network(rng, deal))
