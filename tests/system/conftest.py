@@ -250,7 +250,7 @@ class Up:
             capture_output=True,
             text=True,
             check=False,
-            timeout=90,
+            timeout=600,
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
