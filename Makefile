@@ -7,6 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
+# The first that can make an environment. A distribution's own is linked statically, and an eighth faster than one that is not.
+PYTHON ?= $(or $(shell for one in /usr/bin/python3 python3; do \
+  $$one -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$one && break; done),python3)
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -55,9 +58,9 @@ clean: ## forgets the virtual environment and what demo and tests left here
 	rm -rf $(VENV) .onhand .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(READY): pyproject.toml requirements.lock
-	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: apt-get install python3.11"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: apt-get install python3.11"; exit 2; }
 	@echo "-- virtual environment in $(VENV)"
-	@python3 -m venv $(VENV) || { echo "python3 -m venv does not work: apt-get install python3-venv"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv does not work: apt-get install python3-venv"; exit 2; }
 	@echo "-- dependencies, by their hashes (once)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.abc
-import importlib.machinery
-import importlib.util
-import sys
-from collections.abc import Sequence
+import gc
+import importlib
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, FunctionType
 from typing import NamedTuple
 
 
@@ -152,35 +150,22 @@ MUTANTS: dict[str, Mutant] = {
 }
 
 
-class Planter(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Loads one module with the mutant in it."""
-
-    def __init__(self, mutant: Mutant) -> None:
-        self.mutant = mutant
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != self.mutant.module:
-            return None
-        found = importlib.machinery.PathFinder.find_spec(fullname, path, target)
-        assert found is not None
-        return importlib.util.spec_from_file_location(fullname, found.origin, loader=self)
-
-    def exec_module(self, module: ModuleType) -> None:
-        assert module.__spec__ is not None
-        assert module.__spec__.origin is not None
-        source = Path(module.__spec__.origin).read_text(encoding="utf-8")
-        assert source.count(self.mutant.text) == 1, (
-            f"the text of the mutant stands {source.count(self.mutant.text)} times"
-        )
-        exec(
-            compile(source.replace(self.mutant.text, self.mutant.becomes), module.__spec__.origin, "exec"),
-            module.__dict__,
-        )
+def plant(name: str) -> None:
+    """Plants a bug in the module, which may be in use already: its functions go on with the code of the changed source."""
+    mutant = MUTANTS[name]
+    module = importlib.import_module(mutant.module)
+    source = Path(str(module.__file__)).read_text(encoding="utf-8")
+    assert source.count(mutant.text) == 1, f"the text of {name} stands {source.count(mutant.text)} times"
+    changed = dict(_functions(compile(source.replace(mutant.text, mutant.becomes), str(module.__file__), "exec")))
+    gc.unfreeze()  # what is frozen is not listed
+    for one in gc.get_objects():
+        if isinstance(one, FunctionType) and one.__globals__ is vars(module) and one.__qualname__ in changed:
+            one.__code__ = changed[one.__qualname__]
 
 
-if "--mutant" in sys.argv[:-1]:
-    name = sys.argv[sys.argv.index("--mutant") + 1]
-    if name in MUTANTS:
-        sys.meta_path.insert(0, Planter(MUTANTS[name]))
+def _functions(code: CodeType) -> Iterator[tuple[str, CodeType]]:
+    """The functions and methods of a module; what is made inside of a function comes with it."""
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType) and "<" not in inner.co_qualname:
+            yield inner.co_qualname, inner
+            yield from _functions(inner)

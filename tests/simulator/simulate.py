@@ -8,21 +8,20 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
-import subprocess
+import multiprocessing
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-import mutants  # plants a bug before the core is imported
-
-# isort: split
 import cluster
+import mutants
 import structlog
 from cluster import PARTITIONS, Cluster, Record
 from oracle import Oracle
@@ -285,7 +284,7 @@ def shrink(seed: int) -> list[int]:
         size = max(1, size // 2)
 
 
-def _fails(seed: int, only: Sequence[int]) -> bool:
+def _fails(seed: int, only: Sequence[int] | None = None) -> bool:
     try:
         run(seed, only)
     except Exception:  # whatever it is, it is the failure
@@ -296,16 +295,29 @@ def _fails(seed: int, only: Sequence[int]) -> bool:
 def hunt(seeds: int) -> int:
     """Plants every bug in turn, each in a process of its own, and says how soon it was found."""
     escaped = 0
-    for name in mutants.MUTANTS:
-        asked = [sys.executable, __file__, "--seeds", str(seeds), "--mutant", name]
-        said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.splitlines()[-1:]
-        caught = bool(said) and said[0].startswith("caught")
-        escaped += not caught
-        print(f"{name:28} {said[0] if caught else 'NOT CAUGHT'}", flush=True)
-    print(
-        f"{len(mutants.MUTANTS)} bugs planted, {len(mutants.MUTANTS) - escaped} caught within {seeds} seeds"
-    )
+    with multiprocessing.get_context("fork").Pool(1, maxtasksperchild=1) as processes:
+        found = processes.imap(partial(_found_after, seeds), mutants.MUTANTS)
+        for name, after in zip(mutants.MUTANTS, found, strict=True):
+            escaped += after is None
+            print(f"{name:28} {'NOT CAUGHT' if after is None else f'caught after {after} seeds'}", flush=True)
+    planted = len(mutants.MUTANTS)
+    print(f"{planted} bugs planted, {planted - escaped} caught within {seeds} seeds")
     return int(escaped > 0)
+
+
+def _found_after(seeds: int, mutant: str) -> int | None:
+    """How many seeds it takes to find a bug."""
+    mutants.plant(mutant)
+    return next((seed + 1 for seed in range(seeds) if _fails(seed)), None)
+
+
+def _prepare() -> None:
+    """Makes the process a fast one."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    cluster.without_bytes()
+    cluster.without_freezing()
+    gc.freeze()
+    gc.disable()  # it finds next to nothing: `Cluster.forget`
 
 
 def main() -> int:
@@ -315,16 +327,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="replay one")
     parser.add_argument("--only", help="of that one, only these deals (numbers separated by commas)")
     parser.add_argument("--mutant", choices=sorted(mutants.MUTANTS), help="plant a bug")
-    parser.add_argument("--shrink", action="store_true", help="shrink a seed that a planted bug fails")
     parser.add_argument("--hunt", action="store_true", help="plant every bug in turn")
     asked = parser.parse_args()
+    if asked.mutant:
+        mutants.plant(asked.mutant)
+    _prepare()
     if asked.hunt:
         return hunt(asked.seeds)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    cluster.without_bytes()
-    cluster.without_freezing()
-    gc.freeze()
-    gc.disable()  # it finds next to nothing: `Cluster.forget`
     if asked.seed is not None:
         only = [int(number) for number in asked.only.split(",")] if asked.only else None
         print(run(asked.seed, only))
@@ -337,9 +346,6 @@ def main() -> int:
                 gc.collect()
         except Exception as error:  # the seed is the finding
             print(f"seed {seed}: {type(error).__name__}: {error}"[:600])
-            if asked.mutant and not asked.shrink:
-                print(f"caught after {seed - asked.first + 1} seeds")
-                return 1
             only = ",".join(map(str, shrink(seed)))
             planted = f" --mutant {asked.mutant}" if asked.mutant else ""
             print(f"replay: python tests/simulator/simulate.py --seed {seed} --only {only}{planted}")
