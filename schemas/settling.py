@@ -249,7 +249,7 @@ def apply(
     that closes or reopens nothing at all, because what happened stays what it was).
     """
     after = take(transaction, claim, recorded_at, cause.offset)
-    if claim.archive is not None or after.documents == transaction.documents:
+    if claim.archive is not None or after.documents is transaction.documents:
         return after, []
     settler, key = settler or Settler(), claim.transaction
     before = settler.of(key, transaction)

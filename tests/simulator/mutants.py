@@ -156,7 +156,9 @@ def plant(name: str) -> None:
     module = importlib.import_module(mutant.module)
     source = Path(str(module.__file__)).read_text(encoding="utf-8")
     assert source.count(mutant.text) == 1, f"the text of {name} stands {source.count(mutant.text)} times"
-    changed = dict(_functions(compile(source.replace(mutant.text, mutant.becomes), str(module.__file__), "exec")))
+    changed = dict(
+        _functions(compile(source.replace(mutant.text, mutant.becomes), str(module.__file__), "exec"))
+    )
     gc.unfreeze()  # what is frozen is not listed
     for one in gc.get_objects():
         if isinstance(one, FunctionType) and one.__globals__ is vars(module) and one.__qualname__ in changed:

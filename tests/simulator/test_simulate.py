@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mutants import MUTANTS
 
 SIMULATE = Path(__file__).with_name("simulate.py")
 
@@ -26,7 +25,9 @@ def test_given_seeds_of_a_world_that_loses_repeats_and_kills_then_every_number_i
 def test_given_planted_bugs_then_every_one_is_found():
     done = simulated("--hunt", "--seeds", "100")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{len(MUTANTS)} bugs planted, {len(MUTANTS)} caught" in done.stdout
+    said = done.stdout.splitlines()
+    assert len(said) > 30
+    assert all("caught after" in one for one in said[:-1])
 
 
 def test_given_a_seed_that_fails_then_it_is_shrunk_and_the_printed_command_replays_it():
