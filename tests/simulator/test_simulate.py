@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-
 SIMULATE = Path(__file__).with_name("simulate.py")
 
 
