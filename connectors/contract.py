@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from connectors.bodies import json_object
 from connectors.directory import Directory
 from connectors.emitter import Emitter
+from schemas.availability import Place
 from schemas.claims import Claim, Observation
 from schemas.counts import CLOCK_SKEW
 from schemas.receipts import Outcome
@@ -30,7 +31,8 @@ class ChannelSettings(BaseModel):
     `base_url` replaces the platform's address (a proxy). `sandbox` names a CSV file (`sku,location,quantity[,tracked]`):
     the channel then runs against our own double of the platform, with that stock. `quantity_max` is the most units one
     line may have before it is taken for a mistake. `poll_every` is the time between two polls in seconds: what a lost
-    webhook costs at most; 0 never polls. `clock_skew` is by how many seconds the platform's clock may be wrong, either way:
+    webhook costs at most; 0 never polls. `reconcile_every` is the time between two comparisons of all its levels with what
+    it must show, in seconds; 0 never compares. `clock_skew` is by how many seconds the platform's clock may be wrong, either way:
     what happened so close to a count that its clock and the counter's cannot tell which was first is `ambiguous` in explain.
     """
 
@@ -43,6 +45,7 @@ class ChannelSettings(BaseModel):
     sandbox_port: int = 0
     quantity_max: int = 10_000
     poll_every: float = 60.0
+    reconcile_every: float = Field(3_600.0, ge=0)
     clock_skew: float = Field(CLOCK_SKEW, ge=0, le=86_400)
     base_url: str | None = None
     rules: ChannelRules = Field(default_factory=ChannelRules)
@@ -62,13 +65,16 @@ class Payload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """A platform's own stock level, in the platform's references. `version` orders the levels of one cell."""
+    """A platform's own stock level, in the platform's references. `version` orders the levels of one cell. `changed_at` is
+    when it changed last, where the platform says so.
+    """
 
     item: str
     location: str
     level: int
     version: int
     observed_at: datetime
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,3 +267,7 @@ class Connector:
     sandbox: Callable[[ChannelSettings, Mapping[str, str], Sequence[str]], Sandbox]
     orders: Callable[[Client], Orders] | None = None
     documents: Callable[[str, bytes], Sequence[Mapping[str, Any]]] = one_document
+
+    def wanted(self, place: Place) -> int:
+        """The number of a place that the platform is told."""
+        return place.quantity if self.tells == "quantity" else place.level

@@ -363,7 +363,27 @@ class Queries:
             row["age_days"] = (now - row["since"]).days
         return page
 
+    async def documents_of(self, sku: str, prefix: str) -> int:
+        """How many transactions whose names begin so have moved a SKU."""
+        found = await self.rows(
+            "SELECT count(DISTINCT transaction)::int AS documents FROM movements"
+            " WHERE sku = %s AND starts_with(transaction, %s)",
+            [sku, prefix],
+        )
+        return int(found[0]["documents"])
+
     # -- dead letters
+
+    async def refused_about(self, channel: str, names: Sequence[str]) -> bool:
+        """Whether a document of a channel that was refused, and waits, has one of these names for a value somewhere."""
+        values = [value for name in names for value in ([name, int(name)] if name.isdecimal() else [name])]
+        found = await self.rows(
+            "SELECT 1 FROM dead_letters, jsonb_array_elements(%s::jsonb) AS name"
+            " WHERE channel = %s AND retried_at IS NULL"
+            " AND jsonb_path_exists(payload, '$.** ? (@ == $name)', jsonb_build_object('name', name)) LIMIT 1",
+            [json.dumps(values), channel],
+        )
+        return bool(found)
 
     async def dead_letters(
         self, *, pending: bool = True, limit: int = 100, cursor: str | None = None

@@ -247,6 +247,13 @@ async def _oversells(connection: Connection, fresh: Sequence[tuple[int, Stored]]
     await connection.execute(f"INSERT INTO oversells SELECT * FROM {stage} ON CONFLICT DO NOTHING".encode())  # noqa: S608
 
 
+SAYS_NOTHING = {Outcome.HELD, Outcome.DRIFTED}
+"""What changes nothing in what a platform was told last."""
+
+UNSURE = {Outcome.ASKED, Outcome.OVERRULED}
+"""After these it is not known what the platform shows."""
+
+
 async def _receipts(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:
     rows = []
     told: dict[tuple[str, str, str], tuple[Any, ...]] = {}
@@ -269,8 +276,8 @@ async def _receipts(connection: Connection, fresh: Sequence[tuple[int, Stored]])
                 r.detail,
             )
         )
-        if r.outcome is not Outcome.HELD:
-            sure = r.outcome is not Outcome.ASKED
+        if r.outcome not in SAYS_NOTHING:
+            sure = r.outcome not in UNSURE
             told[r.channel, r.sku, r.place] = (
                 *(r.channel, r.sku, r.place),
                 *(r.level, r.own, sure, r.outcome.value, offset),

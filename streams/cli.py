@@ -9,8 +9,10 @@ import contextlib
 import gc
 import logging
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -34,12 +36,14 @@ from schemas.codec import Undecodable, encode
 from schemas.ledger import view
 from streams import keys as api_keys
 from streams.closing import told_again
+from streams.differences import Difference
 from streams.directories import Directories
 from streams.intake import Intake
 from streams.keys import Keys
 from streams.opening import import_levels
-from streams.parts import clients_of, on_signal, poll_once, serve, worker
+from streams.parts import clients_of, on_signal, poll_once, reconciling, serve, worker
 from streams.reader import Reader
+from streams.reconciling import APART
 from streams.settings import BadConfiguration, Settings, load, secrets_of
 from streams.settings import api_keys as keys_of
 from streams.stages import Naming
@@ -594,6 +598,49 @@ def poll_command(channel: str, config: Config = ONHAND_TOML, as_json: Json = Fal
             return {"channel": channel, "documents": await poll_once(channel, client, intake, queries)}
 
     _report(run(body()), as_json)
+
+
+@app.command("reconcile")
+def reconcile_command(
+    channel: Annotated[str | None, typer.Argument(help="One channel; all of them without it.")] = None,
+    config: Config = ONHAND_TOML,
+    wait: Annotated[
+        float,
+        typer.Option(
+            min=0, help="Seconds between the two looks at what differs: its documents must have come."
+        ),
+    ] = APART,
+    as_json: Json = False,
+) -> None:
+    """Compare what platforms show with what they should show; handle hand edits as their location's policy says."""
+
+    async def body() -> dict[str, list[Difference]]:
+        async with opened(config) as parts:
+            queries = await parts.queries()
+            intake = await parts.intake(queries)
+            found = {}
+            for name in parts.settings.channels if channel is None else [parts.channel(channel)]:
+                await intake.directories.refresh(name)
+                one = reconciling(name, intake, queries, parts.bootstrap, parts.dsn)
+                one.apart = wait
+                found[name] = await one.once()
+            return found
+
+    found = run(body())
+    differences = [asdict(one) for name in found for one in found[name]]
+    if as_json:
+        show({"ok": not differences, "channels": list(found), "differences": differences})
+    elif differences:
+        table = Table(title=f"differences: {_spoken(Counter(one['cause'].value for one in differences))}")
+        for name in differences[0]:
+            table.add_column(name, overflow="fold")
+        for one in differences:
+            table.add_row(*["" if value is None else str(value) for value in one.values()])
+        out.print(table)
+    else:
+        out.print(f"every number is as it should be: {', '.join(found)}", style="green", highlight=False)
+    if differences:
+        raise typer.Exit(1)
 
 
 def _report(found: dict[str, Any], as_json: bool) -> None:

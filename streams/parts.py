@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from streams.directories import Directories
 from streams.intake import Intake
 from streams.keys import Keys
 from streams.reader import Reader
+from streams.reconciling import Reconciling
 from streams.recorder import Recording
 from streams.reserving import Reserving
 from streams.settings import BadConfiguration, Settings, load, secrets_of
@@ -278,6 +280,11 @@ async def serve(
         for name, channel in settings.channels.items()
         if channel.poll_every
     ]
+    comparisons = [
+        reconciling(name, intake, queries, bootstrap, dsn).run(channel.reconcile_every)
+        for name, channel in settings.channels.items()
+        if channel.reconcile_every
+    ]
     hooks = [
         subscribe(name, clients[name], f"{settings.serve.public_url or address}/webhooks/{name}")
         for name, channel in settings.channels.items()
@@ -290,6 +297,7 @@ async def serve(
             reserving.run(),
             _or_end(server, recording.run()),
             *polls,
+            *comparisons,
             *hooks,
         ) as tasks:
             await server.serve(sockets=[listener])
@@ -367,6 +375,21 @@ async def poll(channel: str, client: Client, intake: Intake, queries: Queries, e
         await asyncio.sleep(min(every, POLL_PACE))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(woken.wait(), max(0.0, every - POLL_PACE))
+
+
+def reconciling(channel: str, intake: Intake, queries: Queries, bootstrap: str, dsn: str) -> Reconciling:
+    """What compares a channel's platform with what it should show."""
+    client = intake.directories.clients[channel]
+    return Reconciling(
+        channel=channel,
+        connector=intake.connectors[channel],
+        client=client,
+        intake=intake,
+        queries=queries,
+        bootstrap=bootstrap,
+        dsn=dsn,
+        poll=partial(poll_once, channel, client, intake, queries),
+    )
 
 
 async def poll_once(channel: str, client: Client, intake: Intake, queries: Queries) -> int:

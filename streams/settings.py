@@ -35,6 +35,8 @@ from schemas.witnesses import NOBODY, Authority
 
 EMBEDDED = "embedded"
 
+HandEdits = Literal["adopt", "correct", "alert"]
+
 FROZEN = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -96,11 +98,18 @@ class TransactionSettings(BaseModel):
 
 
 class Location(BaseModel):
-    """A place that keeps stock, under our own name for it."""
+    """A place that keeps stock, under our own name for it.
+
+    `hand_edits` says what becomes of a level that somebody changed by hand in a platform's admin: `adopt` takes the difference
+    in as stock, `correct` tells the platform our number again, `alert` leaves both as they are and says so. The last is what
+    happens unless another is chosen: of the three it alone destroys nobody's work, and a difference that nobody has looked at
+    yet may be a mistake on either side.
+    """
 
     model_config = FROZEN
 
     title: str = ""
+    hand_edits: HandEdits = "alert"
 
 
 def _trusted(given: Any) -> Any:

@@ -75,6 +75,11 @@ class Board:
         cell = receipt.sku, receipt.place
         if receipt.outcome is Outcome.ASKED:
             self.unsure.add(cell)
+        elif receipt.outcome is Outcome.OVERRULED:
+            self.unsure.add(cell)
+            self.looks.pop(cell, None)
+            if receipt.sku in self.wants:
+                self.due[receipt.sku] = self.wants[receipt.sku].quantity
         elif receipt.outcome in (Outcome.PUSHED, Outcome.UNCHANGED):
             self.shows[cell] = Shown(receipt.level, receipt.own)
             self.unsure.discard(cell)
@@ -119,7 +124,7 @@ class Board:
         for name, place in number.places.items():
             cell = number.sku, name
             expected = None if cell in self.unsure else place.shows(self.shows.get(cell))
-            wanted = place.quantity if self.connector.tells == "quantity" else place.level
+            wanted = self.connector.wanted(place)
             if wanted != expected and cell not in self.refused:
                 yield Target(
                     sku=number.sku,
@@ -146,6 +151,14 @@ def _known(kind: type[Value], value: bytes | None) -> Value | None:
         return decode(kind, value)
     except Undecodable:
         return None
+
+
+def receipt_out(naming: Naming, receipt: Receipt) -> Out:
+    """A receipt as its topic holds it."""
+    key = f"{receipt.channel}|{receipt.sku}"
+    ident = f"{key}|{receipt.place}/{receipt.offset}/{receipt.pushed_at.timestamp()}"
+    ce = headers(RECEIPTS, ident, receipt.channel, receipt.pushed_at)
+    return Out(naming(RECEIPTS), key.encode(), encode(receipt), ce)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -213,15 +226,19 @@ class Pushing:
             board.shows[cell] = Shown(level, own)
             if not sure:
                 board.unsure.add(cell)
-        await self._read_receipts(board, consumer, receipts_at)
+        positions = await self._read_receipts(board, consumer, receipts_at)
         for number in numbers:
             board.want(number)
         topic = self.naming(CHANNEL_QUANTITIES)
-        consumer.assign([TopicPartition(topic, p) for p in range(self.partitions)])
-        for p in range(self.partitions):
-            consumer.seek(TopicPartition(topic, p), offsets.get(p, 0))
+        positions |= {TopicPartition(topic, p): offsets.get(p, 0) for p in range(self.partitions)}
+        consumer.assign(list(positions))
+        for tp, offset in positions.items():
+            consumer.seek(tp, offset)
 
-    async def _read_receipts(self, board: Board, consumer: AIOKafkaConsumer, start: dict[int, int]) -> None:
+    async def _read_receipts(
+        self, board: Board, consumer: AIOKafkaConsumer, start: dict[int, int]
+    ) -> dict[TopicPartition, int]:
+        """Takes the receipts in that are not recorded yet. Returns where what comes after them begins."""
         tps = [TopicPartition(self.naming(RECEIPTS), p) for p in range(self.partitions)]
         consumer.assign(tps)
         ends = await consumer.end_offsets(tps)
@@ -233,18 +250,29 @@ class Pushing:
                     receipt = _known(Receipt, record.value)
                     if receipt is not None and receipt.channel == self.channel:
                         board.saw(receipt)
+        return {tp: await consumer.position(tp) for tp in tps}
 
     async def _follow(self, board: Board, consumer: AIOKafkaConsumer) -> None:
-        mine = f"{self.channel}|".encode()
+        """Takes in every new number, and what others overrule: our own receipts are known without being read."""
+        mine, receipts = f"{self.channel}|".encode(), self.naming(RECEIPTS)
         while True:
-            for records in (await consumer.getmany(timeout_ms=1_000, max_records=2_000)).values():
-                ours = (record for record in records if (record.key or b"").startswith(mine))
+            for tp, records in (await consumer.getmany(timeout_ms=1_000, max_records=2_000)).items():
+                ours = [record for record in records if (record.key or b"").startswith(mine)]
+                if tp.topic == receipts:
+                    for record in ours:
+                        self._overrule(board, record.value)
+                    continue
                 newest = {record.key: record.value for record in ours}
                 for value in newest.values():
                     number = _known(ChannelQuantity, value)
                     if number is not None:
                         board.want(number)
             await asyncio.sleep(self.pace / 4)
+
+    def _overrule(self, board: Board, value: bytes | None) -> None:
+        receipt = _known(Receipt, value)
+        if receipt is not None and receipt.outcome is Outcome.OVERRULED:
+            board.saw(receipt)
 
     async def _push_some(self, board: Board) -> int:
         targets = board.next(self.sink.batch_max)
@@ -283,7 +311,7 @@ class Pushing:
         if not ready:
             return ()
         asked = [Answer(target=target, outcome=Outcome.ASKED, level=target.expected or 0) for target in ready]
-        await self.writer.write(self._out(self._receipt(answer)) for answer in asked)
+        await self.writer.write(receipt_out(self.naming, self._receipt(answer)) for answer in asked)
         return [board.told(answer) for answer in await self.sink.push(ready, directory)]
 
     def _later(self, board: Board, targets: Sequence[Target]) -> None:
@@ -292,7 +320,7 @@ class Pushing:
 
     async def _answered(self, board: Board, answers: Sequence[Answer]) -> None:
         receipts = [self._receipt(answer) for answer in answers]
-        await self.writer.write(map(self._out, receipts))
+        await self.writer.write(receipt_out(self.naming, receipt) for receipt in receipts)
         for receipt in receipts:
             board.saw(receipt)
         refused = [answer.target for answer in answers if answer.outcome is Outcome.REFUSED]
@@ -316,9 +344,3 @@ class Pushing:
             ref=answer.ref,
             detail=answer.detail,
         )
-
-    def _out(self, receipt: Receipt) -> Out:
-        key = f"{receipt.channel}|{receipt.sku}"
-        ident = f"{key}|{receipt.place}/{receipt.offset}/{receipt.pushed_at.timestamp()}"
-        ce = headers(RECEIPTS, ident, receipt.channel, receipt.pushed_at)
-        return Out(self.naming(RECEIPTS), key.encode(), encode(receipt), ce)

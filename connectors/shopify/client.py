@@ -107,6 +107,7 @@ def _level(item: Node, row: Node, at: datetime) -> Level:
         level=row["quantities"][0]["quantity"],
         version=fields.milliseconds(updated),
         observed_at=at,
+        changed_at=updated,
     )
 
 

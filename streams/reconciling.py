@@ -1,0 +1,199 @@
+"""Compares what a platform shows with what it should show, and does about hand edits what their location's policy says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from connectors.contract import Client, Connector
+from connectors.directory import Directory
+from connectors.errors import ConnectorError, SlowDown
+from projections.pool import DatabaseError, leadership
+from projections.queries import Queries
+from streams.catching_up import CatchingUp
+from streams.differences import (
+    Cause,
+    Cell,
+    Difference,
+    Known,
+    Listing,
+    Sighting,
+    cause_of,
+    known_of,
+    target_of,
+)
+from streams.hand_edits import Editing
+from streams.intake import Intake
+from streams.reader import Reader
+from streams.writer import NotWritten
+
+log = structlog.get_logger()
+
+APART = 10.0
+"""Seconds between two looks at least: in them a platform's document must have come to where a poll finds it."""
+
+PATIENCE = 60.0
+"""Seconds in which we must have taken in what was in the log, or nothing is believed to be somebody's hand."""
+
+TRIES = 10
+"""How often a platform is waited for that asks us to."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True, kw_only=True)
+class Reconciling:
+    """The comparisons of one channel; one at a time, whichever process asks. `poll` catches up with the platform. `apart` and
+    `patience` are in seconds.
+    """
+
+    channel: str
+    connector: Connector
+    client: Client
+    intake: Intake
+    queries: Queries
+    bootstrap: str
+    dsn: str
+    poll: Callable[[], Awaitable[Any]]
+    apart: float = APART
+    patience: float = PATIENCE
+    editing: Editing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.editing = Editing(channel=self.channel, intake=self.intake, queries=self.queries)
+
+    async def run(self, every: float) -> None:
+        """Compares for ever, every so many seconds."""
+        while True:
+            await asyncio.sleep(every)
+            try:
+                await self.once()
+            except (ConnectorError, KafkaError, NotWritten, OSError, *DatabaseError) as error:
+                log.warning("not reconciled", channel=self.channel, reason=f"{type(error).__name__}: {error}")
+
+    async def once(self) -> list[Difference]:
+        """One comparison: every difference, its cause, and what was done about it.
+
+        Raises `ConnectorError`, `KafkaError`, `NotWritten`, `DatabaseError`.
+        """
+        await self.intake.directories.known(self.channel)
+        async with leadership(self.dsn, f"{self.intake.naming.prefix}reconcile {self.channel}"):
+            before = await self._known()
+            listing = await self._listing()
+            cells = listing.differing(before)
+            first = await self._looked(cells, before, listing)
+            found = listing.beyond(before)
+            cells = [cell for cell in cells if first[cell].shows != before[cell].shows]
+            if cells:
+                found += await self._again(cells, before, first, listing)
+            self.editing.only({(one.sku, one.place) for one in found})
+            return found
+
+    async def _again(
+        self,
+        cells: Sequence[Cell],
+        before: Mapping[Cell, Known],
+        first: Mapping[Cell, Sighting],
+        listing: Listing,
+    ) -> list[Difference]:
+        """Looks a second time, when the platform's documents have had time to come and were all taken in."""
+        await asyncio.sleep(self.apart)
+        await self.poll()
+        caught_up = await self._caught_up()
+        after = await self._known()
+        if any(first[cell].certain for cell in cells):
+            listing = await self._listing()
+        second = await self._looked([cell for cell in cells if cell in after], after, listing)
+        found = []
+        for cell in second:
+            cause = cause_of(before[cell], after[cell], first[cell], second[cell], caught_up=caught_up)
+            if cause is not None:
+                one = await self._attributed(
+                    self._difference(cell, after[cell], second[cell], cause, listing)
+                )
+                found.append(
+                    await self.editing.handle(one, after[cell]) if one.cause is Cause.HAND_EDIT else one
+                )
+        return found
+
+    def _difference(
+        self, cell: Cell, known: Known, seen: Sighting, cause: Cause, listing: Listing
+    ) -> Difference:
+        level = listing.levels.get(cell)
+        return Difference(
+            channel=self.channel,
+            sku=cell[0],
+            place=cell[1],
+            expected=known.shows,
+            shown=seen.shows,
+            cause=cause,
+            since=None if level is None else level.changed_at,
+        )
+
+    async def _known(self) -> dict[Cell, Known]:
+        """What PostgreSQL has recorded of the channel; the last words first, so that none is newer than its number."""
+        told, _ = await self.queries.told(self.channel)
+        numbers, _ = await self.queries.channel_quantities_of(self.channel)
+        return known_of(numbers, told, self.connector.wanted)
+
+    async def _listing(self) -> Listing:
+        listing = Listing(self._directory, self.editing.rules, self.channel)
+        async for page in self.client.levels():
+            for level in page:
+                listing.take(level)
+        return listing
+
+    @property
+    def _directory(self) -> Directory:
+        return self.intake.directories.of(self.channel)
+
+    async def _looked(
+        self, cells: Sequence[Cell], known: Mapping[Cell, Known], listing: Listing
+    ) -> dict[Cell, Sighting]:
+        sink = self.connector.sink(self.client)
+        found: dict[Cell, Sighting] = {}
+        for start in range(0, len(cells), sink.batch_max):
+            some = cells[start : start + sink.batch_max]
+            targets = [target_of(cell, known[cell]) for cell in some]
+            seen = await _patiently(partial(sink.look, targets, self._directory))
+            found |= {cell: listing.sighting(cell, one) for cell, one in zip(some, seen, strict=True)}
+        return found
+
+    async def _caught_up(self) -> bool:
+        reader = Reader(self.bootstrap)
+        await reader.start()
+        try:
+            return await CatchingUp(
+                reader=reader,
+                queries=self.queries,
+                naming=self.intake.naming,
+                partitions=self.intake.writer.partitions,
+            ).within(self.patience)
+        finally:
+            await reader.stop()
+
+    async def _attributed(self, found: Difference) -> Difference:
+        """Looks whether a document that waits as a dead letter may be behind what looks like a hand edit."""
+        if found.cause is not Cause.HAND_EDIT:
+            return found
+        refs = {
+            ref.rpartition(":")[2] for ref, item in self._directory.items.items() if item.sku == found.sku
+        }
+        refused = await self.queries.refused_about(self.channel, sorted({found.sku, *refs}))
+        return replace(found, cause=Cause.REFUSED_DOCUMENT) if refused else found
+
+
+async def _patiently(ask: Callable[[], Awaitable[Result]]) -> Result:
+    """Asks a platform, waiting as often as it wants."""
+    for _ in range(TRIES):
+        try:
+            return await ask()
+        except SlowDown as wait:
+            await asyncio.sleep(wait.retry_after)
+    return await ask()
