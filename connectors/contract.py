@@ -45,7 +45,7 @@ class ChannelSettings(BaseModel):
     sandbox_port: int = 0
     quantity_max: int = 10_000
     poll_every: float = 60.0
-    reconcile_every: float = Field(3_600.0, ge=0)
+    reconcile_every: float = Field(3_600.0, ge=0, le=2_592_000)
     clock_skew: float = Field(CLOCK_SKEW, ge=0, le=86_400)
     base_url: str | None = None
     rules: ChannelRules = Field(default_factory=ChannelRules)

@@ -43,7 +43,7 @@ from streams.keys import Keys
 from streams.opening import import_levels
 from streams.parts import clients_of, on_signal, poll_once, reconciling, serve, worker
 from streams.reader import Reader
-from streams.reconciling import APART
+from streams.reconciling import APART, PATIENCE
 from streams.settings import BadConfiguration, Settings, load, secrets_of
 from streams.settings import api_keys as keys_of
 from streams.stages import Naming
@@ -610,6 +610,9 @@ def reconcile_command(
             min=0, help="Seconds between the two looks at what differs: its documents must have come."
         ),
     ] = APART,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds in which all that came meanwhile must have been taken in.")
+    ] = PATIENCE,
     as_json: Json = False,
 ) -> None:
     """Compare what platforms show with what they should show; handle hand edits as their location's policy says."""
@@ -622,7 +625,7 @@ def reconcile_command(
             for name in parts.settings.channels if channel is None else [parts.channel(channel)]:
                 await intake.directories.refresh(name)
                 one = reconciling(name, intake, queries, parts.bootstrap, parts.dsn)
-                one.apart = wait
+                one.apart, one.patience = wait, patience
                 found[name] = await one.once()
             return found
 

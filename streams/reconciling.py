@@ -41,6 +41,9 @@ APART = 10.0
 PATIENCE = 60.0
 """Seconds in which we must have taken in what was in the log, or nothing is believed to be somebody's hand."""
 
+ROUNDS = 3
+"""How often a cell that is in flight is looked at again before it is said to be."""
+
 TRIES = 10
 """How often a platform is waited for that asks us to."""
 
@@ -84,43 +87,43 @@ class Reconciling:
         """
         await self.intake.directories.known(self.channel)
         async with leadership(self.dsn, f"{self.intake.naming.prefix}reconcile {self.channel}"):
-            before = await self._known()
+            known = await self._known()
             listing = await self._listing()
-            cells = listing.differing(before)
-            first = await self._looked(cells, before, listing)
-            found = listing.beyond(before)
-            cells = [cell for cell in cells if first[cell].shows != before[cell].shows]
-            if cells:
-                found += await self._again(cells, before, first, listing)
+            found = listing.beyond(known)
+            seen = await self._looked(listing.differing(known), known, listing)
+            seen = {cell: sighting for cell, sighting in seen.items() if sighting.shows != known[cell].shows}
+            for left in reversed(range(ROUNDS)):
+                if not seen:
+                    break
+                known, seen, more = await self._again(known, seen, listing, last=left == 0)
+                found += more
             self.editing.only({(one.sku, one.place) for one in found})
             return found
 
     async def _again(
-        self,
-        cells: Sequence[Cell],
-        before: Mapping[Cell, Known],
-        first: Mapping[Cell, Sighting],
-        listing: Listing,
-    ) -> list[Difference]:
-        """Looks a second time, when the platform's documents have had time to come and were all taken in."""
+        self, before: Mapping[Cell, Known], first: Mapping[Cell, Sighting], listing: Listing, *, last: bool
+    ) -> tuple[dict[Cell, Known], dict[Cell, Sighting], list[Difference]]:
+        """Looks once more, when the platform's documents have had time to come and were all taken in. Returns what is known
+        then, what was seen of the cells that are in flight still (none at the `last` look), and the differences.
+        """
         await asyncio.sleep(self.apart)
         await self.poll()
         caught_up = await self._caught_up()
         after = await self._known()
-        if any(first[cell].certain for cell in cells):
+        if any(sighting.certain for sighting in first.values()):
             listing = await self._listing()
-        second = await self._looked([cell for cell in cells if cell in after], after, listing)
-        found = []
-        for cell in second:
-            cause = cause_of(before[cell], after[cell], first[cell], second[cell], caught_up=caught_up)
-            if cause is not None:
-                one = await self._attributed(
-                    self._difference(cell, after[cell], second[cell], cause, listing)
-                )
+        second = await self._looked([cell for cell in first if cell in after], after, listing)
+        moving, found = dict[Cell, Sighting](), list[Difference]()
+        for cell, seen in second.items():
+            cause = cause_of(before[cell], after[cell], first[cell], seen, caught_up=caught_up)
+            if cause is Cause.IN_FLIGHT and caught_up and not last:
+                moving[cell] = seen
+            elif cause is not None:
+                one = await self._attributed(self._difference(cell, after[cell], seen, cause, listing))
                 found.append(
                     await self.editing.handle(one, after[cell]) if one.cause is Cause.HAND_EDIT else one
                 )
-        return found
+        return after, moving, found
 
     def _difference(
         self, cell: Cell, known: Known, seen: Sighting, cause: Cause, listing: Listing

@@ -418,7 +418,39 @@ async def test_given_many_commitments_then_pages_are_the_stocks_committed_units_
     }
 
 
+async def test_given_documents_of_a_kind_then_those_that_moved_a_sku_are_counted_each_once(shop, after):
+    for number in (1, 1, 2):
+        shop.post(Kind.STOCK_ADJUSTED, 1, document=f"SOHO/{number}", channel="edit")
+    shop.post(Kind.STOCK_ADJUSTED, 1, document="SOHO_/1", channel="edit")
+    shop.post(Kind.STOCK_ADJUSTED, 1, document="SOHO/3", channel="edit", sku="MUG")
+    await shop.record_all()
+    assert await shop.queries.documents_of("TEE", "edit/SOHO/") == 2
+    assert await shop.queries.documents_of("MUG", "edit/SOHO/") == 1
+    assert await shop.queries.documents_of("CAP", "edit/SOHO/") == 0
+
+
 # -- dead letters
+
+
+async def test_given_a_refused_document_that_waits_then_it_is_known_what_it_is_about(shop, after):
+    payload = {"id": 7, "line_items": [{"sku": "MUG", "variant_id": 404}, {"sku": "MU"}]}
+    letter = DeadLetter(
+        channel="web",
+        topic="orders/create",
+        stage="mapping",
+        reason="unknown SKU MU",
+        ref="order/7",
+        received_at=after(),
+        payload=payload,
+    )
+    await shop.record(DEAD_LETTERS, [letter])
+    about = shop.queries.refused_about
+    assert [await about("web", [name]) for name in ("MUG", "404", "MU")] == [True, True, True]
+    assert await about("web", ["TEE", "MUG"])
+    assert not await about("web", ["TEE", "G", "40"]), "a part of a name is another name"
+    assert not await about("tills", ["MUG"])
+    await shop.queries.mark_retried("0-0", after())
+    assert not await about("web", ["MUG"])
 
 
 async def test_given_dead_letters_then_they_are_paged_newest_first_and_leave_the_list_when_retried(

@@ -227,12 +227,14 @@ async def test_given_observations_out_of_order_then_the_highest_version_stands(s
 
 # -- what a platform was told
 
-ASKED, PUSHED, UNCHANGED, HELD, REFUSED = (
+ASKED, PUSHED, UNCHANGED, HELD, REFUSED, DRIFTED, OVERRULED = (
     Outcome.ASKED,
     Outcome.PUSHED,
     Outcome.UNCHANGED,
     Outcome.HELD,
     Outcome.REFUSED,
+    Outcome.DRIFTED,
+    Outcome.OVERRULED,
 )
 
 
@@ -252,6 +254,9 @@ ASKED, PUSHED, UNCHANGED, HELD, REFUSED = (
         ([(REFUSED, 0)], None),
         ([(PUSHED, 5), (REFUSED, 5)], None),
         ([(REFUSED, 0), (ASKED, 0), (PUSHED, 4)], (4, True)),
+        ([(PUSHED, 5), (DRIFTED, 9)], (5, True)),
+        ([(PUSHED, 5), (OVERRULED, 9)], (9, False)),
+        ([(OVERRULED, 9), (ASKED, 9), (PUSHED, 5)], (5, True)),
     ],
     ids=lambda value: "-".join(outcome.value for outcome, _ in value) if isinstance(value, list) else "",
 )

@@ -78,6 +78,16 @@ def read(tmp_path):
             "[transactions]\nclose_after = 90",
             "2: transactions.close_after: Extra inputs are not permitted: there is no such setting",
         ),
+        (
+            "[locations.SOHO]",
+            '[locations.SOHO]\nhand_edits = "ignore"',
+            "2: locations.SOHO.hand_edits: Input should be 'adopt', 'correct' or 'alert'",
+        ),
+        (
+            "[channels.web]",
+            "[channels.web]\nreconcile_every = -1",
+            "4: channels.web.reconcile_every: Input should be greater than or equal to 0",
+        ),
         ("[channels.web]", 'authority = ["erp"]\n[channels.web]', "channels.web: authority"),
     ],
 )
@@ -181,3 +191,7 @@ def test_given_a_bundle_that_cannot_be_then_its_line_says_why(read, old, new, fa
     with pytest.raises(BadConfiguration) as refused:
         read(GOOD + BUNDLES.replace(old, new))
     assert fault in str(refused.value)
+
+
+def test_given_nothing_is_said_of_hand_edits_then_both_numbers_are_left_as_they_are(read):
+    assert read(GOOD).locations["SOHO"].hand_edits == "alert"

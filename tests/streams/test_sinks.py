@@ -163,3 +163,26 @@ def test_given_a_sku_the_platform_refused_then_it_is_left_alone_until_its_next_n
     assert board.next(100) == []
     board.want(number("MUG", 3, offset=3))
     assert [target.wanted for target in board.next(100)] == [3]
+
+
+def test_given_a_number_was_overruled_then_it_is_due_looked_at_and_told_again(board):
+    told(board, number("MUG", 5))
+    board.saw(receipt("MUG", 9, outcome=Outcome.OVERRULED))
+    (target,) = board.next(100)
+    assert (target.wanted, target.expected) == (5, None)
+    ready = board.looked(target, Seen(9))
+    assert ready is not None
+    assert (ready.wanted, ready.expected) == (5, 9)
+
+
+def test_given_a_level_that_somebody_changed_is_left_then_the_next_number_is_told_as_a_difference(board):
+    told(board, number("MUG", 5))
+    board.saw(receipt("MUG", 9, outcome=Outcome.DRIFTED))
+    assert board.next(100) == []
+    board.want(number("MUG", 4, offset=2))
+    assert [(target.wanted, target.expected) for target in board.next(100)] == [(4, 5)]
+
+
+def test_given_a_sku_that_has_no_number_is_overruled_then_nothing_is_told(board):
+    board.saw(receipt("MUG", 9, outcome=Outcome.OVERRULED))
+    assert board.next(100) == []

@@ -79,6 +79,10 @@ class Installation:
         self.config.write_text(text, encoding="utf-8")
         return load(self.config)
 
+    def asked(self, *arguments: str, code: int | None = 0) -> Any:
+        """A command's JSON report."""
+        return asked(*arguments, config=self.config, code=code)
+
     def worker(self, name: str = "worker-0") -> subprocess.Popen[bytes]:
         """Starts a worker process; `until_ready` waits for it."""
         log = (self.data / f"{name}.log").open("ab")

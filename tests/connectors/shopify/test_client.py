@@ -54,6 +54,7 @@ async def test_given_levels_then_each_tracked_one_is_told_with_its_place(shop, c
         ("inventory_item:40000000000003", "location:1001", 0),
     }
     assert all(level.observed_at.tzinfo for level in found)
+    assert all(level.changed_at is not None and level.changed_at <= level.observed_at for level in found)
 
 
 async def test_given_a_small_bucket_then_a_long_read_waits_and_ends(make, connect):
