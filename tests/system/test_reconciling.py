@@ -17,6 +17,9 @@ from schemas.claims import Claim, Document, Fact, Line
 PLACES = ("SOHO", "HARLEM", "QUEENS")
 SKU = "MUG"
 OPENING = 20
+MOST = 5
+"""Units of a line, or of an edit, above which it is taken for a mistake."""
+
 LOCATIONS = """
 [locations.SOHO]
 hand_edits = "adopt"
@@ -95,7 +98,11 @@ class Trade:
         return {row["place"]: row for row in found["differences"]}
 
     async def stock(self, place: str) -> int:
-        return (await self.run("stock", SKU))["locations"][place]["available"]
+        with psycopg.connect(self.installation.engines.dsn) as connection:
+            found = connection.execute(
+                "SELECT (stock #> ARRAY['locations', %s, 'available'])::int FROM stock", [place]
+            )
+            return (found.fetchone() or (None,))[0]
 
     async def until(self, holds) -> None:
         async with asyncio.timeout(30):
@@ -146,7 +153,7 @@ async def trade(request, engines_apart, free):
         platform.sandbox.seed(SKU, place, OPENING)
     settings = engines_apart.configure(
         f'data = "."\n[channels.shop]\n{platform.settings}\nsandbox = "played by the test"\nsandbox_port = {port}\n'
-        f'poll_every = 0\n[channels.shop.rules]\npublish = "locations"\n{LOCATIONS}'
+        f'poll_every = 0\nquantity_max = {MOST}\n[channels.shop.rules]\npublish = "locations"\n{LOCATIONS}'
     )
     await platform.sandbox.start(port)
     try:
@@ -177,6 +184,11 @@ async def test_given_our_own_push_and_orders_on_their_way_then_no_hand_edit_is_i
     await trade.work()
     assert await trade.reconcile(0) == {}, "the order was in the log, and is taken in now"
     assert await trade.stock("HARLEM") == trade.platform.level("HARLEM") == OPENING - 3
+
+    trade.platform.sell("SOHO", MOST + 1)
+    found = await trade.reconcile(1)
+    assert {place: row["cause"] for place, row in found.items()} == {"SOHO": "refused_document"}
+    assert await trade.stock("SOHO") == OPENING + 5 - 2
     assert await trade.differences() == []
 
 
@@ -211,5 +223,9 @@ async def test_given_a_level_is_changed_by_hand_then_it_is_adopted_corrected_or_
             f"adopted as edit/shop/MUG/SOHO/{turn}"
         ]
         await trade.until_stock("SOHO", platform.level("SOHO"))
+
+    platform.edit("SOHO", MOST + 1)
+    found = await trade.reconcile(1)
+    assert found["SOHO"]["done"] == f"left as it is: more than {MOST} units are taken for a mistake"
     assert await trade.stock("SOHO") == OPENING - 1
     assert await trade.differences() == []
