@@ -132,7 +132,11 @@ class Listing:
             self.strange[cause, reference] = self.strange.get((cause, reference), 0) + units
 
     def differing(self, known: Mapping[Cell, Known]) -> list[Cell]:
-        """The cells to look at: what is listed with another number than it should be, or is not listed."""
+        """The cells to look at: what is listed with another number than it should be, or is not listed.
+
+        A list may count otherwise than a look: Magento lists what its own open orders wait for, too. So every such cell is
+        looked at, and an edit by exactly these units is found when they have left.
+        """
         return sorted(
             cell
             for cell, its in known.items()

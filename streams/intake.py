@@ -31,7 +31,8 @@ class Intake:
 
     `patience` is how long a webhook waits for the log, in seconds: a platform gives up after five. `reload` reads the
     configuration again if its file changed; `clock` is the present. `wakes` has an event for each channel that is set when a
-    webhook only says that there is something to poll.
+    webhook only says that there is something to poll, `turns` a lock that a poll of the channel holds: a client remembers what it
+    handed out, so two at once would each leave to the other what neither has in the log yet.
     """
 
     connectors: Mapping[str, Connector]
@@ -43,6 +44,7 @@ class Intake:
     reload: Callable[[], None] = lambda: None
     patience: float = 3.0
     wakes: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
+    turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     async def webhook(self, channel: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
         """Takes one webhook in. Returning means: it is in the log. Raises `Problem` otherwise."""

@@ -393,12 +393,15 @@ def reconciling(channel: str, intake: Intake, queries: Queries, bootstrap: str, 
 
 
 async def poll_once(channel: str, client: Client, intake: Intake, queries: Queries) -> int:
-    """One poll. The cursor moves only after its documents are in the log. Returns how many there were."""
+    """One poll, when no other is under way. The cursor moves only after its documents are in the log. Returns how many there
+    were.
+    """
     taken = 0
     if not await intake.directories.known(channel):
         return taken
-    async for payloads, cursor in client.poll(await queries.cursor(channel)):
-        await intake.documents(channel, payloads)
-        await queries.save_cursor(channel, cursor)
-        taken += len(payloads)
+    async with intake.turns[channel]:
+        async for payloads, cursor in client.poll(await queries.cursor(channel)):
+            await intake.documents(channel, payloads)
+            await queries.save_cursor(channel, cursor)
+            taken += len(payloads)
     return taken

@@ -270,6 +270,10 @@ class Pushing:
             await asyncio.sleep(self.pace / 4)
 
     def _overrule(self, board: Board, value: bytes | None) -> None:
+        if (
+            value is None or Outcome.OVERRULED.encode() not in value
+        ):  # nearly all are our own, and need not be read
+            return
         receipt = _known(Receipt, value)
         if receipt is not None and receipt.outcome is Outcome.OVERRULED:
             board.saw(receipt)

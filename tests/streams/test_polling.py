@@ -138,3 +138,13 @@ async def test_given_a_forged_one_then_nothing_is_polled(intake, polled):
 async def test_given_no_webhook_then_it_is_polled_in_its_own_time(polled):
     labels = polled("labels", every=0.1)
     await until(lambda: labels.asked >= 3)
+
+
+async def test_given_a_poll_is_under_way_then_another_waits_for_it(intake):
+    platform, cursors = Platform(), Cursors()
+    async with intake.turns["labels"]:
+        second = asyncio.create_task(parts.poll_once("labels", platform, intake, cursors))
+        await asyncio.sleep(0.1)
+        assert platform.asked == 0
+    assert await second == 0
+    assert platform.asked == 1
