@@ -29,8 +29,8 @@ class Receipt:
 
     `level` is what the platform shows afterwards, by the documents of its own that we had seen, and `own` is `Place.own`
     at that moment: together they say what the platform must show now, as its documents move on. `quantity` is what was
-    asked for. Of a hand edit `level` is what was found, and `quantity` what should have been there. `offset` is the `stock` offset the number came from. `ref` is the platform's own reference for the write,
-    for its history and ours.
+    asked for. Of a hand edit `level` is what was found, and `quantity` what should have been there. `offset` is the `stock`
+    offset the number came from. `ref` is the platform's own reference for the write, for its history and ours.
     """
 
     __pydantic_config__ = STRICT

@@ -23,13 +23,15 @@ log = structlog.get_logger()
 
 @dataclass(slots=True, kw_only=True)
 class Editing:
-    """Handles the hand edits of one channel. `left` has those that were told of and left as they are: they are told of once."""
+    """Handles the hand edits of one channel. `left` has by how many units each is changed that was told of and
+    left as it is, and what was said of it: it is told of once, however the numbers move on.
+    """
 
     channel: str
     intake: Intake
     queries: Queries
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    left: dict[Cell, Difference] = field(default_factory=dict)
+    left: dict[Cell, tuple[int, str]] = field(default_factory=dict)
 
     @property
     def rules(self) -> ChannelRules:
@@ -43,9 +45,10 @@ class Editing:
         """
         done, outcome = await POLICIES[self.policy(found)](self, found)
         found, cell = replace(found, done=done), (found.sku, found.place)
-        if outcome is Outcome.DRIFTED and self.left.get(cell) == found:
+        drift = units_of(found), done
+        if outcome is Outcome.DRIFTED and self.left.get(cell) == drift:
             return found
-        self.left[cell] = found
+        self.left[cell] = drift
         receipt = noted(found, known, outcome, self.clock())
         await self.intake.writer.send([receipt_out(self.intake.naming, receipt)])
         log.warning(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -76,7 +77,8 @@ class Reconciling:
         while True:
             await asyncio.sleep(every)
             try:
-                await self.once()
+                causes = Counter(one.cause.value for one in await self.once())
+                log.info("reconciled", channel=self.channel, differences=dict(causes))
             except (ConnectorError, KafkaError, NotWritten, OSError, *DatabaseError) as error:
                 log.warning("not reconciled", channel=self.channel, reason=f"{type(error).__name__}: {error}")
 
