@@ -41,6 +41,12 @@ class Flow(NamedTuple):
         places = self.places._replace(transit=transit) if self.kind in IN_TRANSIT else self.places
         return legs(self.kind, signed, places, expected=units if self.expected else 0)
 
+    def witnessed(self, units: int) -> dict[str, int] | None:
+        """By how many units it moved the number of the channel's own platform, where it says that and nothing else."""
+        if self.kind is not Kind.WITNESSED:
+            return None
+        return {self.places.here: -units if self.negative else units}
+
 
 Settled = Counter[Flow]
 
@@ -100,6 +106,7 @@ def movements(
                 sku=one.sku,
                 quantity=0 if counted else -units if one.negative else units,
                 legs=moved if grows else reverse(moved),
+                witnessed=one.witnessed(units if grows else -units),
                 transaction=key,
                 channel=one.channel,
                 document=one.document,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -19,6 +19,8 @@ from schemas.counts import EPOCH
 from schemas.desks import DESKS
 from schemas.flows import Settled, movements
 from schemas.movements import Cause, Movement
+from schemas.platforms import witnessed
+from schemas.reservations import HUB
 from schemas.witnesses import FACTS, NOBODY, Authority, Desk, Told, standing
 
 
@@ -204,13 +206,26 @@ def settle(transaction: Transaction, authority: Authority = NOBODY) -> Settled:
     """What happened, from the newest version of every document.
 
     Demand is the most advanced channel's own complete view. What happened at a place is, for each fact, SKU and location,
-    the most advanced witness: channels that saw different parcels add up, channels that saw the same one do not.
+    the most advanced witness: channels that saw different parcels add up, channels that saw the same one do not. What each
+    platform has counted by itself is its own view, whoever is believed.
     """
-    told = (
+    told = [
         Told(held.channel, held.document.id, held.demand_class, line)
         for _, held in sorted(transaction.documents.items())
         for line in held.document.lines
-    )
+    ]
+    settled = _settled(told, authority)
+    channels = {item.channel for item in told}
+    if len(channels) > 1 or channels & authority.on_hand:
+        for channel in sorted(channels - {HUB}):
+            its = [item for item in told if item.channel == channel]
+            settled.update(
+                witnessed(its, _settled(its, authority), settled, on_hand=channel in authority.on_hand)
+            )
+    return settled
+
+
+def _settled(told: Iterable[Told], authority: Authority) -> Settled:
     together: dict[tuple[Desk, str], list[Told]] = defaultdict(list)
     for item in standing(told, authority):
         together[FACTS[item.line.fact].desk, item.line.sku].append(item)

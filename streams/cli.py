@@ -448,7 +448,7 @@ async def verification(parts: Parts, wait: float) -> dict[str, Any]:
         naming=parts.naming,
         partitions=parts.settings.kafka.partitions,
         rules=parts.settings.rules,
-        authority=parts.settings.authority,
+        authority=parts.settings.witnesses,
         group=f"{parts.settings.kafka.prefix}onhand",
         tells={name: parts.settings.connector(name).tells for name in parts.settings.channels},
     )

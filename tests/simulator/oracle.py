@@ -31,14 +31,21 @@ class Oracle:
         if at is not None and not place.startswith(("@", "transit:")):
             self.moved[sku, place].append((at, units))
 
-    def deal(self, deal: Deal, converted: Mapping[tuple[str, str], int]) -> None:
-        """Takes a deal in. `converted` says how many units of a SKU its reservation had committed, and where."""
-        documents = deal.newest
+    def deal(self, deal: Deal, converted: Mapping[tuple[str, str], int], of: str | None = None) -> None:
+        """Takes a deal in, or of it what one channel tells. `converted` says how many units of a SKU its reservation had
+        committed, and where.
+        """
+        ordered = any(
+            line.fact in (Fact.ORDERED, Fact.SHIPPED)
+            for document in deal.newest.values()
+            for line in document.lines
+        )
+        documents = {name: told for name, told in deal.newest.items() if of in (None, name[0])}
         lines = [line for document in documents.values() for line in document.lines]
         for (sku, place), units in converted.items():
             self.move(sku, place, "available", -units)
             self.move(sku, place, "committed", units)
-        if any(line.fact in (Fact.ORDERED, Fact.SHIPPED) for line in lines):
+        if ordered and lines:
             self._order(documents, converted)
         else:
             for (_, ident), document in documents.items():
@@ -46,6 +53,7 @@ class Oracle:
                     for sku, each in SETS.get(line.sku, {line.sku: 1}).items():
                         self._alone(replace(line, sku=sku, quantity=line.quantity * each), ident)
             self._expected(lines)
+            self._unsent(lines)
 
     def _order(
         self, documents: Mapping[tuple[str, str], Document], converted: Mapping[tuple[str, str], int]
@@ -63,7 +71,7 @@ class Oracle:
             for line in document.lines:
                 if line.fact in (Fact.SHIPPED, Fact.COLLECTED, Fact.SOLD):
                     left[str(line.location)][channel].append(line)
-                elif line.fact is Fact.SHIPMENT_VOIDED:
+                elif line.fact in (Fact.SHIPMENT_VOIDED, Fact.SALE_VOIDED):
                     back[str(line.location)][channel].append(line)
                 elif line.fact is Fact.RETURNED:
                     returned[str(line.location)][ident.split("/")[0]].append(line)
@@ -122,6 +130,15 @@ class Oracle:
             if line.fact is Fact.EXPECTED:
                 came = sum(_units(lines, Fact.RECEIVED))
                 self.move(line.sku, str(line.location), "incoming", max(0, line.quantity - came))
+
+    def _unsent(self, lines: Iterable[Line]) -> None:
+        """What arrived had been sent, though nobody says so."""
+        lines = list(lines)
+        if any(line.fact is Fact.TRANSFER_SHIPPED for line in lines):
+            return
+        for line in lines:
+            if line.fact in (Fact.TRANSFER_RECEIVED, Fact.TRANSFER_SHORT):
+                self.move(line.sku, str(line.there), "available", -line.quantity)
 
     def transit(self, deals: Iterable[Deal]) -> None:
         """Goods under way, which the hub keeps under the deal's name."""

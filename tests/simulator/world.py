@@ -202,7 +202,8 @@ def _parcel(
     told.later()
     if voided:
         for channel, line in sent.items():
-            back = told.line(channel, Fact.SHIPMENT_VOIDED, units, source)
+            undone = Fact.SALE_VOIDED if channel == "till" else Fact.SHIPMENT_VOIDED
+            back = told.line(channel, undone, units, source)
             deal.say(channel, f"parcel/{number}", 2, line, back)
     elif rng.random() < 0.25:
         place = rng.choice(PLACES)
