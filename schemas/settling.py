@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -206,26 +206,33 @@ def settle(transaction: Transaction, authority: Authority = NOBODY) -> Settled:
     """What happened, from the newest version of every document.
 
     Demand is the most advanced channel's own complete view. What happened at a place is, for each fact, SKU and location,
-    the most advanced witness: channels that saw different parcels add up, channels that saw the same one do not. What each
-    platform has counted by itself is its own view, whoever is believed.
+    the most advanced witness: channels that saw different parcels add up, channels that saw the same one do not.
     """
-    told = [
-        Told(held.channel, held.document.id, held.demand_class, line)
-        for _, held in sorted(transaction.documents.items())
-        for line in held.document.lines
-    ]
+    return _settled(_told(transaction), authority)
+
+
+def noted(transaction: Transaction, authority: Authority) -> Settled:
+    """What happened, and what each platform has counted by itself beside that: its own view, whoever is believed."""
+    told = _told(transaction)
     settled = _settled(told, authority)
     channels = {item.channel for item in told}
     if len(channels) > 1 or channels & authority.on_hand:
         for channel in sorted(channels - {HUB}):
             its = [item for item in told if item.channel == channel]
-            settled.update(
-                witnessed(its, _settled(its, authority), settled, on_hand=channel in authority.on_hand)
-            )
+            alone = _settled(its, authority)
+            settled.update(witnessed(its, alone, settled, on_hand=channel in authority.on_hand))
     return settled
 
 
-def _settled(told: Iterable[Told], authority: Authority) -> Settled:
+def _told(transaction: Transaction) -> list[Told]:
+    return [
+        Told(held.channel, held.document.id, held.demand_class, line)
+        for _, held in sorted(transaction.documents.items())
+        for line in held.document.lines
+    ]
+
+
+def _settled(told: Sequence[Told], authority: Authority) -> Settled:
     together: dict[tuple[Desk, str], list[Told]] = defaultdict(list)
     for item in standing(told, authority):
         together[FACTS[item.line.fact].desk, item.line.sku].append(item)
@@ -246,7 +253,7 @@ class Settler:
         """What happened in the transaction called `key`."""
         documents, settled = self._known.pop(key, ({}, None))
         if settled is None or documents != transaction.documents:
-            settled = settle(transaction, self._authority)
+            settled = noted(transaction, self._authority)
         self._known[key] = transaction.documents, settled
         if len(self._known) > self._remembers:
             del self._known[next(iter(self._known))]
