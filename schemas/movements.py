@@ -59,7 +59,7 @@ class Movement:
     the time before changes it. `request` is something asked of the ledger, which moves nothing by itself either: what is
     granted, or refused, follows as a movement of the ledger's own. `bundle` is the SKU that was sold, where the units are a
     component's. `witnessed` is by how many units, at each location, the number of the channel's own platform moved by itself
-    beside what the legs of the channel's movements say: that movement moves nothing either.
+    beside what the legs of movements in the channel's name say.
     """
 
     __pydantic_config__ = STRICT

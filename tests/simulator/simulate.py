@@ -57,7 +57,7 @@ def run(seed: int, only: Sequence[int] | None = None) -> Tally:
     hub = Cluster(seed)
     for told in made.heard:
         hub.hear(told)
-        if hub.rng.random() < 0.12:
+        if hub.rng.random() < 0.06:
             hub.turn()
         if hub.clerk.random() < 0.02:
             hub.retry()
