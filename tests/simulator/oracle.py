@@ -35,23 +35,21 @@ class Oracle:
         """Takes a deal in, or of it what one channel tells. `converted` says how many units of a SKU its reservation had
         committed, and where.
         """
-        ordered = any(
-            line.fact in (Fact.ORDERED, Fact.SHIPPED)
-            for document in deal.newest.values()
-            for line in document.lines
-        )
-        documents = {name: told for name, told in deal.newest.items() if of in (None, name[0])}
+        newest = deal.newest
+        documents = newest if of is None else {name: told for name, told in newest.items() if name[0] == of}
         lines = [line for document in documents.values() for line in document.lines]
+        if not lines and not converted:
+            return
         for (sku, place), units in converted.items():
             self.move(sku, place, "available", -units)
             self.move(sku, place, "committed", units)
-        if ordered and lines:
+        if any(line.fact in (Fact.ORDERED, Fact.SHIPPED) for told in newest.values() for line in told.lines):
             self._order(documents, converted)
         else:
             for (_, ident), document in documents.items():
                 for line in document.lines:
-                    for sku, each in SETS.get(line.sku, {line.sku: 1}).items():
-                        self._alone(replace(line, sku=sku, quantity=line.quantity * each), ident)
+                    for one in _components(line):
+                        self._alone(one, ident)
             self._expected(lines)
             self._unsent(lines)
 
@@ -161,6 +159,13 @@ class Oracle:
             others = sum(self.balance[sku, place, state] for state in SHELF_STATES[1:])
             self.balance[sku, place, "available"] = found + since - others
         return {cell: units for cell, units in self.balance.items() if units}
+
+
+def _components(line: Line) -> Iterable[Line]:
+    recipe = SETS.get(line.sku)
+    if recipe is None:
+        return (line,)
+    return (replace(line, sku=sku, quantity=line.quantity * each) for sku, each in recipe.items())
 
 
 def _units(lines: Iterable[Line], fact: Fact) -> Iterable[int]:
