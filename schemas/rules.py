@@ -33,8 +33,9 @@ class ChannelRules:
     `pool` is the part of `available` that the channel sells from and its demand is taken from, None the common one; its
     demand of the class `wholesale` is taken from `wholesale_pool` where there is one.
 
-    `level` is which balance of a place the channel is told where its platform is told no `quantity` of ours: what may be sold
-    there, or what is there, promised or not. None: as its platform counts.
+    `level` is which balance of a place the channel is told, where its platform is told no `quantity` of ours: what may be sold
+    there (`available`, and None), or what is there, promised or not (`on_hand`: stocktakes find no difference then, and a till does
+    not see what is promised).
     """
 
     __pydantic_config__ = STRICT

@@ -173,10 +173,7 @@ class Settings(BaseSettings):
     @property
     def rules(self) -> Rules:
         """The rules of all channels; their version is a digest of their content."""
-        channels = {
-            name: replace(channel.rules, level=channel.rules.level or self.connector(name).counts)
-            for name, channel in sorted(self.channels.items())
-        }
+        channels = {name: channel.rules for name, channel in sorted(self.channels.items())}
         rules = Rules(version="", channels=channels, bundles=dict(sorted(self.bundles.items())))
         content = adapter(Rules).dump_json(rules)
         return replace(rules, version=hashlib.sha256(content).hexdigest()[:12])

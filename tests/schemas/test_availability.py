@@ -308,9 +308,9 @@ def test_given_a_share_above_the_whole_then_it_is_refused():
         decode(ChannelRules, b'{"share_percent": 101}')
 
 
-@pytest.mark.parametrize(("level", "shown"), [("on_hand", 7), ("available", 4), (None, 4)])
+@pytest.mark.parametrize(("level", "shown"), [("on_hand", 7), ("available", 4)])
 @pytest.mark.parametrize("publish", ["network", "locations"])
-def test_given_promised_units_then_a_platform_that_counts_what_is_there_is_told_them_too(
+def test_given_promised_units_then_a_channel_that_is_told_what_is_there_is_told_them_too(
     level, shown, publish
 ):
     stock = Stock(

@@ -134,16 +134,12 @@ domain_prefix = "example"
 """
 
 
-def test_given_a_till_that_counts_what_is_there_then_it_is_told_that_unless_the_rules_say_otherwise(read):
-    settings = read(GOOD + TILLS)
-    assert (settings.rules.channels["tills"].level, settings.rules.channels["web"].level) == (
-        "on_hand",
-        "available",
-    )
-    assert settings.witnesses.on_hand == {"tills"}
-    settings = read(GOOD + TILLS + '[channels.tills.rules]\nlevel = "available"\n')
-    assert settings.rules.channels["tills"].level == "available"
-    assert settings.witnesses.on_hand == {"tills"}
+def test_given_a_till_that_counts_what_is_there_then_that_is_how_it_is_a_witness_whatever_it_is_told(read):
+    for level in ("available", "on_hand"):
+        settings = read(GOOD + TILLS + f'[channels.tills.rules]\nlevel = "{level}"\n')
+        assert settings.rules.channels["tills"].level == level
+        assert settings.witnesses.on_hand == {"tills"}
+    assert read(GOOD).witnesses.on_hand == frozenset()
 
 
 @pytest.mark.parametrize(("said", "seconds"), [("", 2.0), ("clock_skew = 0", 0.0), ("clock_skew = 7.5", 7.5)])
