@@ -17,7 +17,7 @@ from connectors.errors import Refused, Unreachable
 from connectors.lightspeed_r import fields
 from connectors.lightspeed_r.feeds import Feeds
 from connectors.lightspeed_r.settings import LightspeedRSettings
-from connectors.lightspeed_r.tokens import Tokens
+from connectors.lightspeed_r.tokens import tokens
 from connectors.polite import Http, Reply
 
 WRONG = frozenset({400, 404, 409, 422})
@@ -40,8 +40,8 @@ class LightspeedRClient:
         assert isinstance(settings, LightspeedRSettings)
         self.settings = settings
         self.answered_at = datetime.now(UTC)
-        self._tokens = Tokens(settings, secrets)
-        self._http, self._token = Http(settings.api, {}), ""
+        self._http, self._site = Http(settings.api, {}), Http(settings.token_url, {})
+        self._tokens = tokens(settings, secrets, self._site)
         self._turn = asyncio.Lock()
         self._room_at = 0.0
         self._feeds = Feeds(self)
@@ -54,23 +54,20 @@ class LightspeedRClient:
         """
         async with self._turn:
             await asyncio.sleep(min(WAIT_MAX, max(0.0, self._room_at - time.monotonic())))
-            reply = await (await self._as(await self._tokens.access())).call(
-                method, path, body=body, query=query
-            )
+            token = await self._tokens.access()
+            reply = await self._call(token, method, path, body, query)
             if reply.status == 401:
-                fresh = await self._tokens.access(stale=self._token)
-                reply = await (await self._as(fresh)).call(method, path, body=body, query=query)
+                token = await self._tokens.access(stale=token)
+                reply = await self._call(token, method, path, body, query)
             self._room_at = time.monotonic() + room_after(reply.headers)
             self.answered_at = _answered_at(reply)
             return reply
 
-    async def _as(self, token: str) -> Http:
-        """The connection under an access token."""
-        if token != self._token:
-            await self._http.close()
-            self._http = Http(self.settings.api, {"Authorization": f"Bearer {token}"})
-            self._token = token
-        return self._http
+    async def _call(
+        self, token: str, method: str, path: str, body: Any, query: Mapping[str, str] | None
+    ) -> Reply:
+        headers = {"Authorization": f"Bearer {token}"}
+        return await self._http.call(method, path, body=body, query=query, headers=headers)
 
     async def pages(
         self, path: str, name: str, query: Mapping[str, str]
@@ -159,7 +156,7 @@ class LightspeedRClient:
     async def close(self) -> None:
         """Closes the connections."""
         await self._http.close()
-        await self._tokens.close()
+        await self._site.close()
 
 
 def checked(reply: Reply) -> Mapping[str, Any]:

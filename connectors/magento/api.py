@@ -17,6 +17,7 @@ from connectors.magento import oauth
 from connectors.magento.oauth import Keys
 from connectors.magento.settings import MagentoSettings
 from connectors.polite import Http, Reply
+from connectors.tokens import Held, Tokens, granted
 
 NEEDED = {
     "oauth1": ("consumer_key", "consumer_secret", "access_token", "access_token_secret"),
@@ -27,9 +28,6 @@ NEEDED = {
 
 DOUBLES = "sandbox"
 """What stands for a secret that a channel with a sandbox was not given."""
-
-TOKEN_MARGIN = 60.0
-"""Seconds before its end in which an IMS token is renewed."""
 
 CHANGE_ORDER = ("updated_at", "entity_id")
 NEVER = "1970-01-01 00:00:00"
@@ -64,7 +62,7 @@ class Api:
             more["x-api-key"] = self._secret("client_id")
         self._http = Http(settings.address, more)
         self._ims = Http(settings.address if settings.sandbox else settings.ims_url, {})
-        self._token, self._token_until = "", 0.0
+        self._tokens = Tokens(Held(), self._renewed)
         self.seen_at = datetime.now(UTC)
 
     async def call(self, method: str, path: str, *, body: Any = None, query: oauth.Pairs = ()) -> Reply:
@@ -72,17 +70,16 @@ class Api:
         pairs = list(query)
         path = self._settings.path + path
         header = await self._authorization(method, path, pairs)
-        reply = await self._http.call(
-            method,
-            path,
-            body=body,
-            query=oauth.query_of(pairs) if pairs else None,
-            headers={"Authorization": header},
-        )
-        if reply.status == 401:
-            self._token_until = 0.0
+        reply = await self._call(header, method, path, body, pairs)
+        if reply.status == 401 and self._settings.auth == "ims":
+            again = await self._tokens.access(stale=header.removeprefix("Bearer "))
+            reply = await self._call(f"Bearer {again}", method, path, body, pairs)
         self.seen_at = _answered_at(reply)
         return reply
+
+    async def _call(self, header: str, method: str, path: str, body: Any, pairs: oauth.Pairs) -> Reply:
+        query, headers = oauth.query_of(pairs) or None, {"Authorization": header}
+        return await self._http.call(method, path, body=body, query=query, headers=headers)
 
     async def search(
         self, path: str, groups: Groups, sort: Sequence[str], page: int = 1, size: int | None = None
@@ -161,27 +158,16 @@ class Api:
         if self._settings.auth == "bearer":
             return f"Bearer {self._secret('access_token')}"
         if self._settings.auth == "ims":
-            return f"Bearer {await self._ims_token()}"
+            return f"Bearer {await self._tokens.access()}"
         keys = Keys(*(self._secret(name) for name in NEEDED["oauth1"]))
         url = self._settings.address + path
         return oauth.authorization(method, url, pairs, keys, random.token_hex(16), int(time.time()))
 
-    async def _ims_token(self) -> str:
-        """An access token by the client credentials grant, asked for again before it ends."""
-        if time.monotonic() >= self._token_until:
-            form = {
-                "grant_type": "client_credentials",
-                "client_id": self._secret("client_id"),
-                "client_secret": self._secret("client_secret"),
-                "scope": self._settings.ims_scope,
-            }
-            reply = await self._ims.call("POST", "/ims/token/v3", form=form)
-            body = reply.body if isinstance(reply.body, Mapping) else {}
-            token, lasts = body.get("access_token"), body.get("expires_in")
-            if reply.status != 200 or not isinstance(token, str) or not isinstance(lasts, int):
-                raise Unreachable(f"IMS answered {reply.status} and no token")
-            self._token, self._token_until = token, time.monotonic() + lasts - TOKEN_MARGIN
-        return self._token
+    async def _renewed(self, held: Held) -> Held:
+        """A token of the cloud service by the client credentials grant."""
+        form = {name: self._secret(name) for name in NEEDED["ims"]}
+        form |= {"grant_type": "client_credentials", "scope": self._settings.ims_scope}
+        return granted("IMS", await self._ims.call("POST", "/ims/token/v3", form=form), held)
 
 
 def checked(reply: Reply) -> Reply:

@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.errors import ConnectorError, Malformed, SlowDown, Unreachable
 from connectors.polite import Http, Reply
-from connectors.shopify.tokens import Tokens
+from connectors.tokens import Tokens
 
 Node = Mapping[str, Any]
 
@@ -38,7 +38,7 @@ class Admin:
         """The data of one document. Raises `SlowDown`, `Unreachable`, `TooCostly`, or `ConnectorError` for good."""
         token = await self._tokens.access()
         reply = await self._post(document, variables, token)
-        if reply.status == 401 and self._tokens.ends:  # it ended early, or the app's secret was rotated
+        if reply.status == 401:  # it ended early, or the app's secret was rotated
             reply = await self._post(document, variables, await self._tokens.access(stale=token))
         if reply.status in {401, 403}:
             raise ConnectorError(f"Shopify does not accept the access token (HTTP {reply.status})")
@@ -103,7 +103,6 @@ class Admin:
     async def close(self) -> None:
         """Gives the connections back."""
         await self._http.close()
-        await self._tokens.close()
 
 
 def _raise_errors(body: Mapping[str, Any]) -> None:
