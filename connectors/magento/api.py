@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets as random
-import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,9 +11,8 @@ from pydantic import SecretStr
 
 from connectors.contract import Secrets
 from connectors.errors import ConnectorError, Unreachable
-from connectors.magento import oauth
-from connectors.magento.oauth import Keys
 from connectors.magento.settings import MagentoSettings
+from connectors.oauth1 import Keys, Pairs, authorization, query_of
 from connectors.polite import Http, Reply
 from connectors.tokens import Held, Tokens, granted
 
@@ -65,7 +62,7 @@ class Api:
         self._tokens = Tokens(Held(), self._renewed)
         self.seen_at = datetime.now(UTC)
 
-    async def call(self, method: str, path: str, *, body: Any = None, query: oauth.Pairs = ()) -> Reply:
+    async def call(self, method: str, path: str, *, body: Any = None, query: Pairs = ()) -> Reply:
         """One authorised call. Raises `SlowDown`, `Unreachable`; other answers are the caller's to judge."""
         pairs = list(query)
         path = self._settings.path + path
@@ -77,8 +74,8 @@ class Api:
         self.seen_at = _answered_at(reply)
         return reply
 
-    async def _call(self, header: str, method: str, path: str, body: Any, pairs: oauth.Pairs) -> Reply:
-        query, headers = oauth.query_of(pairs) or None, {"Authorization": header}
+    async def _call(self, header: str, method: str, path: str, body: Any, pairs: Pairs) -> Reply:
+        query, headers = query_of(pairs) or None, {"Authorization": header}
         return await self._http.call(method, path, body=body, query=query, headers=headers)
 
     async def search(
@@ -154,14 +151,14 @@ class Api:
     def _secret(self, name: str) -> str:
         return self._secrets[name].get_secret_value()
 
-    async def _authorization(self, method: str, path: str, pairs: oauth.Pairs) -> str:
+    async def _authorization(self, method: str, path: str, pairs: Pairs) -> str:
         if self._settings.auth == "bearer":
             return f"Bearer {self._secret('access_token')}"
         if self._settings.auth == "ims":
             return f"Bearer {await self._tokens.access()}"
         keys = Keys(*(self._secret(name) for name in NEEDED["oauth1"]))
         url = self._settings.address + path
-        return oauth.authorization(method, url, pairs, keys, random.token_hex(16), int(time.time()))
+        return authorization(method, url, pairs, keys)
 
     async def _renewed(self, held: Held) -> Held:
         """A token of the cloud service by the client credentials grant."""

@@ -4,26 +4,23 @@ OAuth 2.0 (Oracle, "OAuth 2.0 Client Credentials Flow"): a JWT that a private ke
 hour; there is no refresh token. RS256 is refused: PS256 and ES256 and their longer kin are taken. What signs is handed in,
 because no library for it is among our dependencies.
 
-OAuth 1.0 (Oracle, "Token-Based Authentication"): HMAC-SHA256 over the request; the realm and a JSON body are not signed,
-query parameters are. Every attempt has a nonce and a time of its own.
+OAuth 1.0 (Oracle, "Token-Based Authentication"): HMAC-SHA256 over the request, under the account as its realm.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import secrets as random
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
-from urllib.parse import quote
 
 import orjson
 
-from connectors.bodies import signature
 from connectors.contract import Secrets
 from connectors.errors import Unreachable
 from connectors.netsuite.settings import NetSuiteSettings
+from connectors.oauth1 import Keys, authorization
 from connectors.polite import Http
 
 TOKEN_PATH = "/services/rest/auth/oauth2/v1/token"  # noqa: S105  # a path
@@ -55,29 +52,13 @@ class TokenBased:
 
     async def authorization(self, method: str, path: str, query: Mapping[str, str]) -> str:
         """A signature of this request alone."""
-        parameters = {
-            "oauth_consumer_key": _secret(self._secrets, "consumer_key"),
-            "oauth_nonce": random.token_hex(16),
-            "oauth_signature_method": "HMAC-SHA256",
-            "oauth_timestamp": str(int(time.time())),
-            "oauth_token": _secret(self._secrets, "token_id"),
-            "oauth_version": "1.0",
-        }
-        key = (_secret(self._secrets, "consumer_secret"), _secret(self._secrets, "token_secret"))
-        signed = oauth1(method, self._settings.api + path, {**query, **parameters}, key)
-        shown = {"realm": self._settings.realm, **parameters, "oauth_signature": signed}
-        return "OAuth " + ", ".join(f'{name}="{_escaped(value)}"' for name, value in shown.items())
+        names = ("consumer_key", "consumer_secret", "token_id", "token_secret")
+        keys = Keys(*(_secret(self._secrets, name) for name in names))
+        url = self._settings.api + path
+        return authorization(method, url, query.items(), keys, self._settings.realm)
 
     def refused(self) -> None:
         """Nothing to do: the next request has a signature of its own."""
-
-
-def oauth1(method: str, url: str, parameters: Mapping[str, str], key: tuple[str, str]) -> str:
-    """The signature of RFC 5849 with HMAC-SHA256, by a consumer secret and a token secret."""
-    pairs = sorted((_escaped(name), _escaped(value)) for name, value in parameters.items())
-    listed = "&".join(f"{name}={value}" for name, value in pairs)
-    base = "&".join((method.upper(), _escaped(url), _escaped(listed)))
-    return base64.b64encode(signature("&".join(map(_escaped, key)), base.encode())).decode()
 
 
 class ClientCredentials:
@@ -140,11 +121,6 @@ def _secret(secrets: Secrets, name: str) -> str:
     if name not in secrets:
         raise Unreachable(f"the secret {name} is missing")
     return secrets[name].get_secret_value()
-
-
-def _escaped(text: str) -> str:
-    """Percent-encoding of RFC 3986."""
-    return quote(text, safe="-._~")
 
 
 def _base64url(raw: bytes) -> str:

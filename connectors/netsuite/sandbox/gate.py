@@ -15,7 +15,8 @@ from urllib.parse import unquote
 import orjson
 from aiohttp import web
 
-from connectors.netsuite.oauth import ASSERTION, TOKEN_PATH, oauth1
+from connectors.netsuite.oauth import ASSERTION, TOKEN_PATH
+from connectors.oauth1 import signed
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Verify = Callable[[bytes, bytes, str], bool]
@@ -115,20 +116,20 @@ class Gate:
             return
         raise Wrong(401, "INVALID_LOGIN", "Invalid login attempt.")
 
-    def _signed(self, request: web.Request, offered: str) -> bool:
+    def _signed(self, request: web.Request, header: str) -> bool:
         """Whether the request bears the token's signature, by a nonce that was never used."""
-        found = {name: unquote(value) for name, value in PARAMETER.findall(offered)}
-        realm, signed = found.pop("realm", ""), found.pop("oauth_signature", "")
+        found = {name: unquote(value) for name, value in PARAMETER.findall(header)}
+        realm, offered = found.pop("realm", ""), found.pop("oauth_signature", "")
         url = f"{request.scheme}://{request.host}{request.path}"
         key = (self._secrets.get("consumer_secret", ""), self._secrets.get("token_secret", ""))
         nonce, at = found.get("oauth_nonce", ""), found.get("oauth_timestamp", "")
-        right = oauth1(request.method, url, {**request.query, **found}, key)
+        right = signed(request.method, url, [*request.query.items(), *found.items()], *key)
         good = (
             realm == self._realm
             and found.get("oauth_signature_method") == "HMAC-SHA256"
             and found.get("oauth_consumer_key") == self._secrets.get("consumer_key")
             and found.get("oauth_token") == self._secrets.get("token_id")
-            and hmac.compare_digest(signed.encode(), right.encode())
+            and hmac.compare_digest(offered.encode(), right.encode())
             and at.isdigit()
             and abs(time.time() - int(at)) <= CLOCK
             and nonce != ""
