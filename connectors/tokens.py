@@ -71,6 +71,12 @@ class Tokens:
                 await self._from_file(self._file, stale)
             return self._held.access
 
+    async def call(self, send: Callable[[str], Awaitable[Reply]]) -> Reply:
+        """The answer to a call with an access token; to a second one with another, where the first was turned away (401)."""
+        token = await self.access()
+        reply = await send(token)
+        return await send(await self.access(stale=token)) if reply.status == 401 else reply
+
     async def _from_file(self, file: Path, stale: str | None) -> None:
         """What another process has got meanwhile, or new tokens."""
         async with _alone(file):
@@ -100,6 +106,11 @@ class Tokens:
                 out.flush()
                 os.fsync(out.fileno())
             fresh.replace(file)
+
+
+def bearer(token: str) -> Mapping[str, str]:
+    """The header that shows an access token (RFC 6750, section 2.1)."""
+    return {"Authorization": f"Bearer {token}"}
 
 
 def granted(platform: str, reply: Reply, before: Held) -> Held:

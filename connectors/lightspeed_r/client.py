@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from connectors.lightspeed_r.feeds import Feeds
 from connectors.lightspeed_r.settings import LightspeedRSettings
 from connectors.lightspeed_r.tokens import tokens
 from connectors.polite import Http, Reply
+from connectors.tokens import bearer
 
 WRONG = frozenset({400, 404, 409, 422})
 """Answers to a write that is not acceptable (docs: Errors)."""
@@ -54,20 +54,12 @@ class LightspeedRClient:
         """
         async with self._turn:
             await asyncio.sleep(min(WAIT_MAX, max(0.0, self._room_at - time.monotonic())))
-            token = await self._tokens.access()
-            reply = await self._call(token, method, path, body, query)
-            if reply.status == 401:
-                token = await self._tokens.access(stale=token)
-                reply = await self._call(token, method, path, body, query)
+            reply = await self._tokens.call(
+                lambda token: self._http.call(method, path, body=body, query=query, headers=bearer(token))
+            )
             self._room_at = time.monotonic() + room_after(reply.headers)
-            self.answered_at = _answered_at(reply)
+            self.answered_at = reply.answered_at
             return reply
-
-    async def _call(
-        self, token: str, method: str, path: str, body: Any, query: Mapping[str, str] | None
-    ) -> Reply:
-        headers = {"Authorization": f"Bearer {token}"}
-        return await self._http.call(method, path, body=body, query=query, headers=headers)
 
     async def pages(
         self, path: str, name: str, query: Mapping[str, str]
@@ -200,11 +192,3 @@ def room_after(headers: Mapping[str, str]) -> float:
     except (KeyError, ValueError, ZeroDivisionError):
         return 0.0
     return max(0.0, wait, 1.0 if made >= most else 0.0)
-
-
-def _answered_at(reply: Reply) -> datetime:
-    """The instant of an answer by the platform's own clock."""
-    try:
-        return parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC)
-    except (KeyError, ValueError, TypeError):
-        return datetime.now(UTC)

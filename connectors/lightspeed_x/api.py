@@ -15,7 +15,7 @@ from connectors.contract import Secrets
 from connectors.errors import Unreachable
 from connectors.lightspeed_x.settings import LightspeedXSettings
 from connectors.polite import Http, Reply
-from connectors.tokens import Held, Tokens, granted
+from connectors.tokens import Held, Tokens, bearer, granted
 
 
 class Absent(Unreachable):
@@ -36,18 +36,9 @@ class Api:
         self, method: str, path: str, *, body: Any = None, query: Mapping[str, str] | None = None
     ) -> Reply:
         """One request, as `Http.call`. A token that is turned away is refreshed once."""
-        token = await self._tokens.access()
-        reply = await self._call(token, method, path, body, query)
-        if reply.status == 401:
-            again = await self._tokens.access(stale=token)
-            reply = await self._call(again, method, path, body, query)
-        return reply
-
-    async def _call(
-        self, token: str, method: str, path: str, body: Any, query: Mapping[str, str] | None
-    ) -> Reply:
-        headers = {"Authorization": f"Bearer {token}"}
-        return await self._http.call(method, path, body=body, query=query, headers=headers)
+        return await self._tokens.call(
+            lambda token: self._http.call(method, path, body=body, query=query, headers=bearer(token))
+        )
 
     async def close(self) -> None:
         """Closes the connections."""

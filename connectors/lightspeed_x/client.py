@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from multidict import MultiDict
@@ -78,7 +76,7 @@ class LightspeedXClient:
             rows = listed(checked(reply))
             if not rows:
                 return
-            at = _answered_at(reply)
+            at = reply.answered_at
             yield [
                 Level(
                     item=f"product:{row['product_id']}",
@@ -210,11 +208,3 @@ def _further(after: int, reached: int) -> int:
     if reached <= after:
         raise Unreachable("X-Series' version cursor does not move")
     return reached
-
-
-def _answered_at(reply: Reply) -> datetime:
-    """The instant of an answer by the platform's own clock."""
-    try:
-        return parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC)
-    except (KeyError, ValueError, TypeError):
-        return datetime.now(UTC)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from pydantic import SecretStr
@@ -66,17 +65,17 @@ class Api:
         """One authorised call. Raises `SlowDown`, `Unreachable`; other answers are the caller's to judge."""
         pairs = list(query)
         path = self._settings.path + path
-        header = await self._authorization(method, path, pairs)
-        reply = await self._call(header, method, path, body, pairs)
-        if reply.status == 401 and self._settings.auth == "ims":
-            again = await self._tokens.access(stale=header.removeprefix("Bearer "))
-            reply = await self._call(f"Bearer {again}", method, path, body, pairs)
-        self.seen_at = _answered_at(reply)
-        return reply
 
-    async def _call(self, header: str, method: str, path: str, body: Any, pairs: Pairs) -> Reply:
-        query, headers = query_of(pairs) or None, {"Authorization": header}
-        return await self._http.call(method, path, body=body, query=query, headers=headers)
+        async def send(shown: str) -> Reply:
+            asked, headers = query_of(pairs) or None, {"Authorization": shown}
+            return await self._http.call(method, path, body=body, query=asked, headers=headers)
+
+        if self._settings.auth == "ims":
+            reply = await self._tokens.call(lambda token: send(f"Bearer {token}"))
+        else:
+            reply = await send(self._authorization(method, path, pairs))
+        self.seen_at = reply.answered_at
+        return reply
 
     async def search(
         self, path: str, groups: Groups, sort: Sequence[str], page: int = 1, size: int | None = None
@@ -151,11 +150,9 @@ class Api:
     def _secret(self, name: str) -> str:
         return self._secrets[name].get_secret_value()
 
-    async def _authorization(self, method: str, path: str, pairs: Pairs) -> str:
+    def _authorization(self, method: str, path: str, pairs: Pairs) -> str:
         if self._settings.auth == "bearer":
             return f"Bearer {self._secret('access_token')}"
-        if self._settings.auth == "ims":
-            return f"Bearer {await self._tokens.access()}"
         keys = Keys(*(self._secret(name) for name in NEEDED["oauth1"]))
         url = self._settings.address + path
         return authorization(method, url, pairs, keys)
@@ -214,11 +211,3 @@ def _criteria(groups: Groups, sort: Sequence[str]) -> list[tuple[str, str]]:
 
 def _paging(page: int, size: int) -> list[tuple[str, str]]:
     return [("searchCriteria[pageSize]", str(size)), ("searchCriteria[currentPage]", str(page))]
-
-
-def _answered_at(reply: Reply) -> datetime:
-    """The instant of an answer by Magento's own clock."""
-    try:
-        return parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC)
-    except (KeyError, ValueError, TypeError):
-        return datetime.now(UTC)

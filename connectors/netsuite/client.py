@@ -14,7 +14,7 @@ from connectors.contract import ChannelSettings, Level, Payload, Secrets
 from connectors.directory import Directory, Item
 from connectors.errors import SlowDown, Unreachable
 from connectors.netsuite import queries
-from connectors.netsuite.answers import Row, answered_at, available, codes, ident, listed, more, number, said
+from connectors.netsuite.answers import Row, available, codes, ident, listed, more, number, said
 from connectors.netsuite.changes import Changes
 from connectors.netsuite.kinds import STOCKED
 from connectors.netsuite.oauth import ClientCredentials, Sign, Signer, TokenBased, no_sign
@@ -86,7 +86,7 @@ class NetSuiteClient:
             rows = listed(reply)
             if not rows:
                 return
-            at = answered_at(reply)
+            at = reply.answered_at
             yield [
                 Level(
                     item=f"item:{ident(row, 'item')}",

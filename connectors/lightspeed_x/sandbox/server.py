@@ -21,6 +21,7 @@ from connectors.lightspeed_x.sandbox.api import Api
 from connectors.lightspeed_x.sandbox.gate import GRANT_PATH, Gate, answer
 from connectors.lightspeed_x.sandbox.retailer import Adjustment, Retailer, Sale
 from connectors.lightspeed_x.sandbox.tokens import Tokens
+from connectors.loopback import serve
 
 NO_FAULTS = Faults()
 SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
@@ -67,10 +68,7 @@ class LightspeedXSandbox:
         app = web.Application(middlewares=[self.gate.guard], client_max_size=8 * 1024 * 1024)
         self._api.add_to(app)
         app.add_routes([web.post(GRANT_PATH, self._token)])
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._runner, self.url = await serve(app, port)
         await self.emitter.start()
 
     async def stop(self) -> None:

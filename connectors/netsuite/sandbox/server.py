@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from connectors.emitter import Emitter
+from connectors.loopback import serve
 from connectors.netsuite.oauth import TOKEN_PATH
 from connectors.netsuite.sandbox.api import Api
 from connectors.netsuite.sandbox.books import Books, Posted, made_up
@@ -50,10 +51,7 @@ class NetSuiteSandbox:
         app = web.Application(middlewares=[self.gate.guard], client_max_size=8 * 1024 * 1024)
         app.router.add_post(TOKEN_PATH, self.gate.token)
         Api(self.books).add_to(app)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._runner, self.url = await serve(app, port)
         await self.emitter.start()
 
     async def stop(self) -> None:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from connectors.bodies import signature
 from connectors.emitter import Emitter, Faults
+from connectors.loopback import serve
 from connectors.shipstation.sandbox import signing
 from connectors.shipstation.sandbox.account import CANCELLED, Account, Fulfillment, Label, Order
 from connectors.shipstation.sandbox.gate import Gate, answer
@@ -56,10 +57,7 @@ class ShipStationSandbox:
         self.v1.add_to(app)
         self.v2.add_to(app)
         app.router.add_get("/jwks", self._jwks)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._runner, self.url = await serve(app, port)
         await self.emitter.start()
 
     async def stop(self) -> None:
