@@ -16,14 +16,12 @@ import orjson
 from aiohttp import web
 
 from connectors.netsuite.oauth import ASSERTION, TOKEN_PATH
+from connectors.netsuite.sandbox.certificate import TAKEN, public_key, verified
 from connectors.oauth1 import signed
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Verify = Callable[[bytes, bytes, str], bool]
-"""Whether a signature of a text is the certificate's, by a JWT algorithm."""
 
 PARAMETER = re.compile(r'([A-Za-z_]+)="([^"]*)"')
-ALGORITHMS = frozenset({"PS256", "PS384", "PS512", "ES256", "ES384", "ES512"})
 CLOCK = 300
 """Seconds that a request's time may be off [inferred]."""
 
@@ -43,12 +41,11 @@ class Gate:
     `pause` is how long every call takes, in seconds.
     """
 
-    def __init__(
-        self, account: str, secrets: Mapping[str, str], limit: int, verify: Verify | None = None
-    ) -> None:
+    def __init__(self, account: str, secrets: Mapping[str, str], limit: int) -> None:
         self.lose_answers, self.pause, self.limit = 0, 0.0, limit
         self.calls: list[tuple[str, str]] = []
-        self._realm, self._secrets, self._verify = account, secrets, verify
+        self._realm, self._secrets = account, secrets
+        self._certified = public_key(secrets.get("private_key", ""))
         self._inside = 0
         self._nonces: set[str] = set()
         self._tokens: dict[str, float] = {}
@@ -80,20 +77,19 @@ class Gate:
     async def token(self, request: web.Request) -> web.Response:
         """`POST /auth/oauth2/v1/token`: a signed assertion for a token of an hour (Oracle, client credentials flow)."""
         form = await request.post()
-        text, _, signed = str(form.get("client_assertion", "")).rpartition(".")
+        text, _, offered = str(form.get("client_assertion", "")).rpartition(".")
         head, _, claims = text.partition(".")
         try:
             header, said = (orjson.loads(_raw(part)) for part in (head, claims))
             good = (
                 form.get("grant_type") == "client_credentials"
                 and form.get("client_assertion_type") == ASSERTION
-                and header["alg"] in ALGORITHMS
+                and header["alg"] in TAKEN
                 and header["kid"] == self._secrets.get("certificate_id")
                 and said["iss"] == self._secrets.get("client_id")
                 and said["aud"] == f"{request.scheme}://{request.host}{TOKEN_PATH}"
                 and said["iat"] - CLOCK <= time.time() < said["exp"] <= said["iat"] + 3600
-                and self._verify is not None
-                and self._verify(text.encode(), _raw(signed), header["alg"])
+                and verified(text.encode(), _raw(offered), self._certified, header["alg"])
             )
         except (ValueError, KeyError, TypeError):
             good = False
