@@ -16,10 +16,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 from connectors.bodies import json_object, signature
 from connectors.contract import ChannelSettings, Payload, Secrets
 from connectors.errors import Forged, Malformed
-from connectors.shipstation.rsa import PublicKey, keys_of, verified
+from connectors.shipstation.rsa import keys_of, verified
 from connectors.shipstation.settings import ShipStationSettings
 
 EVENTS: Mapping[str, tuple[str, ...]] = {
@@ -36,7 +38,7 @@ STALE = 300.0
 class Keyring:
     """The keys of a JWKS as last read. `wanted`: a webhook named one that is not among them."""
 
-    keys: dict[str, PublicKey] = field(default_factory=dict)
+    keys: dict[str, RSAPublicKey] = field(default_factory=dict)
     wanted: bool = True
 
     def learn(self, jwks: Any) -> None:
