@@ -1,6 +1,7 @@
 """The lists that a poll reads, one row each: where they are, what dates their rows, and by what they can be asked for.
 
-V1: docs.shipstation.com (list orders, shipments, fulfillments). V2: OpenAPI 2.0.0 of 2025-08-13.
+V1: docs.shipstation.com (list orders, shipments, fulfillments). V2: OpenAPI 2.0.0 of 2025-08-13; fulfillments:
+docs.shipstation.com, List fulfillments.
 """
 
 from __future__ import annotations
@@ -9,7 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from connectors.shipstation.allowlist import FULFILLMENT, ORDER, SHIPMENT, V2_LABEL, V2_SHIPMENT
+from connectors.shipstation.allowlist import (
+    FULFILLMENT,
+    ORDER,
+    SHIPMENT,
+    V2_FULFILLMENT,
+    V2_LABEL,
+    V2_SHIPMENT,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +91,15 @@ V2_LABELS = Feed(
     since="created_at_start",
     query={"sort_by": "created_at", "sort_dir": "asc"},
 )
+V2_FULFILLMENTS = Feed(
+    name="fulfillments",
+    topic=V2_FULFILLMENT,
+    listed="fulfillments",
+    ident="fulfillment_id",
+    at="created_at",
+    since="create_date_start",
+    query={"sort_by": "created_at", "sort_dir": "asc"},
+)
 
 FEEDS: Mapping[str, tuple[Feed, ...]] = {
     "v1": (
@@ -110,6 +127,8 @@ FEEDS: Mapping[str, tuple[Feed, ...]] = {
             ordered=False,
             windowed=True,
         ),
+        V2_FULFILLMENTS,
+        replace(V2_FULFILLMENTS, name="fulfillment_voids", at="voided_at", ordered=False, windowed=True),
     ),
 }
 """By API. V1's shipments are its labels, and "mark as shipped" makes a fulfilment instead."""

@@ -26,7 +26,7 @@ from connectors.shipstation.settings import ShipStationSettings
 
 EVENTS: Mapping[str, tuple[str, ...]] = {
     "v1": ("ORDER_NOTIFY", "SHIP_NOTIFY", "FULFILLMENT_SHIPPED"),
-    "v2": ("shipment_created_v2", "label_created_v2"),
+    "v2": ("shipment_created_v2", "label_created_v2", "fulfillment_shipped_v2"),
 }
 """What is subscribed to. There is none for what is voided, cancelled or edited (help 360025856252), nor for levels."""
 
