@@ -27,6 +27,9 @@ NO_FAULTS = Faults()
 SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
 FORM = "application/x-www-form-urlencoded; charset=UTF-8"
 
+CONSIGNED = {"SENT": "consignment.send", "RECEIVED": "consignment.receive"}
+"""The webhook that a consignment's status sends."""
+
 
 class LightspeedXSandbox:
     """One retailer. Outlets have our location names; ids of products and outlets follow from names alone.
@@ -174,6 +177,8 @@ class LightspeedXSandbox:
         held, number = self._api.desk.consignments, self._retailer.products.number
         found = next(one for one in held.all if held.ident(one) == consignment)
         held.step(found, status, at, {number(sku): units for sku, units in (received or {}).items()})
+        if topic := CONSIGNED.get(status):
+            self._send(topic, lambda: webhooks.consignment(held.shape(self._retailer, found.number)), "")
 
     def adjust(self, sku: str, outlet: str, units: int, *, at: datetime, reason: str = "STOCK_FOUND") -> None:
         """A stock adjustment by somebody in the shop."""
