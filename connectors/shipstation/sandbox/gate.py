@@ -71,7 +71,7 @@ class Gate:
         if now - self._since[api] >= WINDOW:
             self._since[api], self._used[api] = now, 0
         self._used[api] += 1
-        wait = math.ceil(self._since[api] + WINDOW - now)
+        wait = math.ceil(WINDOW - (now - self._since[api]))
         return (1_000_000 if allowed is None else allowed - self._used[api]), wait
 
     def _headers(self, api: str, left: int, wait: int) -> dict[str, str]:
