@@ -18,10 +18,10 @@ from connectors.lightspeed_x.allowlist import INVENTORY, SALE
 from connectors.lightspeed_x.effects import VOIDED, by_state
 from connectors.lightspeed_x.sandbox import retailer, webhooks
 from connectors.lightspeed_x.sandbox.api import Api
-from connectors.lightspeed_x.sandbox.gate import GRANT_PATH, Gate, answer
+from connectors.lightspeed_x.sandbox.gate import GRANT_PATH, Gate
 from connectors.lightspeed_x.sandbox.retailer import Adjustment, Retailer, Sale
 from connectors.lightspeed_x.sandbox.tokens import Tokens
-from connectors.loopback import serve
+from connectors.loopback import answer, serve
 
 NO_FAULTS = Faults()
 SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")

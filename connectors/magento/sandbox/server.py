@@ -12,9 +12,9 @@ import orjson
 from aiohttp import web
 
 from connectors.emitter import Emitter
-from connectors.loopback import serve
+from connectors.loopback import answer, serve
 from connectors.magento.sandbox.criteria import searched
-from connectors.magento.sandbox.gate import Gate, answer
+from connectors.magento.sandbox.gate import Gate
 from connectors.magento.sandbox.shop import ADDRESS, Lines, Row, Shop, Wrong
 from connectors.magento.settings import MagentoSettings
 

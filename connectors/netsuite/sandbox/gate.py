@@ -9,12 +9,12 @@ import re
 import secrets as random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 from urllib.parse import unquote
 
 import orjson
 from aiohttp import web
 
+from connectors.loopback import answer
 from connectors.netsuite.oauth import ASSERTION, TOKEN_PATH
 from connectors.netsuite.sandbox.certificate import TAKEN, public_key, verified
 from connectors.oauth1 import signed
@@ -146,11 +146,6 @@ def failed(error: Wrong) -> web.Response:
         "o:errorDetails": [{**detail, **({"o:errorPath": error.path} if error.path else {})}],
     }
     return answer(body, error.status)
-
-
-def answer(body: Any, status: int = 200) -> web.Response:
-    """A JSON answer."""
-    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
 
 
 def _raw(text: str) -> bytes:

@@ -11,10 +11,10 @@ from aiohttp import web
 
 from connectors.bodies import signature
 from connectors.emitter import Emitter, Faults
-from connectors.loopback import serve
+from connectors.loopback import answer, serve
 from connectors.shipstation.sandbox import signing
 from connectors.shipstation.sandbox.account import CANCELLED, Account, Fulfillment, Label, Order
-from connectors.shipstation.sandbox.gate import Gate, answer
+from connectors.shipstation.sandbox.gate import Gate
 from connectors.shipstation.sandbox.v1 import MANUAL_STORE, V1
 from connectors.shipstation.sandbox.v2 import V2
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from aiohttp import web
 
+from connectors.loopback import answer
 from connectors.shipstation.sandbox import v2_shapes, writing
 from connectors.shipstation.sandbox.account import Account
-from connectors.shipstation.sandbox.gate import Wrong, answer
+from connectors.shipstation.sandbox.gate import Wrong
 from connectors.shipstation.sandbox.v1 import body_of
 
 Row = dict[str, Any]
