@@ -7,7 +7,7 @@ is one event. Authority decides ties, and conflicts that cannot all be true.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -103,7 +103,8 @@ TAKES_BACK = frozenset({Fact.SHIPMENT_VOIDED, Fact.SALE_VOIDED})
 class Authority:
     """Whose word counts where several channels say the same amount, or more than can be true; the most trusted first.
 
-    `locations` wins over `stages`, which wins over `channels`.
+    `locations` wins over `stages`, which wins over `channels`. `on_hand` names the channels whose platform counts what is
+    there, promised or not: an order moves its number when the goods leave.
     """
 
     __pydantic_config__ = STRICT
@@ -111,6 +112,7 @@ class Authority:
     channels: tuple[str, ...] = ()
     stages: dict[Stage, tuple[str, ...]] = field(default_factory=dict)
     locations: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    on_hand: frozenset[str] = frozenset()
 
     @property
     def named(self) -> set[str]:
@@ -150,7 +152,7 @@ class Matter(NamedTuple):
 
 def standing(told: Iterable[Told], authority: Authority) -> list[Told]:
     """The lines that stand. A line of zero units says nothing, unless it is absolute."""
-    said = list(_said(told))
+    said = _said(told)
     if len({_witness(item) for item in said}) < 2:
         return said
     heard: dict[Matter, dict[str, list[Told]]] = defaultdict(lambda: defaultdict(list))
@@ -162,13 +164,17 @@ def standing(told: Iterable[Told], authority: Authority) -> list[Told]:
     return [item for lines in stands.values() for item in lines]
 
 
-def _said(told: Iterable[Told]) -> Iterator[Told]:
+def _said(told: Iterable[Told]) -> list[Told]:
     """The lines that say something, a till's sale of ordered units as the collection it is."""
     spoken = [item for item in told if _speaks(item.line)]
     ordered = {item.line.sku for item in spoken if item.line.fact is Fact.ORDERED}
+    if not ordered:
+        return spoken
+    said: list[Told] = []
     for item in spoken:
         twin = TWINS.get(item.line.fact) if item.line.sku in ordered else None
-        yield item if twin is None else item._replace(line=replace(item.line, fact=twin))
+        said.append(item if twin is None else item._replace(line=replace(item.line, fact=twin)))
+    return said
 
 
 def _speaks(line: Line) -> bool:

@@ -17,7 +17,6 @@ from connectors.directory import Directory
 from connectors.errors import ConnectorError, SlowDown
 from projections.pool import DatabaseError, leadership
 from projections.queries import Queries
-from streams.catching_up import CatchingUp
 from streams.differences import (
     Cause,
     Cell,
@@ -32,6 +31,7 @@ from streams.differences import (
 from streams.hand_edits import Editing
 from streams.intake import Intake
 from streams.reader import Reader
+from streams.verify import Verifier
 from streams.writer import NotWritten
 
 log = structlog.get_logger()
@@ -44,6 +44,9 @@ PATIENCE = 60.0
 
 ROUNDS = 3
 """How often a cell that is in flight is looked at again before it is said to be."""
+
+HOPS = 3
+"""How often a claim may send others on (two deals that are one): each time they are waited for anew."""
 
 TRIES = 10
 """How often a platform is waited for that asks us to."""
@@ -171,15 +174,25 @@ class Reconciling:
         return found
 
     async def _caught_up(self) -> bool:
+        """Whether all that is in the log now has become stock, and is recorded."""
+        settings, naming = self.intake.directories.settings, self.intake.naming
         reader = Reader(self.bootstrap)
         await reader.start()
         try:
-            return await CatchingUp(
+            log = Verifier(
                 reader=reader,
                 queries=self.queries,
-                naming=self.intake.naming,
+                naming=naming,
                 partitions=self.intake.writer.partitions,
-            ).within(self.patience)
+                rules=settings.rules,
+                authority=settings.witnesses,
+                group=f"{naming.prefix}onhand",
+                tells={},
+            )
+            for _ in range(HOPS):
+                if await log.come_through(self.patience) is not None:
+                    return False
+            return True
         finally:
             await reader.stop()
 
