@@ -58,7 +58,7 @@ class Tokens:
         self._held, self._renew = first, renew
         self._seed = hashlib.sha256(first.refresh.encode()).hexdigest()
         self._file = None if file is None else Path(file).expanduser()
-        self._looked = False
+        self._looked = self._unsaved = False
         self._lock = asyncio.Lock()
 
     async def access(self, stale: str | None = None) -> str:
@@ -67,7 +67,7 @@ class Tokens:
             if self._file is None:
                 if not self._held.good(stale):
                     self._held = await self._renew(self._held)
-            elif not self._looked or not self._held.good(stale):
+            elif self._unsaved or not self._looked or not self._held.good(stale):
                 await self._from_file(self._file, stale)
             return self._held.access
 
@@ -78,23 +78,27 @@ class Tokens:
         return await send(await self.access(stale=token)) if reply.status == 401 else reply
 
     async def _from_file(self, file: Path, stale: str | None) -> None:
-        """What another process has got meanwhile, or new tokens."""
+        """What another process has got meanwhile, or new tokens. Those that could not be written are not used before they
+        are: the old ones may be dead already.
+        """
         async with _alone(file):
-            self._held, self._looked = self._kept(file) or self._held, True
-            if not self._held.good(stale):
-                self._held = await self._renew(self._held)
-                self._keep(file)
+            if not self._unsaved:
+                self._held, self._looked = self._kept(file) or self._held, True
+                if self._held.good(stale):
+                    return
+                self._held, self._unsaved = await self._renew(self._held), True
+            self._keep(file)
+            self._unsaved = False
 
     def _kept(self, file: Path) -> Held | None:
         """The tokens in the file; None where it is missing, or belongs to another authorisation."""
-        try:
-            with _named("read"):
-                found = orjson.loads(file.read_bytes())
-                if found["seed"] != self._seed:
-                    return None
-                return Held(str(found["access"]), float(found["expires_at"]), str(found["refresh"]))
-        except FileNotFoundError:
-            return None
+        with _named("read"):
+            if not file.exists():
+                return None
+            found = orjson.loads(file.read_bytes())
+            if found["seed"] != self._seed:
+                return None
+            return Held(str(found["access"]), float(found["expires_at"]), str(found["refresh"]))
 
     def _keep(self, file: Path) -> None:
         """Writes the file whole or not at all, for its owner only."""
@@ -133,8 +137,6 @@ def _named(done: str) -> Iterator[None]:
     """Names what could not be done with the file, and never quotes it."""
     try:
         yield
-    except FileNotFoundError:
-        raise
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise Unreachable(f"the token file cannot be {done}: {type(error).__name__}") from None
 

@@ -129,6 +129,15 @@ async def test_given_a_new_authorisation_then_the_file_of_the_old_one_is_forgott
     await used(kept, {**SECRETS, "refresh_token": SecretStr("refresh-new")})
 
 
+async def test_given_a_place_where_no_file_can_be_then_it_is_said_and_nothing_is_refreshed(
+    settings, sandbox, tmp_path
+):
+    (tmp_path / "keys").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(Unreachable, match="the token file cannot be locked: File"):
+        await used(settings.model_copy(update={"token_file": str(tmp_path / "keys" / "tills.json")}))
+    assert sandbox.gate.refreshes == 0
+
+
 async def test_given_a_broken_file_then_it_is_said_without_its_content(kept, tmp_path):
     file = tmp_path / "keys" / "tills.json"
     file.parent.mkdir()

@@ -129,6 +129,27 @@ async def test_given_a_token_file_that_is_no_such_thing_then_nothing_is_refreshe
     assert sandbox.tokens.given == 0
 
 
+async def test_given_a_full_disk_then_the_new_pair_waits_for_room_and_is_used_only_then(
+    application, sandbox, tmp_path, monkeypatch
+):
+    def full(*_):
+        raise OSError("no space left")
+
+    sandbox.tokens.expire()
+    client = application()
+    with monkeypatch.context() as patched:
+        patched.setattr("connectors.tokens.os.fsync", full)
+        for _ in range(2):
+            with pytest.raises(Unreachable, match="cannot be written"):
+                await client.directory()
+    await client.directory()
+    assert sandbox.tokens.given == 1
+    assert orjson.loads((tmp_path / "state" / "tokens.json").read_bytes())["refresh"] == "refresh-1"
+    sandbox.tokens.expire()
+    await client.directory()
+    assert sandbox.tokens.given == 2
+
+
 async def test_given_a_personal_token_then_nothing_is_kept_or_refreshed(settings, sandbox, tmp_path):
     client = LightspeedXClient(settings.model_copy(update={"token_file": None}), SECRETS)
     await client.directory()
