@@ -246,6 +246,8 @@ class Connector:
     claims, in the platform's references; it raises `Refused`. `documents` opens a body or file of a topic.
     `tells` says which number of a `Place` the platform is told. `sandbox` makes the double of a channel from its settings,
     its secrets in clear and our names of its places. `orders` creates orders, where the platform carries them out.
+    `absolute` says that a number stands as it was told: which of its own documents a platform counts on top of it is not
+    known for certain, so it is told anew whenever these moved.
     """
 
     platform: str
@@ -260,4 +262,5 @@ class Connector:
     sink: Callable[[Client], Sink]
     sandbox: Callable[[ChannelSettings, Mapping[str, str], Sequence[str]], Sandbox]
     orders: Callable[[Client], Orders] | None = None
+    absolute: bool = False
     documents: Callable[[str, bytes], Sequence[Mapping[str, Any]]] = one_document

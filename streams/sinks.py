@@ -17,7 +17,7 @@ from connectors.contract import Answer, Connector, Seen, Sink, Target
 from connectors.errors import ConnectorError, SlowDown, Unreachable
 from projections.pool import DatabaseError, leadership
 from projections.queries import Queries
-from schemas.availability import ChannelQuantity, Shown
+from schemas.availability import ChannelQuantity, Place, Shown
 from schemas.codec import Undecodable, Value, decode, encode, headers
 from schemas.receipts import Outcome, Receipt
 from schemas.topics import CHANNEL_QUANTITIES, RECEIPTS
@@ -120,7 +120,7 @@ class Board:
             cell = number.sku, name
             expected = None if cell in self.unsure else place.shows(self.shows.get(cell))
             wanted = place.quantity if self.connector.tells == "quantity" else place.level
-            if wanted != expected and cell not in self.refused:
+            if (wanted != expected or self._stale(cell, place)) and cell not in self.refused:
                 yield Target(
                     sku=number.sku,
                     place=name,
@@ -130,6 +130,13 @@ class Board:
                     offset=number.offset,
                     opened=place.opened,
                 )
+
+    def _stale(self, cell: Cell, place: Place) -> bool:
+        """Whether what was told says nothing any more: the platform's own documents have moved since, and what that does to
+        an absolute number is not known.
+        """
+        told = self.shows.get(cell)
+        return self.connector.absolute and told is not None and told.own != place.own
 
     def again(self, targets: Iterable[Target], *, unsure: bool) -> None:
         """Puts targets back; `unsure` means the platform must be asked what it shows."""

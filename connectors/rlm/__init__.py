@@ -44,5 +44,6 @@ connector = Connector(
     sink=RlmSink,
     sandbox=_sandbox,
     orders=RlmOrders,
+    absolute=True,
     documents=documents,
 )

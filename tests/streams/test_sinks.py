@@ -55,6 +55,17 @@ def test_given_a_number_the_platform_shows_already_then_it_is_not_told_again(boa
     assert board.next(100) == []
 
 
+def test_given_a_platform_whose_numbers_are_absolute_then_its_own_documents_make_them_due_again():
+    board = Board(CONNECTORS["rlm"])
+    told(board, number("MUG", 5))
+    board.want(number("MUG", 8, own=3, offset=2))
+    (target,) = board.next(100)
+    assert (target.wanted, target.expected, target.own) == (8, 8, 3)
+    board.saw(receipt("MUG", 8, own=3))
+    board.want(number("MUG", 8, own=3, offset=3))
+    assert board.next(100) == []
+
+
 def test_given_the_platform_s_own_order_then_it_has_counted_that_itself(board):
     told(board, number("MUG", 5))
     board.want(number("MUG", 3, own=-2, offset=2))
