@@ -42,4 +42,5 @@ connector = Connector(
     sink=ShipStationSink,
     sandbox=_sandbox,
     orders=ShipStationOrders,
+    points=True,
 )

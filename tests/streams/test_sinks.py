@@ -133,6 +133,29 @@ def test_given_news_between_two_looks_then_the_second_counts_as_a_first(board):
     assert board.looked(target, Seen(3)) is None
 
 
+def test_given_two_looks_too_close_to_each_other_then_the_level_is_not_believed_yet():
+    board = Board(CONNECTORS["magento"], still_for=30.0)
+    board.want(number("MUG", 5))
+    (target,) = board.next(100)
+    assert board.looked(target, Seen(3), 100.0) is None
+    assert board.looked(target, Seen(3), 101.0) is None, "what it counted may not have come to us yet"
+    assert board.looked(target, Seen(3), 129.0) is None
+    ready = board.looked(target, Seen(3), 130.0)
+    assert ready is not None
+    assert (ready.wanted, ready.expected) == (5, 3)
+
+
+def test_given_a_lowered_level_then_it_has_to_stand_still_as_long_as_any():
+    board = Board(CONNECTORS["magento"], still_for=30.0)
+    board.want(number("MUG", 5))
+    (target,) = board.next(100)
+    assert board.looked(target, Seen(9), 100.0) is not None
+    assert board.looked(target, Seen(5), 110.0) is None
+    assert board.looked(target, Seen(4), 120.0) is None, "it moved: that is a first look"
+    assert board.looked(target, Seen(4), 140.0) is None
+    assert board.looked(target, Seen(4), 150.0) is not None
+
+
 def test_given_a_write_whose_outcome_is_unknown_then_the_platform_is_looked_at_before_the_next(board):
     told(board, number("MUG", 5))
     board.want(number("MUG", 4, offset=2))
