@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -40,9 +40,16 @@ class Flow(NamedTuple):
 
 @dataclass(slots=True)
 class Shelves:
-    """Who is counting."""
+    """Who is counting, and what had better not be counted now.
+
+    X-Series dates what was sent, and what was parked, by the last change of the document: the hub, which sees the whole only
+    later, takes a transfer that was sent before a count for one that was sent when it was received, and a parked sale that was
+    voided for one that had been closed first. Between the two instants nobody counts here; a shop that does must poll in
+    between.
+    """
 
     counted: set[Cell] = field(default_factory=set)
+    undated: Counter[Cell] = field(default_factory=Counter)
     touched: dict[Cell, float] = field(default_factory=lambda: defaultdict(float))
 
     async def free(self, place: str, lines: Lines) -> None:
@@ -52,10 +59,15 @@ class Shelves:
             await asyncio.sleep(0.1)
         self.touched.update(dict.fromkeys(cells, time.monotonic()))
 
+    def undate(self, place: str, lines: Lines, number: int = 1) -> None:
+        """Something begins on these shelves (-1: is over) that no count should fall into."""
+        for sku, _ in lines:
+            self.undated[sku, place] += number
+
     @asynccontextmanager
     async def counting(self, cell: Cell) -> AsyncIterator[None]:
         """Inside, nobody else touches the shelf, and nobody did just before."""
-        while cell in self.counted:
+        while cell in self.counted or self.undated[cell]:
             await asyncio.sleep(0.1)
         self.counted.add(cell)
         try:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
 Cell = tuple[str, str]
 """A SKU at a place."""
@@ -15,27 +16,36 @@ NOWHERE = "@unrouted"
 
 
 class Oracle:
-    """`available` may be sold, `on_hand` is physically there; what is on hand and not available is promised."""
+    """`available` may be sold, `on_hand` is physically there; what is on hand and not available is promised. `diary` has what was
+    done to each cell: when, what, and how many units.
+    """
 
     def __init__(self, opening: Mapping[Cell, int]) -> None:
         self.available: Counter[Cell] = Counter(opening)
         self.on_hand: Counter[Cell] = Counter(opening)
+        self.diary: dict[Cell, list[tuple[str, str, int]]] = defaultdict(list)
+
+    def _note(self, cell: Cell, what: str, units: int) -> None:
+        self.diary[cell].append((datetime.now(UTC).isoformat(timespec="milliseconds"), what, units))
 
     def promise(self, place: str, lines: Iterable[tuple[str, int]]) -> None:
         """Units are somebody's, and still there."""
         for sku, units in lines:
             self.available[sku, place] -= units
+            self._note((sku, place), "promised", units)
 
     def release(self, place: str, lines: Iterable[tuple[str, int]]) -> None:
         """Units were promised, and are free again."""
         for sku, units in lines:
             self.available[sku, place] += units
+            self._note((sku, place), "released", units)
 
     def go(self, place: str, lines: Iterable[tuple[str, int]]) -> None:
         """Units that nobody had been promised leave a place; negative ones come."""
         for sku, units in lines:
             self.available[sku, place] -= units
             self.on_hand[sku, place] -= units
+            self._note((sku, place), "gone", units)
 
     def come(self, place: str, lines: Iterable[tuple[str, int]]) -> None:
         """Units come to a place."""
@@ -48,4 +58,5 @@ class Oracle:
 
     def count(self, place: str, sku: str, units: int) -> None:
         """So many are there."""
+        self._note((sku, place), "counted", units)
         self.come(place, [(sku, units - self.on_hand[sku, place])])

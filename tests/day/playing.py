@@ -42,9 +42,11 @@ from streams.verify import Verifier
 
 FLOWS: Sequence[Flow] = (*shops.FLOWS, *stores.FLOWS, *supply.FLOWS, *crossing.FLOWS)
 
-SHARED = 24
+SHARED = 26
 """SKUs of the flows that stay on one platform; each of the others has `OWN` of its own."""
 OWN = 2
+
+SHARING = "flows that share their SKUs"
 
 HOURS = 12
 """The day: its deals begin within so many hours."""
@@ -76,8 +78,10 @@ class Day:
             name: [f"{word}{number}" for number in range(1, OWN + 1)] for name, word in apart.items()
         }
         self.all_skus = [*shared, *(sku for skus in self.skus.values() for sku in skus)]
+        self.flow_of = {sku: name for name, skus in self.skus.items() for sku in skus}
         self.skus.update({flow.name: shared for flow in FLOWS if not flow.own})
         if self.mixed:
+            self.flow_of = {}
             self.skus = {flow.name: self.all_skus for flow in FLOWS}
         stock = opening(self.all_skus, self.chance)
         self.oracle, self.stock = Oracle(stock), stock
@@ -95,7 +99,7 @@ class Day:
             engines = Engines(self.data / "engines")
             await asyncio.to_thread(engines.start)
             stack.push_async_callback(asyncio.to_thread, engines.stop)
-            settings = configured(self.data, max(2.0, self.hour))
+            settings = configured(self.data, self.hour)
             sandboxes = await self._sandboxes(settings)
             system = System(
                 settings, self.data / "onhand.toml", self.say, engines=engines, sandboxes=sandboxes
@@ -202,6 +206,13 @@ class Day:
             await asyncio.sleep(0.5)
         report = await verifier.run()
         written = list(ledger(self.oracle, [stock async for stock in queries.all_stock()]))
+        movements = {
+            f"{one.sku}/{one.place}": {
+                "movements": (await queries.movements(sku=one.sku, location=one.place, limit=500)).items,
+                "diary": self.oracle.diary[one.sku, one.place],
+            }
+            for one in written[:5]
+        }
         letters = (await queries.dead_letters(limit=100)).items
         return {
             "transactions": self.transactions,
@@ -221,7 +232,10 @@ class Day:
             "dead_letters": [
                 f"{one['channel']} {one['topic']} {one['ref']}: {one['reason']}" for one in letters
             ],
-            "differences": [one._asdict() for one in (*written, *shown)],
+            "differences": [
+                {**one._asdict(), "flow": self.flow_of.get(one.sku, SHARING)} for one in (*written, *shown)
+            ],
+            "written": movements,
             "cells": len(self.all_skus) * len(PLACES),
             "seconds": round(time.monotonic() - self.began, 1),
         }

@@ -36,13 +36,15 @@ STORE = 4711
 class Seat:
     """A channel: its platform, the places it sees, those of them whose stock it keeps, and its lines of `onhand.toml`.
 
-    `polled` ones send no webhooks that carry anything, so they are polled all day; the others only once, at its end.
+    `polled` ones send no webhooks that carry anything, so they are polled all day, every hour of it, or every so many real
+    `seconds`; the others only once, at its end.
     """
 
     platform: str
     sees: Sequence[str]
     keeps: Sequence[str] = ()
     polled: bool = True
+    seconds: float = 2.0
     lines: Sequence[str] = ()
     rules: Sequence[str] = ()
 
@@ -77,7 +79,8 @@ SEATS: Mapping[str, Seat] = {
         lines=('account = "1234567_SB1"', 'adjustment_account = "213"', 'customer = "1502"'),
     ),
     "dc": Seat("rlm", ("DC",), ("DC",), lines=("quiet = 0.1",), rules=('ships_from = "DC"',)),
-    "labels": Seat("shipstation", ("DEPOT",), lines=(f'stores = {{ "{STORE}" = "web" }}',)),
+    # A limit of ShipStation lasts for a minute, however short the day is; so its documents take as long.
+    "labels": Seat("shipstation", ("DEPOT",), seconds=60.0, lines=(f'stores = {{ "{STORE}" = "web" }}',)),
 }
 
 PLACES = tuple(dict.fromkeys(place for seat in SEATS.values() for place in seat.sees))
@@ -106,7 +109,7 @@ def configured(data: Path, hour: float) -> Settings:
     for name, seat in SEATS.items():
         lines += [f"[channels.{name}]", f'platform = "{seat.platform}"', *seat.lines]
         lines += ['sandbox = "played by the day"', f"sandbox_port = {free_port()}"]
-        lines += [f"poll_every = {hour if seat.polled else 0}"]
+        lines += [f"poll_every = {max(seat.seconds, hour) if seat.polled else 0}"]
         lines += [f'folder = "{data / "exchange"}"'] if seat.platform == "rlm" else []
         lines += [f"[channels.{name}.rules]", 'publish = "locations"', f"locations = {list(seat.sees)}"]
         lines += seat.rules

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dealing import Deal, Flow, split
 from oracle import NOWHERE
 
+from connectors.shopify.sandbox import transfers
+
 HOME = "DC"
 
 
@@ -112,6 +114,22 @@ async def web_rerouted(deal: Deal) -> None:
         deal.oracle.send("DEPOT", "DEPOT", lines)
 
 
+async def web_transfer(deal: Deal) -> None:
+    """Shopify's own transfer from DC to DEPOT: set aside, sent, and taken in but for what arrives broken."""
+    shop, lines = deal.sandboxes["web"].shop, deal.lines()
+    moving = transfers.plan(shop, HOME, "DEPOT", dict(lines), deal.now)
+    transfers.ready(shop, moving, deal.now)
+    deal.oracle.promise(HOME, lines)
+    await deal.later()
+    part = transfers.ship(shop, moving, dict(lines), deal.now)
+    deal.oracle.send(HOME, HOME, lines)
+    await deal.later()
+    broken = split(lines)[0] if deal.chance.random() < 0.3 else []
+    good = [(sku, units - dict(broken).get(sku, 0)) for sku, units in lines]
+    transfers.receive(shop, moving, part, dict(good), dict(broken), deal.now)
+    deal.oracle.come("DEPOT", good)
+
+
 async def europe_sent(deal: Deal) -> None:
     """Ordered and shipped, from one source or from two."""
     europe, lines = deal.sandboxes["europe"], deal.lines()
@@ -170,6 +188,7 @@ FLOWS = (
     Flow("web: reduced", 4, web_reduced),
     Flow("web: parcel voided", 3, web_voided),
     Flow("web: rerouted", 4, web_rerouted),
+    Flow("web: transfer", 3, web_transfer),
     Flow("europe: sent", 14, europe_sent),
     Flow("europe: cancelled", 5, europe_cancelled),
     Flow("europe: refunded", 5, europe_refunded),

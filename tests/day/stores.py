@@ -40,8 +40,10 @@ async def parked(deal: Deal) -> None:
     made = tills.sell(here, lines, at=deal.now, state=state, attributes=words)
     if layby:
         deal.oracle.go(here, lines)
+    deal.shelves.undate(here, lines)
     await deal.later()
     await deal.shelves.free(here, lines)
+    deal.shelves.undate(here, lines, -1)
     if deal.chance.random() < 0.7:
         tills.close(made, at=deal.now)
         if not layby:
@@ -73,14 +75,16 @@ async def tills_transfer(deal: Deal) -> None:
     await deal.shelves.free(origin, lines)
     tills.step(moving, "SENT", at=deal.now)
     deal.oracle.go(origin, lines)
+    deal.shelves.undate(origin, lines)
     await deal.later()
+    came = [(sku, units - (deal.chance.random() < 0.3)) for sku, units in lines]
+    await deal.shelves.free(there, came)
+    await deal.shelves.free(origin, lines)
+    deal.shelves.undate(origin, lines, -1)
     if deal.chance.random() < 0.15:
-        await deal.shelves.free(origin, lines)
         tills.step(moving, "CANCELLED", at=deal.now)
         deal.oracle.come(origin, lines)
         return
-    came = [(sku, units - (deal.chance.random() < 0.3)) for sku, units in lines]
-    await deal.shelves.free(there, came)
     tills.step(moving, "RECEIVED", at=deal.now, received=dict(came))
     deal.oracle.come(there, came)
 
@@ -107,7 +111,9 @@ async def tills_adjusted(deal: Deal) -> None:
 async def counted(deal: Deal) -> None:
     """A shelf is counted, and mostly has what it should."""
     channel, places = deal.chance.choice([("tills", TILLS), ("mall", MALLS)])
-    here, sku, store = deal.some(*places), deal.some(*deal.skus), deal.sandboxes[channel]
+    here, store = deal.some(*places), deal.sandboxes[channel]
+    good = [sku for sku in deal.skus if not deal.shelves.undated[sku, here]]
+    sku = deal.some(*(good or deal.skus))
     async with deal.shelves.counting((sku, here)):
         units = deal.oracle.on_hand[sku, here] + deal.chance.choice((0, 0, 0, -2, -1, 1))
         if channel == "tills":
