@@ -244,7 +244,8 @@ class Connector:
     `receive` verifies a webhook over its raw bytes and returns its documents; `path` is what follows the channel's name
     in the webhook's URL; None where the platform sends none. `reduce` is the allow-list. `read` is pure: what one document
     claims, in the platform's references; it raises `Refused`. `documents` opens a body or file of a topic.
-    `tells` says which number of a `Place` the platform is told. `sandbox` makes the double of a channel from its settings,
+    `tells` says which number of a `Place` the platform is told, and `counts` how it keeps it by itself: an order lowers what is
+    `available` at once, and what is `on_hand` when the goods leave. `sandbox` makes the double of a channel from its settings,
     its secrets in clear and our names of its places. `orders` creates orders, where the platform carries them out.
     `absolute` says that a number stands as it was told: which of its own documents a platform counts on top of it is not
     known for certain, so it is told anew whenever these moved. `points` says that its webhooks carry no documents: they only
@@ -256,6 +257,7 @@ class Connector:
     secrets: tuple[str, ...]
     topics: tuple[str, ...]
     tells: Literal["quantity", "level"]
+    counts: Literal["available", "on_hand"] = "available"
     receive: Callable[[ChannelSettings, Secrets, Mapping[str, str], bytes, str], Sequence[Payload]] | None
     reduce: Callable[[str, Mapping[str, Any]], dict[str, Any]]
     read: Callable[[str, Payload], Claim | Observation]

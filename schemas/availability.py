@@ -13,6 +13,8 @@ from schemas.movements import counted_for
 from schemas.postings import pooled
 from schemas.rules import ChannelRules
 
+ON_HAND = "on_hand"
+
 
 class Shown(NamedTuple):
     """What a platform showed at our last word with it, and the part its own documents had in that."""
@@ -25,8 +27,8 @@ class Shown(NamedTuple):
 class Place:
     """One number at one place of a channel.
 
-    `quantity` is what may be sold there, `level` the plain available behind it (may be negative), and `own` the part of
-    `level` that the channel's own documents caused at this place: its platform has counted those by itself. The number of
+    `quantity` is what may be sold there, `level` the plain balance behind it (`ChannelRules.level`; may be negative), and
+    `own` what the channel's own documents did to the platform's number at this place: it has counted those by itself. The number of
     the network stands where the channel's demand goes (`ChannelRules.ships_from`): what its documents say of other
     locations changes the platform's number there, not this one. `opened` says that `own`
     includes the opening stock, so that a platform that was never told anything shows exactly `own`.
@@ -151,7 +153,9 @@ def quantity(
         open_demand = stock.balance(UNROUTED, state)
         sold = offered + sum(step.amount for step in _network_steps(offered, -open_demand, rules))
         own = stock.told_by.get(rules.ships_from, NOTHING).get(counted_for(channel, bundle), 0)
-        level = sum(levels.values()) + open_demand
+        level = sum(_level(stock, rules, location) for location in where) + (
+            0 if rules.level == ON_HAND else open_demand
+        )
         places: dict[str, Place] = {NETWORK: Place(quantity=sold, level=level, own=own)}
     else:
         before = {} if known is None or known.number is None else known.number.places
@@ -181,14 +185,19 @@ def _unmoved(stock: Stock, before: Stock, location: str) -> bool:
 
 
 def _at(stock: Stock, channel: str, rules: ChannelRules, location: str, bundle: str | None) -> Place:
-    level = stock.balance(location, pooled(rules.pool))
+    available = stock.balance(location, pooled(rules.pool))
     own = stock.told_by.get(location, NOTHING).get(counted_for(channel, bundle), 0)
     return Place(
-        quantity=max(0, level - rules.held_back(stock.sku, location)),
-        level=level,
+        quantity=max(0, available - rules.held_back(stock.sku, location)),
+        level=_level(stock, rules, location),
         own=own,
         opened=stock.tracked.get(location) == channel,
     )
+
+
+def _level(stock: Stock, rules: ChannelRules, location: str) -> int:
+    """What is there, or what of it is not promised."""
+    return stock.on_hand(location) if rules.level == ON_HAND else stock.balance(location, pooled(rules.pool))
 
 
 def same_numbers(one: ChannelQuantity | None, other: ChannelQuantity | None) -> bool:

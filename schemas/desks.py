@@ -35,7 +35,7 @@ def order(lines: Iterable[Told], settled: Settled) -> None:
     left = sum(_leaving(item) for item in parcels)
     unheard_of = left + units(cancelled) - known
     if unheard_of > 0:  # a unit that was shipped or cancelled was ordered, even if nobody told us yet
-        first = min((*parcels, *cancelled), key=_when)
+        first = min((*parcels, *cancelled), key=when)
         open_at[UNROUTED] += unheard_of
         settled[flow(first, UNROUTED, kind=Kind.ORDER_PLACED)] += unheard_of
     for item in _in_time(by_fact, Fact.REROUTED, Fact.PICK_REJECTED):
@@ -65,7 +65,7 @@ def _of_one_pool(lines: list[Told]) -> list[Told]:
     demand = [item for item in lines if item.line.fact in (Fact.CONVERTED, Fact.ORDERED)]
     if not demand:
         return lines
-    pool = min(demand, key=_when).line.pool
+    pool = min(demand, key=when).line.pool
     return [
         item if item.line.pool == pool else item._replace(line=replace(item.line, pool=pool))
         for item in lines
@@ -153,10 +153,11 @@ def _by_fact(lines: Iterable[Told]) -> dict[Fact, list[Told]]:
 
 def _in_time(by_fact: Mapping[Fact, list[Told]], *facts: Fact) -> list[Told]:
     found = [item for fact in facts for item in by_fact.get(fact, ())]
-    return sorted(found, key=_when) if len(found) > 1 else found
+    return sorted(found, key=when) if len(found) > 1 else found
 
 
-def _when(item: Told) -> tuple[datetime, str, str, str, int]:
+def when(item: Told) -> tuple[datetime, str, str, str, int]:
+    """The order in which lines hold: by their instants, else by a fixed one."""
     line = item.line
     return line.at, item.channel, item.document, f"{line.fact}/{line.location}/{line.there}", line.quantity
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import chain
-from operator import attrgetter
 from typing import NamedTuple
 
 from schemas.accounts import UNROUTED
@@ -85,20 +84,26 @@ def movements(
     """The movements that turn the posted `before` into `after`: the difference and nothing else.
 
     `key` is the transaction; `cause` names the claim, with index 0. Voids come first; both sides in the order in which
-    they were settled, which depends on nothing but the documents, so that a repeat makes exactly the same movements.
+    they were settled, which depends on nothing but the documents, so that a repeat makes exactly the same movements. What
+    platforms have counted otherwise goes with the first movement in their name, else alone.
     """
-    changes = sorted(_changes(before, after), key=attrgetter("grows"))
+    changes = sorted(_changes(before, after), key=_order)
+    notes = _notes(changes)
     posted: list[Movement] = []
-    for index, (one, grows, units) in enumerate(changes):
-        at_index = Cause(cause.partition, cause.offset, index)
-        moved = one.legs(units, key)
+    for one, grows, units in changes:
+        note = notes.pop((one.sku, one.channel, one.bundle), None) if notes else None
+        alone = one.kind is Kind.WITNESSED
+        if alone and note is None:
+            continue
+        at_index = Cause(cause.partition, cause.offset, len(posted))
+        moved = () if alone else one.legs(units, key)
         counted = one.kind is Kind.STOCK_COUNTED
         posted.append(
             Movement(
                 id=at_index.movement_id,
-                kind=one.kind if grows else Kind.MOVEMENT_VOIDED,
+                kind=one.kind if grows or alone else Kind.MOVEMENT_VOIDED,
                 sku=one.sku,
-                quantity=0 if counted else -units if one.negative else units,
+                quantity=0 if counted or alone else -units if one.negative else units,
                 legs=moved if grows else reverse(moved),
                 transaction=key,
                 channel=one.channel,
@@ -107,13 +112,33 @@ def movements(
                 recorded_at=recorded_at,
                 cause=at_index,
                 reason=one.reason,
-                voids=None if grows else one.kind,
+                voids=None if grows or alone else one.kind,
                 demand_class=one.demand_class,
                 counted=units if counted else None,
                 bundle=one.bundle,
+                witnessed=note,
             ),
         )
     return posted
+
+
+def _order(change: Change) -> tuple[bool, bool]:
+    return change.flow.kind is Kind.WITNESSED, change.grows
+
+
+def _notes(changes: Iterable[Change]) -> dict[tuple[str, str, str | None], dict[str, int]]:
+    """By how many units platforms' numbers moved beside what is posted, by SKU, channel and bundle, then by location."""
+    notes: dict[tuple[str, str, str | None], Counter[str]] = defaultdict(Counter)
+    for one, grows, units in changes:
+        if one.kind is Kind.WITNESSED:
+            notes[one.sku, one.channel, one.bundle][one.places.here] += (
+                units if grows != one.negative else -units
+            )
+    return {
+        name: {location: units for location, units in sorted(note.items()) if units}
+        for name, note in notes.items()
+        if any(note.values())
+    }
 
 
 class Change(NamedTuple):

@@ -27,9 +27,9 @@ class Stock:
     `boundary` holds the boundary accounts, so that everything sums to zero. `tracked` maps each place where the SKU was
     counted, initialised or received to the channel whose opening stock it holds (of several the first by name), or to
     nothing ("") where it was not opened: elsewhere its stock is unknown, not zero. `tracked_by` is what `tracked` follows
-    from: how many standing movements say so, by place and opening channel. `told_by` maps location to channel to the part
-    of `available`, of whichever pool, that this channel's own documents caused, so that a sink knows what its platform has
-    counted by itself; what was sold in a bundle stands under `channel|bundle`.
+    from: how many standing movements say so, by place and opening channel. `told_by` maps location to channel to what
+    this channel's own documents did to the number that its platform keeps, so that a sink knows what the platform has counted
+    by itself; what was sold in a bundle stands under `channel|bundle`.
     `shelves` keeps what late counts need to know of each location, `holds` the reservations by their id.
     `applied` maps the partition of causes to the highest cause applied, and `offset` is the movements offset last applied:
     a movement at or below either is a repeat.
@@ -129,6 +129,8 @@ def _shelved(
 ) -> list[Movement]:
     """Posts a movement, and puts it on the shelves. Returns what it changes in what counts come to."""
     came = book.post(movement.legs, movement.counted_by)
+    for location, units in (movement.witnessed or NOTHING).items():
+        book.count(location, movement.counted_by, units)
     for location, units in came.items():
         shelves[location] = shelves.get(location, EMPTY).move(movement.occurred_at, units)
     posted: list[Movement] = []
@@ -167,10 +169,7 @@ class Book:
             if leg.location in BOUNDARIES:
                 _add(self.boundary, leg.location, leg.quantity)
                 continue
-            if leg.location not in self._own:
-                self._own.add(leg.location)
-                self.locations[leg.location] = dict(self.locations.get(leg.location, NOTHING))
-                self.told_by[leg.location] = dict(self.told_by.get(leg.location, NOTHING))
+            self._open(leg.location)
             _add(self.locations[leg.location], leg.state, leg.quantity)
             state = leg.state.partition("[")[0]
             if state == State.AVAILABLE:
@@ -178,6 +177,17 @@ class Book:
             if leg.location[0] != "@" and state in ON_HAND:
                 _add(came, leg.location, leg.quantity)
         return came
+
+    def count(self, location: str, counted_by: str, units: int) -> None:
+        """Notes that a platform's own number moved, and no unit did."""
+        self._open(location)
+        _add(self.told_by[location], counted_by, units)
+
+    def _open(self, location: str) -> None:
+        if location not in self._own:
+            self._own.add(location)
+            self.locations[location] = dict(self.locations.get(location, NOTHING))
+            self.told_by[location] = dict(self.told_by.get(location, NOTHING))
 
     def closed(self) -> dict[str, Any]:
         """The balances as a stock has them: without what is empty."""

@@ -58,7 +58,8 @@ class Movement:
     comes to (count minus on hand at its instant) the ledger posts as movements of its own, again whenever late news of
     the time before changes it. `request` is something asked of the ledger, which moves nothing by itself either: what is
     granted, or refused, follows as a movement of the ledger's own. `bundle` is the SKU that was sold, where the units are a
-    component's.
+    component's. `witnessed` is by how many units, at each location, the number of the channel's own platform moved by itself
+    beside what the legs of movements in the channel's name say.
     """
 
     __pydantic_config__ = STRICT
@@ -80,6 +81,7 @@ class Movement:
     counted: int | None = None
     request: Request | None = None
     bundle: str | None = None
+    witnessed: dict[str, int] | None = None
     v: int = 1
 
     @property

@@ -50,6 +50,7 @@ class Kind(StrEnum):
     KIT_BROKEN = "KitBroken"
     VENDOR_RETURN_SHIPPED = "VendorReturnShipped"
     MOVEMENT_VOIDED = "MovementVoided"
+    WITNESSED = "Witnessed"
 
 
 POSTINGS: dict[Kind, tuple[str, ...]] = {
@@ -92,11 +93,19 @@ POSTINGS: dict[Kind, tuple[str, ...]] = {
     Kind.KIT_ASSEMBLED: ("@kit > here.available",),
     Kind.KIT_BROKEN: ("here.available > @kit",),
     Kind.VENDOR_RETURN_SHIPPED: ("here.? > @supplier",),
+    Kind.WITNESSED: (),  # a platform has counted by itself what is posted in another's name
     Kind.MOVEMENT_VOIDED: (),  # its legs are the voided movement's, reversed: see `reverse`
 }
 
 SIGNED = frozenset(
-    {Kind.STOCK_INITIALISED, Kind.STOCK_COUNTED, Kind.STOCK_ADJUSTED, Kind.KIT_ASSEMBLED, Kind.KIT_BROKEN},
+    {
+        Kind.STOCK_INITIALISED,
+        Kind.STOCK_COUNTED,
+        Kind.STOCK_ADJUSTED,
+        Kind.KIT_ASSEMBLED,
+        Kind.KIT_BROKEN,
+        Kind.WITNESSED,
+    },
 )
 """Kinds whose quantity may be negative (a platform that opens below zero, a shortfall found, the components of a kit): a
 negative quantity moves the units the other way. Zero opens or confirms a place without moving a unit."""

@@ -32,6 +32,10 @@ class ChannelRules:
 
     `pool` is the part of `available` that the channel sells from and its demand is taken from, None the common one; its
     demand of the class `wholesale` is taken from `wholesale_pool` where there is one.
+
+    `level` is which balance of a place the channel is told, where its platform is told no `quantity` of ours: what may be sold
+    there (`available`, and None), or what is there, promised or not (`on_hand`: stocktakes find no difference then, and a till does
+    not see what is promised).
     """
 
     __pydantic_config__ = STRICT
@@ -47,6 +51,7 @@ class ChannelRules:
     cap: Units | None = None
     pool: str | None = None
     wholesale_pool: str | None = None
+    level: Literal["available", "on_hand"] | None = None
 
     def held_back(self, sku: str, location: str) -> int:
         """The safety stock of a SKU at a location for this channel."""

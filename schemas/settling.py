@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -19,6 +19,8 @@ from schemas.counts import EPOCH
 from schemas.desks import DESKS
 from schemas.flows import Settled, movements
 from schemas.movements import Cause, Movement
+from schemas.platforms import witnessed
+from schemas.reservations import HUB
 from schemas.witnesses import FACTS, NOBODY, Authority, Desk, Told, standing
 
 
@@ -206,11 +208,46 @@ def settle(transaction: Transaction, authority: Authority = NOBODY) -> Settled:
     Demand is the most advanced channel's own complete view. What happened at a place is, for each fact, SKU and location,
     the most advanced witness: channels that saw different parcels add up, channels that saw the same one do not.
     """
-    told = (
+    return _settled(_told(transaction), authority)
+
+
+class View(NamedTuple):
+    """What one channel tells of a transaction, and what that alone comes to."""
+
+    told: list[Told]
+    alone: Settled
+
+
+def noted(
+    transaction: Transaction, authority: Authority, views: dict[str, View] | None = None
+) -> tuple[Settled, dict[str, View]]:
+    """What happened, and what each platform has counted by itself beside that: its own view, whoever is believed. With the
+    views, of which those that are handed in are not worked out again where the channel tells the same.
+    """
+    told = _told(transaction)
+    settled = _settled(told, authority)
+    channels = {item.channel for item in told}
+    seen: dict[str, View] = {}
+    if len(channels) > 1 or channels & authority.on_hand:
+        for channel in sorted(channels - {HUB}):
+            its = [item for item in told if item.channel == channel]
+            view = (views or {}).get(channel)
+            if view is None or view.told != its:
+                view = View(its, _settled(its, authority))
+            seen[channel] = view
+            settled.update(witnessed(its, view.alone, settled, on_hand=channel in authority.on_hand))
+    return settled, seen
+
+
+def _told(transaction: Transaction) -> list[Told]:
+    return [
         Told(held.channel, held.document.id, held.demand_class, line)
         for _, held in sorted(transaction.documents.items())
         for line in held.document.lines
-    )
+    ]
+
+
+def _settled(told: Sequence[Told], authority: Authority) -> Settled:
     together: dict[tuple[Desk, str], list[Told]] = defaultdict(list)
     for item in standing(told, authority):
         together[FACTS[item.line.fact].desk, item.line.sku].append(item)
@@ -225,14 +262,14 @@ class Settler:
 
     def __init__(self, authority: Authority = NOBODY, remembers: int = 0) -> None:
         self._authority, self._remembers = authority, remembers
-        self._known: dict[str, tuple[dict[str, Held], Settled]] = {}
+        self._known: dict[str, tuple[dict[str, Held], Settled, dict[str, View]]] = {}
 
     def of(self, key: str, transaction: Transaction) -> Settled:
-        """What happened in the transaction called `key`."""
-        documents, settled = self._known.pop(key, ({}, None))
+        """What happened in the transaction called `key`, and what its platforms counted otherwise."""
+        documents, settled, views = self._known.pop(key, ({}, None, {}))
         if settled is None or documents != transaction.documents:
-            settled = settle(transaction, self._authority)
-        self._known[key] = transaction.documents, settled
+            settled, views = noted(transaction, self._authority, views)
+        self._known[key] = transaction.documents, settled, views
         if len(self._known) > self._remembers:
             del self._known[next(iter(self._known))]
         return settled

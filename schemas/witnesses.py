@@ -103,7 +103,8 @@ TAKES_BACK = frozenset({Fact.SHIPMENT_VOIDED, Fact.SALE_VOIDED})
 class Authority:
     """Whose word counts where several channels say the same amount, or more than can be true; the most trusted first.
 
-    `locations` wins over `stages`, which wins over `channels`.
+    `locations` wins over `stages`, which wins over `channels`. `on_hand` names the channels whose platform counts what is
+    there, promised or not: an order moves its number when the goods leave.
     """
 
     __pydantic_config__ = STRICT
@@ -111,6 +112,7 @@ class Authority:
     channels: tuple[str, ...] = ()
     stages: dict[Stage, tuple[str, ...]] = field(default_factory=dict)
     locations: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    on_hand: frozenset[str] = frozenset()
 
     @property
     def named(self) -> set[str]:

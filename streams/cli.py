@@ -37,7 +37,7 @@ from streams.closing import told_again
 from streams.directories import Directories
 from streams.intake import Intake
 from streams.keys import Keys
-from streams.opening import import_levels
+from streams.opening import NotReady, import_levels
 from streams.parts import clients_of, on_signal, poll_once, serve, worker
 from streams.reader import Reader
 from streams.settings import BadConfiguration, Settings, load, secrets_of
@@ -151,7 +151,7 @@ def run(body: Awaitable[Result]) -> Result:
     except BadConfiguration as error:
         err.print(str(error), style="red", soft_wrap=True, markup=False, highlight=False)
         raise typer.Exit(2) from None
-    except (EngineError, WrongTopics, ConnectorError, NotWritten, StoreFailed) as error:
+    except (EngineError, WrongTopics, ConnectorError, NotWritten, NotReady, StoreFailed) as error:
         err.print(f"{error}", style="red", soft_wrap=True, markup=False, highlight=False)
     except KafkaError as error:
         err.print(f"Kafka does not answer: {type(error).__name__}", style="red")
@@ -440,18 +440,23 @@ def verify(
         raise typer.Exit(1)
 
 
-async def verification(parts: Parts, wait: float) -> dict[str, Any]:
-    """What `onhand verify` reports."""
-    verifier = Verifier(
+async def verifier_of(parts: Parts) -> Verifier:
+    """What looks at everything of this installation."""
+    return Verifier(
         reader=await parts.reader(),
         queries=await parts.queries(),
         naming=parts.naming,
         partitions=parts.settings.kafka.partitions,
         rules=parts.settings.rules,
-        authority=parts.settings.authority,
+        authority=parts.settings.witnesses,
         group=f"{parts.settings.kafka.prefix}onhand",
         tells={name: parts.settings.connector(name).tells for name in parts.settings.channels},
     )
+
+
+async def verification(parts: Parts, wait: float) -> dict[str, Any]:
+    """What `onhand verify` reports."""
+    verifier = await verifier_of(parts)
     late = await verifier.settled(wait)
     report = await verifier.run()
     if late is not None:
@@ -562,17 +567,29 @@ async def _answers(what: str, address: str, ask: Callable[[], Awaitable[Any]]) -
 
 
 @app.command("import")
-def import_command(channel: str, config: Config = ONHAND_TOML, as_json: Json = False) -> None:
-    """Take a platform's levels as opening stock, where we have none yet."""
+def import_command(
+    channel: str,
+    config: Config = ONHAND_TOML,
+    wait: Annotated[float, typer.Option(help="Seconds that its history may take to come through.")] = 300.0,
+    as_json: Json = False,
+) -> None:
+    """Take a platform's levels as opening stock, where we have none yet. Its history is polled first."""
 
     async def body() -> dict[str, Any]:
         async with opened(config) as parts:
             queries = await parts.queries()
             intake = await parts.intake(queries)
             await intake.directories.refresh(parts.channel(channel))
-            done = await import_levels(channel, intake.directories.clients[channel], intake, queries)
+            client = intake.directories.clients[channel]
+            documents = await poll_once(channel, client, intake, queries)
+            if late := await (await verifier_of(parts)).come_through(wait):
+                raise NotWritten(
+                    f"{channel} is not opened before its history is in: {late}; is `onhand up` running?"
+                )
+            done = await import_levels(channel, client, intake, queries)
             return {
                 "channel": channel,
+                "documents": documents,
                 "opened": done.opened,
                 "already_known": done.known,
                 "untracked": done.untracked,

@@ -117,7 +117,7 @@ async def worker(
         partitions=partitions,
         naming=naming,
         rules=settings.rules,
-        authority=settings.authority,
+        authority=settings.witnesses,
         writer=writer,
         reader=reader,
         instance=instance,

@@ -179,6 +179,12 @@ class Settings(BaseSettings):
         return replace(rules, version=hashlib.sha256(content).hexdigest()[:12])
 
     @property
+    def witnesses(self) -> Authority:
+        """Whose word counts, and how each channel's platform counts."""
+        on_hand = {name for name in self.channels if self.connector(name).counts == "on_hand"}
+        return replace(self.authority, on_hand=self.authority.on_hand | on_hand)
+
+    @property
     def skews(self) -> dict[str, float]:
         """By how many seconds each channel's clock may be wrong."""
         return {name: channel.clock_skew for name, channel in self.channels.items()}

@@ -63,6 +63,14 @@ class Report:
         }
 
 
+def _behind(topic: Topic, ends: Mapping[int, int], done: Mapping[int, int]) -> str | None:
+    """The first partition that has not been taken in up to its end."""
+    for p, end in ends.items():
+        if done.get(p, 0) < end:
+            return f"{topic.name}[{p}] is at {done.get(p, 0)} of {end}"
+    return None
+
+
 @dataclass(slots=True, kw_only=True)
 class Verifier:
     """Compares what should be equal after everything has settled. Reads only.
@@ -88,6 +96,30 @@ class Verifier:
             await asyncio.sleep(0.2)
         return late
 
+    async def come_through(self, within: float) -> str | None:
+        """Waits until what is in the log now has become stock, and is in PostgreSQL, whatever comes meanwhile. Returns what still
+        lags after `within` seconds, else None.
+        """
+        deadline = time.monotonic() + within
+        for topic, done in [(one, self._taken) for one in SOURCES] + [
+            (one, self._recorded) for one in RECORDED
+        ]:
+            ends = await self.reader.ends(self.naming(topic), range(self.partitions))
+            while late := _behind(topic, ends, await done(topic)):
+                if time.monotonic() > deadline:
+                    return late
+                await asyncio.sleep(0.2)
+        return None
+
+    async def _taken(self, topic: Topic) -> dict[int, int]:
+        committed = await self.reader.committed(self.group)
+        return {
+            tp.partition: found.offset for tp, found in committed.items() if tp.topic == self.naming(topic)
+        }
+
+    async def _recorded(self, topic: Topic) -> dict[int, int]:
+        return await self.queries.offsets(topic.name)
+
     async def _unpushed(self) -> str | None:
         """Whether a platform still has to be told something."""
         report = Report()
@@ -96,18 +128,14 @@ class Verifier:
 
     async def _late(self) -> str | None:
         partitions = range(self.partitions)
-        committed = await self.reader.committed(self.group)
-        at = {(tp.topic, tp.partition): found.offset for tp, found in committed.items()}
         for topic in SOURCES:
             self._ends[topic.name] = await self.reader.ends(self.naming(topic), partitions)
-            for p, end in self._ends[topic.name].items():
-                if at.get((self.naming(topic), p), 0) < end:
-                    return f"{topic.name}[{p}] is at {at.get((self.naming(topic), p), 0)} of {end}"
+            if late := _behind(topic, self._ends[topic.name], await self._taken(topic)):
+                return late
         for topic in RECORDED:
-            recorded = await self.queries.offsets(topic.name)
-            for p, end in (await self.reader.ends(self.naming(topic), partitions)).items():
-                if recorded.get(p, 0) < end:
-                    return f"PostgreSQL has {topic.name}[{p}] up to {recorded.get(p, 0)} of {end}"
+            ends = await self.reader.ends(self.naming(topic), partitions)
+            if late := _behind(topic, ends, await self._recorded(topic)):
+                return f"PostgreSQL: {late}"
         return None
 
     async def run(self) -> Report:

@@ -40,6 +40,7 @@ connector = Connector(
     secrets=("access_token", "client_secret", "client_id?", "refresh_token?"),
     topics=tuple(SHAPES),
     tells="level",
+    counts="on_hand",
     receive=receive,
     reduce=cut,
     read=read,

@@ -50,7 +50,8 @@ class Changes:
         """Documents by change, each page with the cursor after it. Raises `SlowDown`, `Unreachable`."""
         reached = cursor or ""
         stamp, after = self._start(cursor), 0
-        self._taken = {name: at for name, at in self._taken.items() if at >= stamp}
+        again = {} if cursor is None else self._taken
+        self._taken = {name: at for name, at in again.items() if at >= stamp}
         while True:
             reply = await self._client.ask(queries.changed(stamp, after))
             rows, now = listed(reply), answered_at(reply)

@@ -47,7 +47,7 @@ class Poller:
             start, unmade = self._start(feed, reached.get(feed.name)), list[datetime]()
             taken = self._taken[feed.name] = {
                 ident: one
-                for ident, one in self._taken.get(feed.name, {}).items()
+                for ident, one in (self._taken.get(feed.name, {}) if cursor else {}).items()
                 if start is None or one[0] >= start
             }
             async for page in self._rows(feed, start):

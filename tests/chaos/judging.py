@@ -32,7 +32,7 @@ async def judged(hub: Hub, due: Mapping[Cell, Balance]) -> tuple[str, int, int]:
         naming=Naming(),
         partitions=hub.settings.kafka.partitions,
         rules=hub.settings.rules,
-        authority=hub.settings.authority,
+        authority=hub.settings.witnesses,
         group="onhand",
         tells={},
     )

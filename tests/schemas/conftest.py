@@ -20,6 +20,7 @@ from schemas.claims import Claim, Document, Fact, Instant, Line, Skipped
 from schemas.codec import decode, encode
 from schemas.ledger import Stock, fold
 from schemas.movements import Cause, Movement
+from schemas.postings import Kind
 from schemas.settling import Settler, Transaction, apply
 from schemas.witnesses import NOBODY, Authority, Stage
 
@@ -307,13 +308,15 @@ class Deal:
 
     @property
     def movements(self) -> list[Movement]:
-        """Everything posted."""
-        return post(self.claims, self.authority)
+        """Everything posted, but for what only says how a platform counts."""
+        return [
+            movement for movement in post(self.claims, self.authority) if movement.kind is not Kind.WITNESSED
+        ]
 
     @property
     def stock(self) -> Stock:
         """The mug's stock."""
-        return stocks(self.movements).get("mug", Stock(sku="mug"))
+        return stocks(post(self.claims, self.authority)).get("mug", Stock(sku="mug"))
 
     @property
     def kinds(self) -> list[str]:

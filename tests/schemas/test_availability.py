@@ -306,3 +306,24 @@ def test_given_a_rule_below_zero_then_it_is_refused_by_its_name(rule):
 def test_given_a_share_above_the_whole_then_it_is_refused():
     with pytest.raises(Undecodable, match="share_percent"):
         decode(ChannelRules, b'{"share_percent": 101}')
+
+
+@pytest.mark.parametrize(("level", "shown"), [("on_hand", 7), ("available", 4)])
+@pytest.mark.parametrize("publish", ["network", "locations"])
+def test_given_promised_units_then_a_channel_that_is_told_what_is_there_is_told_them_too(
+    level, shown, publish
+):
+    stock = Stock(
+        sku="mug",
+        locations={"A": {"available": 4, "committed": 2, "reserved": 1, "incoming": 9}},
+        tracked={"A": ""},
+    )
+    number = quantity(stock, "till", ChannelRules(publish=publish, level=level), "r1")
+    (place,) = number.places.values()
+    assert (place.quantity, place.level) == (4, shown)
+
+
+def test_given_demand_without_a_place_then_what_is_there_is_there_all_the_same():
+    stock = stock_of(A=4, **{UNROUTED: -3})
+    there = quantity(stock, "till", network(level="on_hand"), "r1").places[NETWORK]
+    assert (there.quantity, there.level) == (1, 4)

@@ -140,16 +140,6 @@ def test_given_a_movement_again_at_its_own_or_a_later_offset_then_nothing_change
         assert fold(books[movement.sku], movement, later) is books[movement.sku]
 
 
-@given(data=st.data())
-@settings(max_examples=100, deadline=None)
-def test_given_any_claims_then_what_the_channels_caused_is_all_that_is_available(data, log):
-    for stock in log.stocks(log.post(data.draw(log.news))).values():
-        for location in stock.locations.keys() | stock.told_by.keys():
-            here = stock.locations.get(location, {}).items()
-            available = sum(units for state, units in here if state.startswith("available"))
-            assert sum(stock.told_by.get(location, {}).values()) == available
-
-
 # -- by example
 
 

@@ -121,7 +121,7 @@ class Broker:
         """Appends a record. Returns its partition and offset."""
         number = _partition(key) if partition is None else partition
         log = self.logs[topic, number]
-        log.append(Record(topic, number, len(log), self.stamp, key, value, headers))
+        log.append(tuple.__new__(Record, (topic, number, len(log), self.stamp, key, value, headers)))
         return number, len(log) - 1
 
     def end(self, topic: str, partition: int) -> int:
@@ -186,8 +186,8 @@ class Worker:
             if self.writes_left is not None:
                 await self._fate()
             partition, last = self.broker.append(*out)
-            first, _ = spans.get((out.topic, partition), (last, 0))
-            spans[out.topic, partition] = first, last - first + 1
+            span = out[0], partition
+            spans[span] = (spans[span][0], last - spans[span][0] + 1) if span in spans else (last, 1)
         await self._fate()
         return spans
 
@@ -331,21 +331,21 @@ class Cluster:
         """A while of work, with whatever befalls the workers in it."""
         rng = self.rng
         worker = rng.choice(self.workers)
-        if not self.calm and rng.random() < 0.12:
+        if not self.calm and rng.random() < 0.24:
             worker.writes_left, worker.stops = rng.randrange(12), rng.random() < 0.5
         try:
             for source in worker.stages:
                 for partition in worker.owned:
                     self._goes_on(worker.work(rng, source, partition))
-            if not self.calm and self.clerk.random() < 0.3:
+            if not self.calm and self.clerk.random() < 0.5:
                 self._goes_on(worker.close())
-            if rng.random() < 0.3:
+            if rng.random() < 0.4:
                 worker.commit()
         except Killed:
             self._replace(worker)
-        if self.zombies and rng.random() < 0.2:
+        if self.zombies and rng.random() < 0.3:
             self._resume(self.zombies.pop(0))
-        if not self.calm and rng.random() < 0.02:
+        if not self.calm and rng.random() < 0.04:
             self._rebalance()
 
     def _goes_on(self, stopped: Coroutine[Any, Any, None] | None) -> None:

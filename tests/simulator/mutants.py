@@ -134,6 +134,10 @@ MUTANTS: dict[str, Mutant] = {
         "if known is None:",
     ),
     "late-link-passed-over": Mutant("schemas.settling", "if not linked and not any(", "if not any("),
+    "only-the-believed-have-counted": Mutant("schemas.settling", "if len(channels) > 1 or", "if False or"),
+    "noted-the-wrong-way": Mutant(
+        "schemas.flows", "units if grows != one.negative else -units", "units if grows else -units"
+    ),
     "reserved-twice": Mutant(
         "schemas.granting", "        elif known is not None:\n            self._again(known)\n", ""
     ),

@@ -31,21 +31,27 @@ class Oracle:
         if at is not None and not place.startswith(("@", "transit:")):
             self.moved[sku, place].append((at, units))
 
-    def deal(self, deal: Deal, converted: Mapping[tuple[str, str], int]) -> None:
-        """Takes a deal in. `converted` says how many units of a SKU its reservation had committed, and where."""
-        documents = deal.newest
+    def deal(self, deal: Deal, converted: Mapping[tuple[str, str], int], of: str | None = None) -> None:
+        """Takes a deal in, or of it what one channel tells. `converted` says how many units of a SKU its reservation had
+        committed, and where.
+        """
+        newest = deal.newest
+        documents = newest if of is None else {name: told for name, told in newest.items() if name[0] == of}
         lines = [line for document in documents.values() for line in document.lines]
+        if not lines and not converted:
+            return
         for (sku, place), units in converted.items():
             self.move(sku, place, "available", -units)
             self.move(sku, place, "committed", units)
-        if any(line.fact in (Fact.ORDERED, Fact.SHIPPED) for line in lines):
+        if any(line.fact in (Fact.ORDERED, Fact.SHIPPED) for told in newest.values() for line in told.lines):
             self._order(documents, converted)
         else:
             for (_, ident), document in documents.items():
                 for line in document.lines:
-                    for sku, each in SETS.get(line.sku, {line.sku: 1}).items():
-                        self._alone(replace(line, sku=sku, quantity=line.quantity * each), ident)
+                    for one in _components(line):
+                        self._alone(one, ident)
             self._expected(lines)
+            self._unsent(lines)
 
     def _order(
         self, documents: Mapping[tuple[str, str], Document], converted: Mapping[tuple[str, str], int]
@@ -63,7 +69,7 @@ class Oracle:
             for line in document.lines:
                 if line.fact in (Fact.SHIPPED, Fact.COLLECTED, Fact.SOLD):
                     left[str(line.location)][channel].append(line)
-                elif line.fact is Fact.SHIPMENT_VOIDED:
+                elif line.fact in (Fact.SHIPMENT_VOIDED, Fact.SALE_VOIDED):
                     back[str(line.location)][channel].append(line)
                 elif line.fact is Fact.RETURNED:
                     returned[str(line.location)][ident.split("/")[0]].append(line)
@@ -123,6 +129,15 @@ class Oracle:
                 came = sum(_units(lines, Fact.RECEIVED))
                 self.move(line.sku, str(line.location), "incoming", max(0, line.quantity - came))
 
+    def _unsent(self, lines: Iterable[Line]) -> None:
+        """What arrived had been sent, though nobody says so."""
+        lines = list(lines)
+        if any(line.fact is Fact.TRANSFER_SHIPPED for line in lines):
+            return
+        for line in lines:
+            if line.fact in (Fact.TRANSFER_RECEIVED, Fact.TRANSFER_SHORT):
+                self.move(line.sku, str(line.there), "available", -line.quantity)
+
     def transit(self, deals: Iterable[Deal]) -> None:
         """Goods under way, which the hub keeps under the deal's name."""
         for deal in deals:
@@ -144,6 +159,13 @@ class Oracle:
             others = sum(self.balance[sku, place, state] for state in SHELF_STATES[1:])
             self.balance[sku, place, "available"] = found + since - others
         return {cell: units for cell, units in self.balance.items() if units}
+
+
+def _components(line: Line) -> Iterable[Line]:
+    recipe = SETS.get(line.sku)
+    if recipe is None:
+        return (line,)
+    return (replace(line, sku=sku, quantity=line.quantity * each) for sku, each in recipe.items())
 
 
 def _units(lines: Iterable[Line], fact: Fact) -> Iterable[int]:

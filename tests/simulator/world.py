@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -56,20 +56,22 @@ class World:
     heard: tuple[Claim | Request, ...]
 
 
-def world(seed: int, inputs: int, only: Sequence[int] | None = None) -> World:
-    """At least `inputs` inputs under a seed; of the deals `only` some, each as it would be among the others."""
+def world(seed: int, inputs: int, only: Container[int] | None = None) -> World:
+    """At least `inputs` inputs under a seed; of the deals `only` some, each as it is among the others."""
+    rng = random.Random(seed)
     deals: list[Deal] = []
-    heard: list[tuple[float, Claim | Request]] = []
-    number = 0
-    while len(heard) < inputs and (only is None or number <= max(only, default=-1)):
-        if only is None or number in only:
-            rng = random.Random(seed * 1_000_003 + number)
-            deal = _deal(rng, number)
-            deals.append(deal)
-            heard.extend(_network(rng, deal))
-        number += 1
+    heard: list[tuple[float, int, Claim | Request]] = []
+    while len(heard) < inputs:
+        number = len(deals)
+        deals.append(_deal(rng, number))
+        heard.extend((at, number, told) for at, told in _network(rng, deals[-1]))
+    kept = range(len(deals)) if only is None else only
     heard.sort(key=lambda one: one[0])
-    return World(seed, tuple(deals), tuple(one for _, one in heard))
+    return World(
+        seed,
+        tuple(deal for number, deal in enumerate(deals) if number in kept),
+        tuple(told for _, number, told in heard if number in kept),
+    )
 
 
 def _network(rng: random.Random, deal: Deal) -> Iterator[tuple[float, Claim | Request]]:
@@ -202,7 +204,8 @@ def _parcel(
     told.later()
     if voided:
         for channel, line in sent.items():
-            back = told.line(channel, Fact.SHIPMENT_VOIDED, units, source)
+            undone = Fact.SALE_VOIDED if channel == "till" else Fact.SHIPMENT_VOIDED
+            back = told.line(channel, undone, units, source)
             deal.say(channel, f"parcel/{number}", 2, line, back)
     elif rng.random() < 0.25:
         place = rng.choice(PLACES)

@@ -127,6 +127,21 @@ def test_given_another_rule_then_the_rules_have_another_version(read):
     assert read(text.format(1)).rules.version == read(text.format(1)).rules.version
 
 
+TILLS = """
+[channels.tills]
+platform = "lightspeed_x"
+domain_prefix = "example"
+"""
+
+
+def test_given_a_till_that_counts_what_is_there_then_that_is_how_it_is_a_witness_whatever_it_is_told(read):
+    for level in ("available", "on_hand"):
+        settings = read(GOOD + TILLS + f'[channels.tills.rules]\nlevel = "{level}"\n')
+        assert settings.rules.channels["tills"].level == level
+        assert settings.witnesses.on_hand == {"tills"}
+    assert read(GOOD).witnesses.on_hand == frozenset()
+
+
 @pytest.mark.parametrize(("said", "seconds"), [("", 2.0), ("clock_skew = 0", 0.0), ("clock_skew = 7.5", 7.5)])
 def test_given_a_clock_then_it_may_be_wrong_by_what_the_file_says_else_by_two_seconds(read, said, seconds):
     assert read(GOOD.replace("[channels.web]", f"[channels.web]\n{said}")).skews == {"web": seconds}
