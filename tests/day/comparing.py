@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from oracle import Cell, Oracle
-from retail import SEATS
+from retail import SEATS, TOLD_ON_HAND
 
 from connectors.registry import CONNECTORS
 from schemas.ledger import Stock
@@ -53,7 +53,8 @@ def platforms(oracle: Oracle, sandboxes: Mapping[str, Any], skus: Iterable[str])
     """Where a platform does not show what it must."""
     skus = list(skus)
     for channel, seat in SEATS.items():
-        tells, shown = CONNECTORS[seat.platform].tells, SHOWN[seat.platform]
+        shown = SHOWN[seat.platform]
+        tells = "on_hand" if TOLD_ON_HAND in seat.rules else CONNECTORS[seat.platform].tells
         for place in seat.sees:
             for sku in skus:
                 wanted, found = due(oracle, tells, (sku, place)), shown(sandboxes[channel], sku, place)

@@ -280,7 +280,7 @@ def _verifier(settings: Settings, reader: Reader, queries: Queries) -> Verifier:
         naming=Naming(settings.kafka.prefix),
         partitions=settings.kafka.partitions,
         rules=settings.rules,
-        authority=settings.authority,
+        authority=settings.witnesses,
         group=f"{settings.kafka.prefix}onhand",
         tells={name: settings.connector(name).tells for name in settings.channels},
     )

@@ -10,7 +10,7 @@
 
 Who keeps a place is whose levels become its opening stock. Everybody who sees a place sells, sends or receives there, and is
 told its number by the hub. Web orders of Shopify and what the 3PL's own customers order are committed at DC until something says
-otherwise, orders of Magento at no place until they are sent.
+otherwise, orders of Magento at no place until they are sent. The tills are told what is there, everybody else what may be sold.
 """
 
 from __future__ import annotations
@@ -49,6 +49,9 @@ class Seat:
     rules: Sequence[str] = ()
 
 
+TOLD_ON_HAND = 'level = "on_hand"'
+"""The rule of a channel that is told what is there, promised or not: who counts the shelves finds no difference then."""
+
 SEATS: Mapping[str, Seat] = {
     "web": Seat(
         "shopify",
@@ -70,6 +73,7 @@ SEATS: Mapping[str, Seat] = {
             'author_id = "00000000-0000-4000-8000-000000000001"',
             'payment_type = "00000000-0000-4000-8000-000000000002"',
         ),
+        rules=(TOLD_ON_HAND,),
     ),
     "mall": Seat("heartland", ("MALL", "PLAZA"), ("MALL", "PLAZA"), lines=('subdomain = "day"',)),
     "erp": Seat(
