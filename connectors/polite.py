@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -24,6 +25,14 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: Any
+
+    @property
+    def answered_at(self) -> datetime:
+        """The instant of the answer by the platform's own clock; ours where it does not say."""
+        try:
+            return parsedate_to_datetime(self.headers["Date"]).astimezone(UTC)
+        except (KeyError, ValueError, TypeError):
+            return datetime.now(UTC)
 
 
 class Http:

@@ -62,6 +62,8 @@ def order(lines: Iterable[Told], settled: Settled) -> None:
 
 def _of_one_pool(lines: list[Told]) -> list[Told]:
     """The lines with the pool that their demand is taken from: a carrier knows nothing of pools."""
+    if all(item.line.pool is None for item in lines):
+        return lines
     demand = [item for item in lines if item.line.fact in (Fact.CONVERTED, Fact.ORDERED)]
     if not demand:
         return lines

@@ -7,7 +7,7 @@ is one event. Authority decides ties, and conflicts that cannot all be true.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -152,7 +152,7 @@ class Matter(NamedTuple):
 
 def standing(told: Iterable[Told], authority: Authority) -> list[Told]:
     """The lines that stand. A line of zero units says nothing, unless it is absolute."""
-    said = list(_said(told))
+    said = _said(told)
     if len({_witness(item) for item in said}) < 2:
         return said
     heard: dict[Matter, dict[str, list[Told]]] = defaultdict(lambda: defaultdict(list))
@@ -164,13 +164,17 @@ def standing(told: Iterable[Told], authority: Authority) -> list[Told]:
     return [item for lines in stands.values() for item in lines]
 
 
-def _said(told: Iterable[Told]) -> Iterator[Told]:
+def _said(told: Iterable[Told]) -> list[Told]:
     """The lines that say something, a till's sale of ordered units as the collection it is."""
     spoken = [item for item in told if _speaks(item.line)]
     ordered = {item.line.sku for item in spoken if item.line.fact is Fact.ORDERED}
+    if not ordered:
+        return spoken
+    said: list[Told] = []
     for item in spoken:
         twin = TWINS.get(item.line.fact) if item.line.sku in ordered else None
-        yield item if twin is None else item._replace(line=replace(item.line, fact=twin))
+        said.append(item if twin is None else item._replace(line=replace(item.line, fact=twin)))
+    return said
 
 
 def _speaks(line: Line) -> bool:

@@ -16,7 +16,7 @@ from schemas.claims import Claim, DeadLetter
 from schemas.closing import kept
 from schemas.codec import Headers, Undecodable, decode, encode, headers
 from schemas.granting import step
-from schemas.ledger import Stock, is_repeat
+from schemas.ledger import Stock
 from schemas.movements import Cause, Movement
 from schemas.oversells import Oversell, oversells
 from schemas.rules import Rules
@@ -95,8 +95,8 @@ def settle_stage(naming: Naming, authority: Authority) -> Callable[..., Folded]:
             states[key], posted = apply(before, claim, recorded_at, cause, settler)
             if before.closed is not None:
                 outputs.extend(_late(naming, record, claim, before, before.closed))
-            outputs.extend(claim_out(naming, other) for other in sent_on(before, claim))
-            outputs.extend(_movement(naming, "settle", movement, recorded_at) for movement in posted)
+            outputs += [claim_out(naming, other) for other in sent_on(before, claim)]
+            outputs += [_movement(naming, "settle", movement, recorded_at) for movement in posted]
             used, unused = (used + 1, unused) if posted else (used, unused + 1)
         cells = {
             key: _cell(TRANSACTIONS, key, state, state.offset, instant(records[-1]))
@@ -149,16 +149,15 @@ def ledger_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
             if key not in before:
                 before[key] = _state(look_up(key), Stock)
             stock = after.get(key) or before[key] or Stock(sku=movement.sku)
-            if is_repeat(stock, movement, record.offset):
+            stepped, posted, claims, refused = step(stock, movement, record.offset, partition)
+            if stepped is stock:  # a repeat
                 unused += 1
                 continue
-            after[key], posted, claims, refused = step(stock, movement, record.offset, partition)
-            outputs.extend(
-                _oversell(naming, found)
-                for found in oversells(stock, after[key], movement, posted, rules.channels)
-            )
-            outputs.extend(_movement(naming, "ledger", own, movement.recorded_at) for own in posted)
-            outputs.extend(claim_out(naming, claim) for claim in claims)
+            after[key] = stepped
+            found = oversells(stock, after[key], movement, posted, rules.channels)
+            outputs += [_oversell(naming, one) for one in found]
+            outputs += [_movement(naming, "ledger", own, movement.recorded_at) for own in posted]
+            outputs += [claim_out(naming, claim) for claim in claims]
             if refused is None:
                 used += 1
             else:

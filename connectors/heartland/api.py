@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from math import floor
 from typing import Any, NamedTuple
 
@@ -64,7 +63,7 @@ class Api:
         rows = _listed(checked(reply, path))
         if not all(isinstance(row.get("id"), int) for row in rows):
             raise Unreachable("Heartland answered a record without an id")
-        return Page(rows, answered_at(reply))
+        return Page(rows, reply.answered_at)
 
     async def rows(self, path: str, *, size: int = LINES_PAGE, **filters: Any) -> list[Row]:
         """A whole list, by id: each page begins behind the last id, so that a change in between moves nothing past us."""
@@ -121,7 +120,7 @@ class Api:
             rows = _listed(checked(reply, "inventory/values"))
             if not all(row.get("item_id") and row.get("location_id") for row in rows):
                 raise Unreachable("Heartland answered a level that names no item or no location")
-            yield Page(rows, answered_at(reply))
+            yield Page(rows, reply.answered_at)
             if len(rows) < LINES_PAGE:
                 return
             page += 1
@@ -140,14 +139,6 @@ def available(row: Row) -> int:
             except Refused as error:
                 raise Unreachable(str(error)) from error
     raise Unreachable("Heartland answered a level without a quantity")
-
-
-def answered_at(reply: Reply) -> datetime:
-    """The instant of an answer by the platform's own clock."""
-    try:
-        return parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC)
-    except (KeyError, ValueError, TypeError):
-        return datetime.now(UTC)
 
 
 def _listed(body: Any) -> list[Row]:

@@ -12,23 +12,23 @@ document like any other: it makes the number a new one, which has another refere
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from itertools import groupby
 
 import orjson
 from multidict import MultiDict
 
 from connectors.contract import Answer, Client, Seen, Target
+from connectors.differences import Cell, Due, cell_of, differences, pushed, refused, written
 from connectors.directory import Directory
-from connectors.errors import SlowDown, Unreachable
+from connectors.errors import Unreachable
 from connectors.heartland.allowlist import ADJUSTMENTS
 from connectors.heartland.api import Row, available, checked, created, said
 from connectors.heartland.client import HeartlandClient
 from connectors.heartland.fields import STATUSES, Stage
 from connectors.links import OURS
-from schemas.receipts import Outcome
 
 BATCH_MAX = 50
 """Targets of one call. Every line is a request of its own, and clients that sent them at the same time were refused."""
@@ -38,14 +38,6 @@ LOOKED_AT = 50
 
 WRONG = frozenset({400, 404, 422})
 """Answers to a request that is not acceptable."""
-
-
-class Due(NamedTuple):
-    """An adjustment to make: `delta` units more or less of an item."""
-
-    target: Target
-    item: int
-    delta: int
 
 
 class HeartlandSink:
@@ -60,7 +52,7 @@ class HeartlandSink:
 
     async def look(self, targets: Sequence[Target], directory: Directory) -> Sequence[Seen]:
         """What Heartland shows: on hand less committed, which may hold documents that we have not seen."""
-        cells = [_cell(target, directory) for target in targets]
+        cells = [cell_of(target, directory) for target in targets]
         shown = await self._shown([cell for cell in cells if cell is not None])
         return [
             Seen(None) if cell is None else Seen(available(shown[cell]) if cell in shown else 0)
@@ -69,50 +61,35 @@ class HeartlandSink:
 
     async def push(self, targets: Sequence[Target], directory: Directory) -> Sequence[Answer]:
         """Adjusts every cell by what it lacks, one set for each location. Raises `SlowDown` if nothing was done."""
-        answers: list[Answer] = []
-        due: dict[int, list[Due]] = defaultdict(list)
-        for target in targets:
-            cell, base = _cell(target, directory), target.expected or 0
-            if cell is None:
-                answers.append(_refused(target, "Heartland has no such item or location"))
-            elif target.wanted == base:
-                answers.append(Answer(target=target, outcome=Outcome.UNCHANGED, level=base))
-            else:
-                due[cell[1]].append(Due(target, cell[0], target.wanted - base))
-        written = False
-        for location, rows in sorted(due.items()):
-            try:
-                answers += await self._adjust(location, rows)
-            except SlowDown as wait:
-                if written:  # to the caller `SlowDown` means that nothing was done
-                    raise Unreachable("Heartland asked to wait between two sets") from wait
-                raise
-            written = True
-        return answers
+        answers, due = differences(targets, directory, "Heartland has no such item or location")
+        due.sort(key=lambda one: int(one.cell.place))
+        sets = [list(rows) for _, rows in groupby(due, key=lambda one: one.cell.place)]
+        return answers + await written(sets, self._adjust, "Heartland")
 
-    async def _shown(self, cells: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Row]:
+    async def _shown(self, cells: Sequence[Cell]) -> dict[Cell, Row]:
         if not cells:
             return {}
-        items = sorted({item for item, _ in cells})
+        items = sorted({int(cell.item) for cell in cells})
         pages = self._api.values(item_id={"$in": items})
-        return {(row["item_id"], row["location_id"]): row async for rows, _ in pages for row in rows}
+        return {
+            Cell(str(row["item_id"]), str(row["location_id"])): row async for rows, _ in pages for row in rows
+        }
 
-    async def _adjust(self, location: int, rows: Sequence[Due]) -> list[Answer]:
+    async def _adjust(self, rows: Sequence[Due]) -> list[Answer]:
         """Makes one set, or goes on with it, and sees it completed."""
+        location = int(rows[0].cell.place)
         reference = _reference(location, rows)
         held = await self._find(location, reference)
         if held is not None and _stage(held) is Stage.DONE:
-            return _pushed(rows, held["id"])
+            return [pushed(row, str(held["id"])) for row in rows]
         number = await self._begin(location, reference) if held is None else int(held["id"])
-        there = Counter[int]()
+        there = Counter[str]()
         if held is not None:
             for line in await self._api.rows(f"{ADJUSTMENTS}/{number}/lines"):
-                there[line["item_id"]] += int(line["qty"])
-        refused = await self._add_lines(location, number, [row for row in rows if row.item not in there])
-        kept = [row for row in rows if row.target not in {answer.target for answer in refused}]
-        if not kept:
-            return refused
-        return [*refused, *await self._complete(number, kept)]
+                there[str(line["item_id"])] += int(line["qty"])
+        answers = await self._add_lines(number, [row for row in rows if row.cell.item not in there])
+        kept = [row for row in rows if row.target not in {answer.target for answer in answers}]
+        return [*answers, *(await self._complete(number, kept) if kept else ())]
 
     async def _find(self, location: int, reference: str) -> Row | None:
         """Our set with this reference: a complete one, else a pending one."""
@@ -145,33 +122,34 @@ class HeartlandSink:
             self._keeps_reference = True
         return number
 
-    async def _add_lines(self, location: int, number: int, rows: Sequence[Due]) -> list[Answer]:
+    async def _add_lines(self, number: int, rows: Sequence[Due]) -> list[Answer]:
         """Adds lines one by one. Answers for those that Heartland does not accept.
 
         What an item costs there goes with its line, as clients send it, so that its stock is not valued anew.
         """
-        refused: list[Answer] = []
-        shown = await self._shown([(row.item, location) for row in rows])
+        answers: list[Answer] = []
+        shown = await self._shown([row.cell for row in rows])
         for row in rows:
-            cost = shown.get((row.item, location), {}).get("unit_cost")
-            body = {"item_id": row.item, "qty": row.delta} | ({} if cost is None else {"unit_cost": cost})
+            cost = shown.get(row.cell, {}).get("unit_cost")
+            line = {"item_id": int(row.cell.item), "qty": row.delta}
+            body = line if cost is None else {**line, "unit_cost": cost}
             reply = await self._api.create(f"{ADJUSTMENTS}/{number}/lines", body)
             if reply.status in WRONG:
-                refused.append(_refused(row.target, said(reply)))
+                answers.append(refused(row.target, said(reply)))
             else:
                 checked(reply)
-        return refused
+        return answers
 
     async def _complete(self, number: int, rows: Sequence[Due]) -> list[Answer]:
         """Completes a set and looks whether it is: the answer may be lost, and Heartland ignores some requests (help page)."""
         with suppress(Unreachable):
             reply = await self._api.change(f"{ADJUSTMENTS}/{number}", {"status": "complete"})
             if reply.status in WRONG:
-                return [_refused(row.target, said(reply)) for row in rows]
+                return [refused(row.target, said(reply)) for row in rows]
         made = await self._api.get(f"{ADJUSTMENTS}/{number}")
         if made is None or _stage(made) is not Stage.DONE:
             raise Unreachable(f"Heartland did not complete adjustment set {number}")
-        return _pushed(rows, number)
+        return [pushed(row, str(number)) for row in rows]
 
     async def _reason(self) -> int:
         found = await self._client.reader.our_reason()
@@ -181,29 +159,14 @@ class HeartlandSink:
         return found
 
 
-def _cell(target: Target, directory: Directory) -> tuple[int, int] | None:
-    item, location = directory.handles.get(target.sku), directory.places.get(target.place)
-    return None if item is None or location is None else (int(item), int(location))
-
-
 def _reference(location: int, rows: Sequence[Due]) -> str:
     """The same for the same numbers, another for any other."""
     told = sorted(
-        (row.item, row.target.wanted, row.target.expected, row.target.own, row.target.offset) for row in rows
+        (int(row.cell.item), row.target.wanted, row.target.expected, row.target.own, row.target.offset)
+        for row in rows
     )
     return OURS + hashlib.sha256(repr((location, told)).encode()).hexdigest()[:24]
 
 
 def _stage(row: Row) -> Stage | None:
     return STATUSES.get(str(row.get("status")).lower())
-
-
-def _pushed(rows: Sequence[Due], number: int) -> list[Answer]:
-    return [
-        Answer(target=row.target, outcome=Outcome.PUSHED, level=row.target.wanted, ref=str(number))
-        for row in rows
-    ]
-
-
-def _refused(target: Target, detail: str) -> Answer:
-    return Answer(target=target, outcome=Outcome.REFUSED, level=target.expected or 0, detail=detail)

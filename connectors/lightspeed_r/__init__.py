@@ -6,22 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from connectors.contract import ChannelSettings, Connector
+from connectors.contract import ChannelSettings, Connector, Sandbox
 from connectors.lightspeed_r.allowlist import TOPICS, cut
 from connectors.lightspeed_r.client import LightspeedRClient
 from connectors.lightspeed_r.mapping import read
 from connectors.lightspeed_r.orders import LightspeedROrders
-from connectors.lightspeed_r.sandbox import LightspeedRSandbox
 from connectors.lightspeed_r.settings import LightspeedRSettings
 from connectors.lightspeed_r.sink import LightspeedRSink
 
 __all__ = ["LightspeedRSettings", "connector"]
 
 
-def _sandbox(
-    settings: ChannelSettings, secrets: Mapping[str, str], places: Sequence[str]
-) -> LightspeedRSandbox:
+def _sandbox(settings: ChannelSettings, secrets: Mapping[str, str], places: Sequence[str]) -> Sandbox:
     """The double of a channel."""
+    from connectors.lightspeed_r.sandbox import LightspeedRSandbox
+
     assert isinstance(settings, LightspeedRSettings)
     return LightspeedRSandbox(
         account_id=settings.account_id,

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,8 +16,9 @@ from connectors.errors import Refused, Unreachable
 from connectors.lightspeed_r import fields
 from connectors.lightspeed_r.feeds import Feeds
 from connectors.lightspeed_r.settings import LightspeedRSettings
-from connectors.lightspeed_r.tokens import Tokens
+from connectors.lightspeed_r.tokens import tokens
 from connectors.polite import Http, Reply
+from connectors.tokens import bearer
 
 WRONG = frozenset({400, 404, 409, 422})
 """Answers to a write that is not acceptable (docs: Errors)."""
@@ -40,8 +40,8 @@ class LightspeedRClient:
         assert isinstance(settings, LightspeedRSettings)
         self.settings = settings
         self.answered_at = datetime.now(UTC)
-        self._tokens = Tokens(settings, secrets)
-        self._http, self._token = Http(settings.api, {}), ""
+        self._http, self._site = Http(settings.api, {}), Http(settings.token_url, {})
+        self._tokens = tokens(settings, secrets, self._site)
         self._turn = asyncio.Lock()
         self._room_at = 0.0
         self._feeds = Feeds(self)
@@ -54,23 +54,12 @@ class LightspeedRClient:
         """
         async with self._turn:
             await asyncio.sleep(min(WAIT_MAX, max(0.0, self._room_at - time.monotonic())))
-            reply = await (await self._as(await self._tokens.access())).call(
-                method, path, body=body, query=query
+            reply = await self._tokens.call(
+                lambda token: self._http.call(method, path, body=body, query=query, headers=bearer(token))
             )
-            if reply.status == 401:
-                fresh = await self._tokens.access(stale=self._token)
-                reply = await (await self._as(fresh)).call(method, path, body=body, query=query)
             self._room_at = time.monotonic() + room_after(reply.headers)
-            self.answered_at = _answered_at(reply)
+            self.answered_at = reply.answered_at
             return reply
-
-    async def _as(self, token: str) -> Http:
-        """The connection under an access token."""
-        if token != self._token:
-            await self._http.close()
-            self._http = Http(self.settings.api, {"Authorization": f"Bearer {token}"})
-            self._token = token
-        return self._http
 
     async def pages(
         self, path: str, name: str, query: Mapping[str, str]
@@ -159,7 +148,7 @@ class LightspeedRClient:
     async def close(self) -> None:
         """Closes the connections."""
         await self._http.close()
-        await self._tokens.close()
+        await self._site.close()
 
 
 def checked(reply: Reply) -> Mapping[str, Any]:
@@ -203,11 +192,3 @@ def room_after(headers: Mapping[str, str]) -> float:
     except (KeyError, ValueError, ZeroDivisionError):
         return 0.0
     return max(0.0, wait, 1.0 if made >= most else 0.0)
-
-
-def _answered_at(reply: Reply) -> datetime:
-    """The instant of an answer by the platform's own clock."""
-    try:
-        return parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC)
-    except (KeyError, ValueError, TypeError):
-        return datetime.now(UTC)

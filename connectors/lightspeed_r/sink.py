@@ -13,20 +13,19 @@ looked for. R-Series offers nothing against it.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from itertools import groupby
 
 import orjson
 
 from connectors.contract import Answer, Client, Seen, Target
+from connectors.differences import Cell, Due, cell_of, differences, pushed, written
 from connectors.directory import Directory
 from connectors.errors import SlowDown, Unreachable
 from connectors.lightspeed_r import fields
 from connectors.lightspeed_r.allowlist import PUSHED
 from connectors.lightspeed_r.client import WRONG, LightspeedRClient, checked, ident_in, said, units_in
 from connectors.polite import Reply
-from schemas.receipts import Outcome
 
 BATCH_MAX = 50
 """Lines of one sale: it costs 5 drips and half a drip for each line, of a bucket of 90 (docs: Rate Limiting)."""
@@ -36,15 +35,6 @@ IN_MAX = 100
 
 SOURCE = "onhand"
 """`referenceNumberSource` of what we write: the name of the external system (docs: Sale)."""
-
-
-class Due(NamedTuple):
-    """A level to move: `delta` units more or less of an item, in a shop, by their ids."""
-
-    target: Target
-    item: str
-    shop: str
-    delta: int
 
 
 class LightspeedRSink:
@@ -66,68 +56,48 @@ class LightspeedRSink:
         cells = {
             (t.sku, t.place): cell
             for t in targets
-            if (t.sku, t.place) not in sure and (cell := _cell(t, directory)) is not None
+            if (t.sku, t.place) not in sure and (cell := cell_of(t, directory)) is not None
         }
         shown = await self._levels(sorted(set(cells.values())))
         found = {**{name: Seen(shown.get(cell, 0)) for name, cell in cells.items()}, **sure}
         return [found.get((target.sku, target.place), Seen(None)) for target in targets]
 
     async def push(self, targets: Sequence[Target], directory: Directory) -> Sequence[Answer]:
-        """Moves every level by what it lacks. Raises `SlowDown` if nothing was done, and `Unreachable`."""
-        answers: list[Answer] = []
-        due: dict[str, list[Due]] = defaultdict(list)
-        for target in targets:
-            cell, base = _cell(target, directory), target.expected or 0
-            if cell is None:
-                answers.append(_refused(target, "R-Series has no such item or shop"))
-            elif target.wanted == base:
-                answers.append(Answer(target=target, outcome=Outcome.UNCHANGED, level=base))
-            else:
-                due[cell[1]].append(Due(target, *cell, target.wanted - base))
-        written = False
-        batches = [due[shop] for shop in sorted(due, reverse=True)]
-        while batches:
-            batch = batches.pop()
-            try:
-                reply = await self._write(batch)
-            except SlowDown as wait:
-                if written:  # to the caller `SlowDown` means that nothing was done
-                    raise Unreachable("R-Series asked to wait in the middle of a batch") from wait
-                raise
-            if isinstance(reply, str):
-                answers += [_pushed(one, reply) for one in batch]
-                written = True
-            elif len(batch) > 1:  # split until it is known which line they mean
-                half = len(batch) // 2
-                batches += [batch[half:], batch[:half]]
-            else:
-                answers.append(_refused(batch[0].target, said(reply)))
-        return answers
+        """Moves every level by what it lacks, one sale for each shop. Raises `SlowDown` if nothing was done, and
+        `Unreachable`.
+        """
+        answers, due = differences(targets, directory, "R-Series has no such item or shop")
+        due.sort(key=lambda one: one.cell.place)
+        sales = [list(lines) for _, lines in groupby(due, key=lambda one: one.cell.place)]
+        return answers + await written(sales, self._write, "R-Series")
 
-    async def _write(self, batch: Sequence[Due]) -> str | Reply:
-        """One sale, unless it is there already: its id, or the answer that says that it is not acceptable."""
-        reference = reference_of(batch)
+    async def _write(self, batch: Sequence[Due]) -> list[Answer] | str:
+        """One sale, unless it is there already, or the words in which R-Series refuses it."""
+        reference, reason = reference_of(batch), ""
         found = await self._find(reference)
         if found is None:
-            register = await self._register(batch[0].shop)
+            register = await self._register(batch[0].cell.place)
             for one in batch:
                 self._unsure[one.target.sku, one.target.place] = reference, one.target
             reply = await self._post(batch, reference, register)
-            if reply.status not in WRONG:
+            if reply.status in WRONG:
+                reason = said(reply)
+            else:
                 found = ident_in(fields.part(checked(reply), "Sale"), "saleID")
         for one in batch:
             self._unsure.pop((one.target.sku, one.target.place), None)
-        return reply if found is None else found
+        return reason if found is None else [pushed(one, found) for one in batch]
 
     async def _post(self, batch: Sequence[Due], reference: str, register: str) -> Reply:
         """A completed sale without money, so that it is balanced; more units are a return (docs:
         SaleLine.unitQuantity).
         """
         lines = [
-            {"itemID": one.item, "unitQuantity": -one.delta, "unitPrice": 0, "tax": False} for one in batch
+            {"itemID": one.cell.item, "unitQuantity": -one.delta, "unitPrice": 0, "tax": False}
+            for one in batch
         ]
         body = {
-            "shopID": batch[0].shop,
+            "shopID": batch[0].cell.place,
             "registerID": register,
             "employeeID": self._client.settings.employee_id,
             "referenceNumber": reference,
@@ -163,15 +133,15 @@ class LightspeedRSink:
         level = asked.wanted if done else asked.expected or 0
         return Seen(level + target.own - asked.own, certain=True)
 
-    async def _levels(self, cells: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+    async def _levels(self, cells: Sequence[Cell]) -> Mapping[Cell, int]:
         """The levels of items in shops, as few calls as possible; one that is not listed never had stock."""
-        items = sorted({item for item, _ in cells})
-        shown: dict[tuple[str, str], int] = {}
+        items = sorted({cell.item for cell in cells})
+        shown: dict[Cell, int] = {}
         for start in range(0, len(items), IN_MAX):
             query = {"itemID": f"IN,[{','.join(items[start : start + IN_MAX])}]", "sort": "itemShopID"}
             async for rows in self._client.pages("/ItemShop.json", "ItemShop", query):
                 for row in rows:
-                    shown[str(row.get("itemID")), str(row.get("shopID"))] = units_in(row, "qoh")
+                    shown[Cell(str(row.get("itemID")), str(row.get("shopID")))] = units_in(row, "qoh")
         return shown
 
     async def _register(self, shop: str) -> str:
@@ -191,19 +161,6 @@ def reference_of(batch: Sequence[Due]) -> str:
     when.
     """
     content = sorted(
-        (one.item, one.shop, one.delta, one.target.wanted, one.target.own, one.target.offset) for one in batch
+        (*one.cell, one.delta, one.target.wanted, one.target.own, one.target.offset) for one in batch
     )
     return PUSHED + hashlib.sha256(orjson.dumps(content)).hexdigest()[:32]
-
-
-def _cell(target: Target, directory: Directory) -> tuple[str, str] | None:
-    item, shop = directory.handles.get(target.sku), directory.places.get(target.place)
-    return None if item is None or shop is None else (item, shop)
-
-
-def _pushed(one: Due, ref: str) -> Answer:
-    return Answer(target=one.target, outcome=Outcome.PUSHED, level=one.target.wanted, ref=ref)
-
-
-def _refused(target: Target, detail: str) -> Answer:
-    return Answer(target=target, outcome=Outcome.REFUSED, level=target.expected or 0, detail=detail)

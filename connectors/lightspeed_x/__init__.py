@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from connectors.contract import ChannelSettings, Connector
+from connectors.contract import ChannelSettings, Connector, Sandbox
 from connectors.lightspeed_x.allowlist import SHAPES, cut
 from connectors.lightspeed_x.client import LightspeedXClient
 from connectors.lightspeed_x.mapping import read
 from connectors.lightspeed_x.orders import LightspeedXOrders
-from connectors.lightspeed_x.sandbox import LightspeedXSandbox
 from connectors.lightspeed_x.settings import LightspeedXSettings
 from connectors.lightspeed_x.sink import LightspeedXSink
 from connectors.lightspeed_x.webhooks import receive
@@ -19,10 +18,10 @@ from connectors.lightspeed_x.webhooks import receive
 __all__ = ["LightspeedXSettings", "connector"]
 
 
-def _sandbox(
-    settings: ChannelSettings, secrets: Mapping[str, str], places: Sequence[str]
-) -> LightspeedXSandbox:
+def _sandbox(settings: ChannelSettings, secrets: Mapping[str, str], places: Sequence[str]) -> Sandbox:
     """The double of a channel."""
+    from connectors.lightspeed_x.sandbox import LightspeedXSandbox
+
     assert isinstance(settings, LightspeedXSettings)
     return LightspeedXSandbox(
         domain_prefix=settings.domain_prefix,

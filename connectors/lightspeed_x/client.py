@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from multidict import MultiDict
@@ -14,10 +12,11 @@ from connectors.contract import ChannelSettings, Level, Payload, Secrets
 from connectors.directory import Directory, Item
 from connectors.errors import Refused, Unreachable
 from connectors.lightspeed_x import feeds
-from connectors.lightspeed_x.allowlist import INVENTORY, SALE, cut
+from connectors.lightspeed_x.allowlist import cut
 from connectors.lightspeed_x.api import Absent, Api
 from connectors.lightspeed_x.fields import whole_units
 from connectors.lightspeed_x.settings import LightspeedXSettings
+from connectors.lightspeed_x.webhooks import WEBHOOKS
 from connectors.polite import Reply
 
 PAGE = 1_000
@@ -78,7 +77,7 @@ class LightspeedXClient:
             rows = listed(checked(reply))
             if not rows:
                 return
-            at = _answered_at(reply)
+            at = reply.answered_at
             yield [
                 Level(
                     item=f"product:{row['product_id']}",
@@ -132,11 +131,11 @@ class LightspeedXClient:
 
     async def subscribe(self, url: str) -> None:
         """One webhook for each type, each at its own URL. One that was deleted is made again, one that was switched off is
-        switched on. Consignments have none: theirs name no products, so that only the poll is of use.
+        switched on.
         """
         rows = listed(enveloped(checked(await self.http.call("GET", "/webhooks"))))
         there = {(row["type"], row["url"]): row for row in rows}
-        for topic in (SALE, INVENTORY):
+        for topic in WEBHOOKS:
             wanted = {"active": True, "type": topic, "url": f"{url}/{topic}"}
             found = there.get((topic, wanted["url"]))
             if found is None:
@@ -210,11 +209,3 @@ def _further(after: int, reached: int) -> int:
     if reached <= after:
         raise Unreachable("X-Series' version cursor does not move")
     return reached
-
-
-def _answered_at(reply: Reply) -> datetime:
-    """The instant of an answer by the platform's own clock."""
-    try:
-        return parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC)
-    except (KeyError, ValueError, TypeError):
-        return datetime.now(UTC)

@@ -15,14 +15,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from connectors.contract import Answer, Client, Seen, Target
+from connectors.differences import Cell, Due, cell_of, differences, pushed, written
 from connectors.directory import Directory
-from connectors.errors import SlowDown, Unreachable
+from connectors.errors import Unreachable
 from connectors.lightspeed_x.client import LightspeedXClient, checked, enveloped, listed, units_in
 from connectors.polite import Reply
-from schemas.receipts import Outcome
 
 BATCH_MAX = 1_000
 """Rows of one `POST /stock_adjustments`."""
@@ -33,21 +32,6 @@ LEVELS_MAX = 10_000
 WRONG = frozenset({400, 422})
 """Answers to a row that is not acceptable. That they refuse the whole batch is inferred; so it is split until it is known
 which row they mean."""
-
-
-class Cell(NamedTuple):
-    """A product at an outlet, in X-Series' ids."""
-
-    product: str
-    outlet: str
-
-
-class Due(NamedTuple):
-    """An adjustment to make: `delta` units more or less."""
-
-    target: Target
-    cell: Cell
-    delta: int
 
 
 class LightspeedXSink:
@@ -64,7 +48,7 @@ class LightspeedXSink:
 
     async def look(self, targets: Sequence[Target], directory: Directory) -> Sequence[Seen]:
         """What X-Series shows; certain where its own list of our adjustments says it. Raises `SlowDown`, `Unreachable`."""
-        cells = [_cell(target, directory) for target in targets]
+        cells = [cell_of(target, directory) for target in targets]
         shown = await self._shown([(t, cell) for t, cell in zip(targets, cells, strict=True) if cell])
         return [
             Seen(shown[cell], certain=target.opened) if cell else Seen(None)
@@ -73,19 +57,8 @@ class LightspeedXSink:
 
     async def push(self, targets: Sequence[Target], directory: Directory) -> Sequence[Answer]:
         """Adjusts every cell by what it lacks. Raises `SlowDown` if nothing was done, and `Unreachable`."""
-        answers: list[Answer] = []
-        due: list[Due] = []
-        for target in targets:
-            cell, base = _cell(target, directory), target.expected or 0
-            if cell is None:
-                answers.append(_refused(target, "X-Series has no such product or outlet"))
-            elif target.wanted == base:
-                answers.append(Answer(target=target, outcome=Outcome.UNCHANGED, level=base))
-            else:
-                due.append(Due(target, cell, target.wanted - base))
-        if due:
-            await self._adjust(due, answers)
-        return answers
+        answers, due = differences(targets, directory, "X-Series has no such product or outlet")
+        return answers + await written([due] if due else [], self._write, "X-Series")
 
     async def _shown(self, unsure: Sequence[tuple[Target, Cell]]) -> dict[Cell, int]:
         """What X-Series shows of these cells."""
@@ -114,8 +87,8 @@ class LightspeedXSink:
         """
         if not cells:
             return
-        products = sorted({cell.product for cell in cells})
-        outlets = sorted({cell.outlet for cell in cells})
+        products = sorted({cell.item for cell in cells})
+        outlets = sorted({cell.place for cell in cells})
         if len(products) * len(outlets) > LEVELS_MAX:
             half = len(cells) // 2
             await self._read_levels(cells[:half], shown)
@@ -155,34 +128,24 @@ class LightspeedXSink:
         self._reasons = found
         return found
 
-    async def _adjust(self, due: Sequence[Due], answers: list[Answer]) -> None:
-        """Makes the adjustments and adds their answers, splitting a batch that has a wrong row."""
-        batches = [due]
-        written = False
-        while batches:
-            batch = batches.pop()
-            try:
-                reply = await self._post(batch)
-            except SlowDown as wait:
-                if written:  # to the caller `SlowDown` means that nothing was done
-                    raise Unreachable("X-Series asked to wait in the middle of a batch") from wait
-                raise
-            if reply.status in WRONG and len(batch) > 1:
-                half = len(batch) // 2
-                batches += [batch[half:], batch[:half]]
-            elif reply.status in WRONG:
+    async def _write(self, batch: Sequence[Due]) -> list[Answer] | str:
+        """Makes the adjustments, or says why X-Series refuses them. It answers in request order (OpenAPI 2026-07)."""
+        reply = await self._post(batch)
+        if reply.status in WRONG:
+            if len(batch) == 1:
                 self._reasons = {}  # it may be the reason that is wrong: deleted since, for example
-                answers.append(_refused(batch[0].target, _said(reply)))
-            else:
-                answers += _pushed(batch, reply)
-                written = True
+            return _said(reply)
+        made = listed(enveloped(checked(reply)))
+        if len(made) != len(batch):
+            raise Unreachable(f"X-Series confirmed {len(made)} of {len(batch)} adjustments")
+        return [pushed(due, row["id"]) for due, row in zip(batch, made, strict=True)]
 
     async def _post(self, batch: Sequence[Due]) -> Reply:
         reasons = await self._our_reasons()
         rows = [
             {
-                "product_id": cell.product,
-                "outlet_id": cell.outlet,
+                "product_id": cell.item,
+                "outlet_id": cell.place,
                 "quantity": str(delta),
                 "reason": "CUSTOM",
                 "custom_inventory_adjustment_reason_id": reasons[delta > 0],
@@ -190,26 +153,6 @@ class LightspeedXSink:
             for _, cell, delta in batch
         ]
         return await self._client.http.call("POST", "/stock_adjustments", body={"stock_adjustments": rows})
-
-
-def _cell(target: Target, directory: Directory) -> Cell | None:
-    product, outlet = directory.handles.get(target.sku), directory.places.get(target.place)
-    return None if product is None or outlet is None else Cell(product, outlet)
-
-
-def _pushed(batch: Sequence[Due], reply: Reply) -> list[Answer]:
-    """X-Series answers in request order (OpenAPI 2026-07)."""
-    made = listed(enveloped(checked(reply)))
-    if len(made) != len(batch):
-        raise Unreachable(f"X-Series confirmed {len(made)} of {len(batch)} adjustments")
-    return [
-        Answer(target=due.target, outcome=Outcome.PUSHED, level=due.target.wanted, ref=row["id"])
-        for due, row in zip(batch, made, strict=True)
-    ]
-
-
-def _refused(target: Target, detail: str) -> Answer:
-    return Answer(target=target, outcome=Outcome.REFUSED, level=target.expected or 0, detail=detail)
 
 
 def _said(reply: Reply) -> str:

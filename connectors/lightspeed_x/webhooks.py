@@ -19,6 +19,10 @@ from connectors.contract import ChannelSettings, Payload, Secrets
 from connectors.errors import Forged, Malformed
 from connectors.lightspeed_x.allowlist import INVENTORY, SALE, cut
 
+WAKING = ("consignment.send", "consignment.receive")
+"""Types whose document is of no use: it names no products [inferred: none is public]. They say that a poll has something."""
+WEBHOOKS = (SALE, INVENTORY, *WAKING)
+"""The types that are subscribed to (OpenAPI 2026-07, WebhookType)."""
 SIGNATURE = re.compile(r"signature=([A-Za-z0-9+/=]+)\s*,\s*algorithm=HMAC-SHA256")
 FORM = "application/x-www-form-urlencoded"
 
@@ -26,7 +30,7 @@ FORM = "application/x-www-form-urlencoded"
 def receive(
     _settings: ChannelSettings, secrets: Secrets, headers: Mapping[str, str], body: bytes, path: str
 ) -> Sequence[Payload]:
-    """The document of a webhook, cut down to the allow-list. Raises `Forged`, `Malformed`."""
+    """The document of a webhook, cut down to the allow-list; none of one that only wakes. Raises `Forged`, `Malformed`."""
     found = {name.lower(): value for name, value in headers.items()}
     named = SIGNATURE.fullmatch(found.get("x-signature", "").strip())
     secret = secrets["client_secret"].get_secret_value()
@@ -36,6 +40,8 @@ def receive(
         raise Malformed(f"the body is not {FORM}")
     document = _document(body)
     topic = path.strip("/") or _sniffed(document)
+    if topic in WAKING:
+        return []
     kept = cut(topic, document)
     if topic == INVENTORY:  # its shape is not public and may carry no date
         kept["received_at"] = datetime.now(UTC).isoformat()

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from connectors.contract import ChannelSettings, Connector
+from connectors.contract import ChannelSettings, Connector, Sandbox
 from connectors.magento.allowlist import cut
 from connectors.magento.api import DOUBLES, NEEDED
 from connectors.magento.client import MagentoClient
 from connectors.magento.mapping import TOPICS, read
-from connectors.magento.sandbox import MagentoSandbox
 from connectors.magento.settings import MagentoSettings
 from connectors.magento.sink import MagentoSink
 
 __all__ = ["MagentoSettings", "connector"]
 
 
-def _sandbox(settings: ChannelSettings, secrets: Mapping[str, str], places: Sequence[str]) -> MagentoSandbox:
+def _sandbox(settings: ChannelSettings, secrets: Mapping[str, str], places: Sequence[str]) -> Sandbox:
     """The double of a channel."""
+    from connectors.magento.sandbox import MagentoSandbox
+
     assert isinstance(settings, MagentoSettings)
     known = {name: secrets.get(name, DOUBLES) for name in NEEDED[settings.auth]}
     return MagentoSandbox(settings=settings, secrets=known, sources=places)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import secrets as random
-import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 
 from connectors.contract import Secrets
 from connectors.errors import ConnectorError, Unreachable
-from connectors.magento import oauth
-from connectors.magento.oauth import Keys
 from connectors.magento.settings import MagentoSettings
+from connectors.oauth1 import Keys, Pairs, authorization, query_of
 from connectors.polite import Http, Reply
+from connectors.tokens import Held, Tokens, granted
 
 NEEDED = {
     "oauth1": ("consumer_key", "consumer_secret", "access_token", "access_token_secret"),
@@ -27,9 +24,6 @@ NEEDED = {
 
 DOUBLES = "sandbox"
 """What stands for a secret that a channel with a sandbox was not given."""
-
-TOKEN_MARGIN = 60.0
-"""Seconds before its end in which an IMS token is renewed."""
 
 CHANGE_ORDER = ("updated_at", "entity_id")
 NEVER = "1970-01-01 00:00:00"
@@ -64,24 +58,23 @@ class Api:
             more["x-api-key"] = self._secret("client_id")
         self._http = Http(settings.address, more)
         self._ims = Http(settings.address if settings.sandbox else settings.ims_url, {})
-        self._token, self._token_until = "", 0.0
+        self._tokens = Tokens(Held(), self._renewed)
         self.seen_at = datetime.now(UTC)
 
-    async def call(self, method: str, path: str, *, body: Any = None, query: oauth.Pairs = ()) -> Reply:
+    async def call(self, method: str, path: str, *, body: Any = None, query: Pairs = ()) -> Reply:
         """One authorised call. Raises `SlowDown`, `Unreachable`; other answers are the caller's to judge."""
         pairs = list(query)
         path = self._settings.path + path
-        header = await self._authorization(method, path, pairs)
-        reply = await self._http.call(
-            method,
-            path,
-            body=body,
-            query=oauth.query_of(pairs) if pairs else None,
-            headers={"Authorization": header},
-        )
-        if reply.status == 401:
-            self._token_until = 0.0
-        self.seen_at = _answered_at(reply)
+
+        async def send(shown: str) -> Reply:
+            asked, headers = query_of(pairs) or None, {"Authorization": shown}
+            return await self._http.call(method, path, body=body, query=asked, headers=headers)
+
+        if self._settings.auth == "ims":
+            reply = await self._tokens.call(lambda token: send(f"Bearer {token}"))
+        else:
+            reply = await send(self._authorization(method, path, pairs))
+        self.seen_at = reply.answered_at
         return reply
 
     async def search(
@@ -157,31 +150,18 @@ class Api:
     def _secret(self, name: str) -> str:
         return self._secrets[name].get_secret_value()
 
-    async def _authorization(self, method: str, path: str, pairs: oauth.Pairs) -> str:
+    def _authorization(self, method: str, path: str, pairs: Pairs) -> str:
         if self._settings.auth == "bearer":
             return f"Bearer {self._secret('access_token')}"
-        if self._settings.auth == "ims":
-            return f"Bearer {await self._ims_token()}"
         keys = Keys(*(self._secret(name) for name in NEEDED["oauth1"]))
         url = self._settings.address + path
-        return oauth.authorization(method, url, pairs, keys, random.token_hex(16), int(time.time()))
+        return authorization(method, url, pairs, keys)
 
-    async def _ims_token(self) -> str:
-        """An access token by the client credentials grant, asked for again before it ends."""
-        if time.monotonic() >= self._token_until:
-            form = {
-                "grant_type": "client_credentials",
-                "client_id": self._secret("client_id"),
-                "client_secret": self._secret("client_secret"),
-                "scope": self._settings.ims_scope,
-            }
-            reply = await self._ims.call("POST", "/ims/token/v3", form=form)
-            body = reply.body if isinstance(reply.body, Mapping) else {}
-            token, lasts = body.get("access_token"), body.get("expires_in")
-            if reply.status != 200 or not isinstance(token, str) or not isinstance(lasts, int):
-                raise Unreachable(f"IMS answered {reply.status} and no token")
-            self._token, self._token_until = token, time.monotonic() + lasts - TOKEN_MARGIN
-        return self._token
+    async def _renewed(self, held: Held) -> Held:
+        """A token of the cloud service by the client credentials grant."""
+        form = {name: self._secret(name) for name in NEEDED["ims"]}
+        form |= {"grant_type": "client_credentials", "scope": self._settings.ims_scope}
+        return granted("IMS", await self._ims.call("POST", "/ims/token/v3", form=form), held)
 
 
 def checked(reply: Reply) -> Reply:
@@ -231,11 +211,3 @@ def _criteria(groups: Groups, sort: Sequence[str]) -> list[tuple[str, str]]:
 
 def _paging(page: int, size: int) -> list[tuple[str, str]]:
     return [("searchCriteria[pageSize]", str(size)), ("searchCriteria[currentPage]", str(page))]
-
-
-def _answered_at(reply: Reply) -> datetime:
-    """The instant of an answer by Magento's own clock."""
-    try:
-        return parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC)
-    except (KeyError, ValueError, TypeError):
-        return datetime.now(UTC)

@@ -30,13 +30,13 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from connectors.contract import Answer, Client, Seen, Target
+from connectors.differences import Cell, cell_of, written
 from connectors.directory import Directory
-from connectors.errors import Refused, SlowDown, Unreachable
+from connectors.errors import Refused, Unreachable
 from connectors.magento import fields
 from connectors.magento.api import Filter, Row, checked, said
 from connectors.magento.client import LEVEL_ORDER, PARTS, SEEN_TWICE, MagentoClient, stamp, units_in
 from connectors.magento.mapping import read
-from connectors.polite import Reply
 from schemas.accounts import UNROUTED, State
 from schemas.claims import Claim
 from schemas.flows import balances
@@ -51,13 +51,6 @@ OPEN = "new,pending_payment,processing,holded,payment_review"
 IN_STOCK, OUT_OF_STOCK = 1, 0
 
 
-class Cell(NamedTuple):
-    """A SKU at a source, as Magento names them."""
-
-    sku: str
-    source: str
-
-
 class Due(NamedTuple):
     """A quantity to write. `status` says whether the source item is for sale at all."""
 
@@ -70,8 +63,8 @@ class Due(NamedTuple):
     def row(self) -> Row:
         """As Magento wants it: it insists on both numbers."""
         return {
-            "sku": self.cell.sku,
-            "source_code": self.cell.source,
+            "sku": self.cell.item,
+            "source_code": self.cell.place,
             "quantity": float(self.quantity),
             "status": self.status,
         }
@@ -88,7 +81,7 @@ class MagentoSink:
 
     async def look(self, targets: Sequence[Target], directory: Directory) -> Sequence[Seen]:
         """What each source has, less what Magento's own orders are committed to there. None: no source item."""
-        cells = [_cell(target, directory) for target in targets]
+        cells = [cell_of(target, directory) for target in targets]
         found = await self._read([cell for cell in cells if cell is not None])
         known = [
             (t, cell) for t, cell in zip(targets, cells, strict=True) if cell is not None and cell in found
@@ -104,7 +97,7 @@ class MagentoSink:
         answers: list[Answer] = []
         moving: list[tuple[Target, Cell]] = []
         for target in targets:
-            cell = _cell(target, directory)
+            cell = cell_of(target, directory)
             if cell is None:
                 answers.append(_answer(target, Outcome.REFUSED, "Magento has no such product or source"))
             elif target.wanted == target.expected:
@@ -117,7 +110,7 @@ class MagentoSink:
 
     async def _read(self, cells: Sequence[Cell]) -> dict[Cell, Row]:
         """The source items that there are of these."""
-        skus = dict.fromkeys(cell.sku for cell in cells)
+        skus = dict.fromkeys(cell.item for cell in cells)
         rows = await self._client.listed(SOURCE_ITEMS, "sku", skus, LEVEL_ORDER)
         found = {Cell(str(row["sku"]), str(row["source_code"])): row for row in rows}
         return {cell: found[cell] for cell in cells if cell in found}
@@ -141,11 +134,11 @@ class MagentoSink:
                     continue  # it is a dead letter, and in our stock nothing is committed for it
                 assert isinstance(claim, Claim)
                 taken += _open(claim, directory)
-        taken.update({cell: taken[Cell(cell.sku, UNROUTED)] for cell in at_once})
+        taken.update({cell: taken[Cell(cell.item, UNROUTED)] for cell in at_once})
         return taken
 
     async def _some_are_for_pickup(self, cells: Sequence[tuple[Target, Cell]]) -> bool:
-        wanted = {cell.source for _, cell in cells}
+        wanted = {cell.place for _, cell in cells}
         return any(
             row["source_code"] in wanted
             and fields.part(row, "extension_attributes").get("is_pickup_location_active")
@@ -166,36 +159,18 @@ class MagentoSink:
             else:
                 due.append(one)
         if due:
-            answers += await self._save(due)
+            answers += await written([due], self._save, "Magento")
             await self._nothing_else_moved(due, directory, time.monotonic() - began)
         return answers
 
-    async def _save(self, due: Sequence[Due]) -> list[Answer]:
-        """Writes the rows, splitting a batch that Magento finds too large or a row of which is wrong: it saves all or none."""
-        answers: list[Answer] = []
-        batches, written = [due], False
-        while batches:
-            batch = batches.pop()
-            body = {"sourceItems": [one.row for one in batch]}
-            try:
-                reply = await self._client.api.call("POST", SOURCE_ITEMS, body=body)
-            except SlowDown as wait:
-                if written:  # to the caller `SlowDown` means that nothing was done
-                    raise Unreachable("Magento asked to wait in the middle of a batch") from wait
-                raise
-            if reply.status == 400 and len(batch) > 1:
-                half = len(batch) // 2
-                batches += [batch[half:], batch[:half]]
-            elif reply.status == 400:
-                answers.append(_answer(batch[0].target, Outcome.REFUSED, _reason(reply)))
-            else:
-                checked(reply)
-                written = True
-                answers += [
-                    Answer(target=one.target, outcome=Outcome.PUSHED, level=one.target.wanted)
-                    for one in batch
-                ]
-        return answers
+    async def _save(self, due: Sequence[Due]) -> list[Answer] | str:
+        """Writes the rows, all or none. A 400 may mean one of them, or that they are too many."""
+        body = {"sourceItems": [one.row for one in due]}
+        reply = await self._client.api.call("POST", SOURCE_ITEMS, body=body)
+        if reply.status == 400:
+            return f"Magento answered 400: {said(reply)}"[:200]
+        checked(reply)
+        return [Answer(target=one.target, outcome=Outcome.PUSHED, level=one.target.wanted) for one in due]
 
     async def _nothing_else_moved(self, due: Sequence[Due], directory: Directory, seconds: float) -> None:
         """Raises `Unreachable` where Magento may have moved one of these SKUs while it was written, `seconds` long.
@@ -203,7 +178,7 @@ class MagentoSink:
         A row of a SKU that is no handle is a bundle's, which may hold any of them.
         """
         since = stamp(self._client.api.seen_at - timedelta(seconds=seconds) - SEEN_TWICE)
-        skus, known = {one.cell.sku for one in due}, set(directory.handles.values())
+        skus, known = {one.cell.item for one in due}, set(directory.handles.values())
         for path in PARTS:
             newer = [[Filter("created_at", "gteq", since)]]
             async for page in self._client.api.pages(path, newer, ("entity_id",)):
@@ -223,11 +198,6 @@ def _open(claim: Claim, directory: Directory) -> Counter[Cell]:
     return found
 
 
-def _cell(target: Target, directory: Directory) -> Cell | None:
-    sku, source = directory.handles.get(target.sku), directory.places.get(target.place)
-    return None if sku is None or source is None else Cell(sku, source)
-
-
 def _due(target: Target, cell: Cell, row: Mapping[str, object] | None) -> Due:
     """What to write, from what is there: a fraction of a unit stays. A source item is switched on when it gets units again,
     and never off: one without units sells nothing, unless the shop takes backorders.
@@ -241,8 +211,3 @@ def _due(target: Target, cell: Cell, row: Mapping[str, object] | None) -> Due:
 
 def _answer(target: Target, outcome: Outcome, detail: str | None = None) -> Answer:
     return Answer(target=target, outcome=outcome, level=target.expected or 0, detail=detail)
-
-
-def _reason(reply: Reply) -> str:
-    """Magento's own words about a wrong row."""
-    return f"Magento answered 400: {said(reply)}"[:200]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from connectors.errors import Refused, Unreachable
@@ -51,14 +49,6 @@ def number(row: Row, name: str) -> int:
         return int(fields.identity(row, name))
     except Refused as error:
         raise Unreachable(f"NetSuite answered a row whose {error}") from error
-
-
-def answered_at(reply: Reply) -> datetime:
-    """The instant of an answer by NetSuite's own clock."""
-    try:
-        return parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC)
-    except (KeyError, ValueError, TypeError):
-        return datetime.now(UTC)
 
 
 def ident(row: Row, name: str) -> str:

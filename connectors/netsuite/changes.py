@@ -16,7 +16,7 @@ from connectors.contract import Payload
 from connectors.errors import Unreachable
 from connectors.netsuite import queries
 from connectors.netsuite.allowlist import TRANSACTION, cut
-from connectors.netsuite.answers import Row, answered_at, ident, listed, more, number
+from connectors.netsuite.answers import Row, ident, listed, more, number
 
 if TYPE_CHECKING:
     from connectors.netsuite.client import NetSuiteClient
@@ -54,7 +54,7 @@ class Changes:
         self._taken = {name: at for name, at in again.items() if at >= stamp}
         while True:
             reply = await self._client.ask(queries.changed(stamp, after))
-            rows, now = listed(reply), answered_at(reply)
+            rows, now = listed(reply), reply.answered_at
             if not rows:
                 return
             for start in range(0, len(rows), TOGETHER):

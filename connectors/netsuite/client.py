@@ -14,10 +14,10 @@ from connectors.contract import ChannelSettings, Level, Payload, Secrets
 from connectors.directory import Directory, Item
 from connectors.errors import SlowDown, Unreachable
 from connectors.netsuite import queries
-from connectors.netsuite.answers import Row, answered_at, available, codes, ident, listed, more, number, said
+from connectors.netsuite.answers import Row, available, codes, ident, listed, more, number, said
 from connectors.netsuite.changes import Changes
 from connectors.netsuite.kinds import STOCKED
-from connectors.netsuite.oauth import ClientCredentials, Sign, Signer, TokenBased, no_sign
+from connectors.netsuite.oauth import ClientCredentials, SignIn, TokenBased
 from connectors.netsuite.settings import NetSuiteSettings
 from connectors.polite import Http, Reply
 
@@ -34,16 +34,16 @@ AGAIN = 2.0
 class NetSuiteClient:
     """Calls of one channel."""
 
-    def __init__(self, settings: ChannelSettings, secrets: Secrets, sign: Sign = no_sign) -> None:
+    def __init__(self, settings: ChannelSettings, secrets: Secrets) -> None:
         assert isinstance(settings, NetSuiteSettings)
         self.settings = settings
         self.subsidiaries: dict[str, str] = {}
         self._http = Http(settings.api, {})
         self._slots = asyncio.Semaphore(settings.concurrency)
-        self._signer: Signer = (
+        self._sign_in: SignIn = (
             TokenBased(settings, secrets)
             if settings.auth == "tba"
-            else ClientCredentials(settings, secrets, self._http, sign)
+            else ClientCredentials(settings, secrets, self._http)
         )
         self._changes = Changes(self)
 
@@ -86,7 +86,7 @@ class NetSuiteClient:
             rows = listed(reply)
             if not rows:
                 return
-            at = answered_at(reply)
+            at = reply.answered_at
             yield [
                 Level(
                     item=f"item:{ident(row, 'item')}",
@@ -151,17 +151,14 @@ class NetSuiteClient:
         query: Mapping[str, str] | None = None,
         prefer: str | None = None,
     ) -> Reply:
-        """One signed call. A first 401 is tried again: a token may have ended, and under load NetSuite says "invalid login"
-        where it means too many calls. Raises `SlowDown`, `Unreachable`.
-        """
+        """One authorised call. Raises `SlowDown`, `Unreachable`."""
+
+        async def send(shown: str) -> Reply:
+            headers = {"Authorization": shown, **({"Prefer": prefer} if prefer else {})}
+            return await self._http.call(method, path, body=body, query=query, headers=headers)
+
         async with self._slots:
-            for _ in range(2):
-                signed = await self._signer.authorization(method, path, query or {})
-                headers = {"Authorization": signed, **({"Prefer": prefer} if prefer else {})}
-                reply = await self._http.call(method, path, body=body, query=query, headers=headers)
-                if reply.status != 401:
-                    break
-                self._signer.refused()
+            reply = await self._sign_in.call(method, path, query or {}, send)
         if reply.status == 401:
             raise Unreachable("NetSuite does not take the credentials (401)")
         if reply.status == 400 and LIMITS & set(codes(reply)):

@@ -1,50 +1,43 @@
 """How a call to NetSuite is signed: OAuth 2.0 client credentials with a certificate, or token-based OAuth 1.0.
 
 OAuth 2.0 (Oracle, "OAuth 2.0 Client Credentials Flow"): a JWT that a private key signs is given for a token that lives an
-hour; there is no refresh token. RS256 is refused: PS256 and ES256 and their longer kin are taken. What signs is handed in,
-because no library for it is among our dependencies.
+hour; there is no refresh token. RS256 is refused: PS256 and ES256 and their longer kin are taken.
 
-OAuth 1.0 (Oracle, "Token-Based Authentication"): HMAC-SHA256 over the request; the realm and a JSON body are not signed,
-query parameters are. Every attempt has a nonce and a time of its own.
+OAuth 1.0 (Oracle, "Token-Based Authentication"): HMAC-SHA256 over the request, under the account as its realm.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import secrets as random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
-from urllib.parse import quote
 
 import orjson
 
-from connectors.bodies import signature
 from connectors.contract import Secrets
 from connectors.errors import Unreachable
+from connectors.netsuite.assertion import sign
 from connectors.netsuite.settings import NetSuiteSettings
-from connectors.polite import Http
+from connectors.oauth1 import Keys, authorization
+from connectors.polite import Http, Reply
+from connectors.tokens import Held, Tokens, granted
 
 TOKEN_PATH = "/services/rest/auth/oauth2/v1/token"  # noqa: S105  # a path
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LIFETIME = 300
 """Seconds that an assertion is good for; NetSuite takes up to an hour."""
-EARLY = 60.0
-"""Seconds before its end at which a token is not used any more."""
-
-Sign = Callable[[bytes, str, str], bytes]
-"""The signature of a text by a private key (PEM), with a JWT algorithm."""
+Send = Callable[[str], Awaitable[Reply]]
+"""One request, given its `Authorization`."""
 
 
-class Signer(Protocol):
-    """Makes the `Authorization` of one request."""
+class SignIn(Protocol):
+    """Sends a request as somebody whom NetSuite knows."""
 
-    async def authorization(self, method: str, path: str, query: Mapping[str, str]) -> str:
-        """The header's value. Raises `SlowDown`, `Unreachable`."""
-
-    def refused(self) -> None:
-        """Hears that NetSuite did not take the last one."""
+    async def call(self, method: str, path: str, query: Mapping[str, str], send: Send) -> Reply:
+        """The answer to what `send` sends with an `Authorization`. A first 401 is tried again: a token may have ended, and
+        under load NetSuite says "invalid login" where it means too many calls. Raises `SlowDown`, `Unreachable`.
+        """
 
 
 class TokenBased:
@@ -53,60 +46,31 @@ class TokenBased:
     def __init__(self, settings: NetSuiteSettings, secrets: Secrets) -> None:
         self._settings, self._secrets = settings, secrets
 
-    async def authorization(self, method: str, path: str, query: Mapping[str, str]) -> str:
-        """A signature of this request alone."""
-        parameters = {
-            "oauth_consumer_key": _secret(self._secrets, "consumer_key"),
-            "oauth_nonce": random.token_hex(16),
-            "oauth_signature_method": "HMAC-SHA256",
-            "oauth_timestamp": str(int(time.time())),
-            "oauth_token": _secret(self._secrets, "token_id"),
-            "oauth_version": "1.0",
-        }
-        key = (_secret(self._secrets, "consumer_secret"), _secret(self._secrets, "token_secret"))
-        signed = oauth1(method, self._settings.api + path, {**query, **parameters}, key)
-        shown = {"realm": self._settings.realm, **parameters, "oauth_signature": signed}
-        return "OAuth " + ", ".join(f'{name}="{_escaped(value)}"' for name, value in shown.items())
-
-    def refused(self) -> None:
-        """Nothing to do: the next request has a signature of its own."""
-
-
-def oauth1(method: str, url: str, parameters: Mapping[str, str], key: tuple[str, str]) -> str:
-    """The signature of RFC 5849 with HMAC-SHA256, by a consumer secret and a token secret."""
-    pairs = sorted((_escaped(name), _escaped(value)) for name, value in parameters.items())
-    listed = "&".join(f"{name}={value}" for name, value in pairs)
-    base = "&".join((method.upper(), _escaped(url), _escaped(listed)))
-    return base64.b64encode(signature("&".join(map(_escaped, key)), base.encode())).decode()
+    async def call(self, method: str, path: str, query: Mapping[str, str], send: Send) -> Reply:
+        """Each attempt has a signature of its own."""
+        names = ("consumer_key", "consumer_secret", "token_id", "token_secret")
+        keys = Keys(*(_secret(self._secrets, name) for name in names))
+        url, realm = self._settings.api + path, self._settings.realm
+        reply = await send(authorization(method, url, query.items(), keys, realm))
+        if reply.status == 401:
+            reply = await send(authorization(method, url, query.items(), keys, realm))
+        return reply
 
 
 class ClientCredentials:
-    """OAuth 2.0: holds a token while it is good. `sign` is asked for one signature an hour."""
+    """OAuth 2.0: holds a token while it is good."""
 
-    def __init__(self, settings: NetSuiteSettings, secrets: Secrets, http: Http, sign: Sign) -> None:
-        self._settings, self._secrets, self._http, self._sign = settings, secrets, http, sign
-        self._token, self._until = "", 0.0
-        self._lock = asyncio.Lock()
+    def __init__(self, settings: NetSuiteSettings, secrets: Secrets, http: Http) -> None:
+        self._settings, self._secrets, self._http = settings, secrets, http
+        self._tokens = Tokens(Held(), self._renewed)
 
-    async def authorization(self, method: str, path: str, query: Mapping[str, str]) -> str:  # noqa: ARG002
-        """The token, a new one where there is none."""
-        async with self._lock:
-            if time.monotonic() >= self._until:
-                await self._renew()
-            return f"Bearer {self._token}"
+    async def call(self, method: str, path: str, query: Mapping[str, str], send: Send) -> Reply:  # noqa: ARG002
+        """With a token; a new one where there is none, or where it was turned away."""
+        return await self._tokens.call(lambda token: send(f"Bearer {token}"))
 
-    def refused(self) -> None:
-        """The token is not good any more."""
-        self._until = 0.0
-
-    async def _renew(self) -> None:
-        asked_at = time.monotonic()
+    async def _renewed(self, held: Held) -> Held:
         reply = await self._http.call("POST", TOKEN_PATH, form=self._form())
-        body = reply.body if isinstance(reply.body, Mapping) else {}
-        token, lifetime = body.get("access_token"), str(body.get("expires_in", ""))
-        if reply.status != 200 or not isinstance(token, str) or not lifetime.isdigit():
-            raise Unreachable(f"NetSuite gave no token ({reply.status})")
-        self._token, self._until = token, asked_at + max(EARLY, float(lifetime) - EARLY)
+        return granted("NetSuite", reply, held)
 
     def _form(self) -> Mapping[str, str]:
         now = int(time.time())
@@ -123,7 +87,7 @@ class ClientCredentials:
             "exp": now + LIFETIME,
         }
         text = ".".join((_base64url(orjson.dumps(header)), _base64url(orjson.dumps(claims))))
-        signed = self._sign(text.encode(), _secret(self._secrets, "private_key"), self._settings.algorithm)
+        signed = sign(text.encode(), _secret(self._secrets, "private_key"), self._settings.algorithm)
         return {
             "grant_type": "client_credentials",
             "client_assertion_type": ASSERTION,
@@ -131,20 +95,10 @@ class ClientCredentials:
         }
 
 
-def no_sign(_text: bytes, _key: str, algorithm: str) -> bytes:
-    """Stands where nothing that signs was handed in. Raises `Unreachable`."""
-    raise Unreachable(f"nothing here can sign with {algorithm}: use auth = 'tba', or hand a signer in")
-
-
 def _secret(secrets: Secrets, name: str) -> str:
     if name not in secrets:
         raise Unreachable(f"the secret {name} is missing")
     return secrets[name].get_secret_value()
-
-
-def _escaped(text: str) -> str:
-    """Percent-encoding of RFC 3986."""
-    return quote(text, safe="-._~")
 
 
 def _base64url(raw: bytes) -> str:

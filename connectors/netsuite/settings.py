@@ -24,8 +24,9 @@ class NetSuiteSettings(ChannelSettings):
     """One NetSuite account.
 
     `account` is its id as the account shows it (`1234567_SB1` for a sandbox account). `auth` says how to sign in: `oauth2`
-    is client credentials with a certificate; `tba` is token-based authentication, with which no integration can be newly
-    made from 2027.1 on. `timezone` is the zone of the instants that SuiteQL writes: the account's or Pacific, sources
+    is client credentials with a certificate (secrets `client_id`, `certificate_id`, and `private_key`, a PEM that suits
+    `algorithm`); `tba` is token-based authentication (secrets `consumer_key`, `consumer_secret`, `token_id`,
+    `token_secret`), with which no integration can be newly made from 2027.1 on. `timezone` is the zone of the instants that SuiteQL writes: the account's or Pacific, sources
     differ, so it has to be said.
 
     `since` is when the opening stock was taken: what is older is in it, so it is not read. A sales order or transfer order

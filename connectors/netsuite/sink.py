@@ -15,37 +15,21 @@ undid our adjustment by hand meanwhile, NetSuite refuses it as a repeat, and it 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from itertools import groupby
 
 from connectors.contract import Answer, Client, Seen, Target
+from connectors.differences import Cell, Due, cell_of, differences, pushed, written
 from connectors.directory import Directory
 from connectors.errors import SlowDown, Unreachable
 from connectors.netsuite import queries
 from connectors.netsuite.answers import available, ident, listed, said, whole
 from connectors.netsuite.client import NetSuiteClient
 from connectors.netsuite.kinds import ADJUSTED
-from schemas.receipts import Outcome
 
 BATCH_MAX = 200
 """Lines of one adjustment; more make it slow [inferred]."""
-
-
-class Cell(NamedTuple):
-    """An item at a location, in NetSuite's ids."""
-
-    item: str
-    location: str
-
-
-class Due(NamedTuple):
-    """A line to write: `delta` units more or less."""
-
-    target: Target
-    cell: Cell
-    delta: int
 
 
 class NetSuiteSink:
@@ -59,7 +43,7 @@ class NetSuiteSink:
 
     async def look(self, targets: Sequence[Target], directory: Directory) -> Sequence[Seen]:
         """What NetSuite shows; certain where its own list of our adjustments says it. Raises `SlowDown`, `Unreachable`."""
-        cells = [_cell(target, directory) for target in targets]
+        cells = [cell_of(target, directory) for target in targets]
         pairs = [(target, cell) for target, cell in zip(targets, cells, strict=True) if cell]
         told = await self._told(sorted({cell for target, cell in pairs if target.opened}))
         levels = await self._levels(sorted({cell for target, cell in pairs if not target.opened}))
@@ -74,19 +58,12 @@ class NetSuiteSink:
 
     async def push(self, targets: Sequence[Target], directory: Directory) -> Sequence[Answer]:
         """Adjusts every cell by what it lacks. Raises `SlowDown` if nothing was done, and `Unreachable`."""
-        answers: list[Answer] = []
-        due: dict[str, list[Due]] = defaultdict(list)
-        for target in targets:
-            cell, base = _cell(target, directory), target.expected or 0
-            if cell is None:
-                answers.append(_refused(target, "NetSuite has no such stocked item or location"))
-            elif target.wanted == base:
-                answers.append(Answer(target=target, outcome=Outcome.UNCHANGED, level=base))
-            else:
-                subsidiary = await self._subsidiary(cell.location)
-                due[subsidiary].append(Due(target, cell, target.wanted - base))
-        await self._adjust(sorted(due.items(), reverse=True), answers)
-        return answers
+        answers, due = differences(targets, directory, "NetSuite has no such stocked item or location")
+        if due and not self._client.subsidiaries:
+            await self._client.directory()
+        due.sort(key=self._subsidiary)
+        batches = [list(lines) for _, lines in groupby(due, key=self._subsidiary)]
+        return answers + await written(batches, self._adjust, "NetSuite")
 
     async def _levels(self, cells: Sequence[Cell]) -> Mapping[Cell, int]:
         """The levels of these cells. One that never had stock has no row; where nothing has, a permission is lacking."""
@@ -108,35 +85,15 @@ class NetSuiteSink:
         rows = listed(await self._client.ask(queries.told(cells, ADJUSTED)))
         return {Cell(ident(row, "item"), ident(row, "location")): whole(row, "told") for row in rows}
 
-    async def _subsidiary(self, location: str) -> str:
+    def _subsidiary(self, due: Due) -> str:
         """Whose location it is; empty in an account without subsidiaries."""
-        if not self._client.subsidiaries:
-            await self._client.directory()
-        return self._client.subsidiaries.get(location) or self._client.settings.subsidiary or ""
+        return self._client.subsidiaries.get(due.cell.place) or self._client.settings.subsidiary or ""
 
-    async def _adjust(self, batches: list[tuple[str, list[Due]]], answers: list[Answer]) -> None:
-        """Makes the adjustments and adds their answers, splitting a batch that NetSuite refuses."""
-        written = False
-        while batches:
-            subsidiary, batch = batches.pop()
-            external = _external(batch)
-            try:
-                ref, reason = await self._post(external, self._body(external, subsidiary, batch))
-            except SlowDown as wait:
-                if written:  # to the caller `SlowDown` means that nothing was done
-                    raise Unreachable("NetSuite asked to wait in the middle of a batch") from wait
-                raise
-            if ref is None and len(batch) > 1:
-                half = len(batch) // 2
-                batches += [(subsidiary, batch[half:]), (subsidiary, batch[:half])]
-            elif ref is None:
-                answers.append(_refused(batch[0].target, reason))
-            else:
-                answers += [
-                    Answer(target=due.target, outcome=Outcome.PUSHED, level=due.target.wanted, ref=ref)
-                    for due in batch
-                ]
-                written = True
+    async def _adjust(self, batch: Sequence[Due]) -> list[Answer] | str:
+        """Makes one adjustment, or says why NetSuite refuses it."""
+        external = _external(batch)
+        ref, reason = await self._post(external, self._body(external, batch))
+        return reason if ref is None else [pushed(due, ref) for due in batch]
 
     async def _post(self, external: str, body: Mapping[str, object]) -> tuple[str | None, str]:
         """Makes one adjustment once, and gives its id; or none, and why NetSuite refuses it."""
@@ -161,10 +118,11 @@ class NetSuiteSink:
     def _today(self) -> str:
         return datetime.now(self._client.settings.zone).date().isoformat()
 
-    def _body(self, external: str, subsidiary: str, batch: Sequence[Due]) -> dict[str, object]:
+    def _body(self, external: str, batch: Sequence[Due]) -> dict[str, object]:
         """An adjustment as `POST /record/v1/inventoryAdjustment` takes it (Oracle's record: account, subsidiary and
         date are required); `adjustQtyBy` is a signed difference.
         """
+        subsidiary = self._subsidiary(batch[0])
         return {
             "externalId": external,
             "account": {"id": self._client.settings.adjustment_account},
@@ -173,7 +131,7 @@ class NetSuiteSink:
             "memo": "Onhand",
             "inventory": {
                 "items": [
-                    {"item": {"id": cell.item}, "location": {"id": cell.location}, "adjustQtyBy": delta}
+                    {"item": {"id": cell.item}, "location": {"id": cell.place}, "adjustQtyBy": delta}
                     for _, cell, delta in batch
                 ]
             },
@@ -187,12 +145,3 @@ def _external(batch: Sequence[Due]) -> str:
         for target, _, delta in batch
     )
     return ADJUSTED + hashlib.sha256(told.encode()).hexdigest()[:32]
-
-
-def _cell(target: Target, directory: Directory) -> Cell | None:
-    item, location = directory.handles.get(target.sku), directory.places.get(target.place)
-    return None if item is None or location is None else Cell(item, location)
-
-
-def _refused(target: Target, detail: str) -> Answer:
-    return Answer(target=target, outcome=Outcome.REFUSED, level=target.expected or 0, detail=detail)

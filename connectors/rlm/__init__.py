@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from connectors.contract import ChannelSettings, Connector
+from connectors.contract import ChannelSettings, Connector, Sandbox
 from connectors.rlm.allowlist import TOPICS, cut
 from connectors.rlm.client import RlmClient
 from connectors.rlm.mapping import read
 from connectors.rlm.orders import RlmOrders
 from connectors.rlm.partner import documents
-from connectors.rlm.sandbox import RlmSandbox
 from connectors.rlm.settings import RlmSettings
 from connectors.rlm.sink import RlmSink
 from connectors.rlm.x12 import Address
@@ -18,8 +17,10 @@ from connectors.rlm.x12 import Address
 __all__ = ["RlmSettings", "connector"]
 
 
-def _sandbox(settings: ChannelSettings, _secrets: Mapping[str, str], places: Sequence[str]) -> RlmSandbox:
+def _sandbox(settings: ChannelSettings, _secrets: Mapping[str, str], places: Sequence[str]) -> Sandbox:
     """The double of a channel, in the channel's folder if it has one."""
+    from connectors.rlm.sandbox import RlmSandbox
+
     assert isinstance(settings, RlmSettings)
     return RlmSandbox(
         places=places,

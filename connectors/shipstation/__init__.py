@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from connectors.contract import ChannelSettings, Connector
+from connectors.contract import ChannelSettings, Connector, Sandbox
 from connectors.shipstation.allowlist import TOPICS, cut
 from connectors.shipstation.client import ShipStationClient
 from connectors.shipstation.mapping import read
 from connectors.shipstation.orders import ShipStationOrders
-from connectors.shipstation.sandbox import ShipStationSandbox
 from connectors.shipstation.settings import ShipStationSettings
 from connectors.shipstation.sink import ShipStationSink
 from connectors.shipstation.webhooks import receive
@@ -17,10 +16,10 @@ from connectors.shipstation.webhooks import receive
 __all__ = ["ShipStationSettings", "connector"]
 
 
-def _sandbox(
-    _settings: ChannelSettings, secrets: Mapping[str, str], places: Sequence[str]
-) -> ShipStationSandbox:
+def _sandbox(_settings: ChannelSettings, secrets: Mapping[str, str], places: Sequence[str]) -> Sandbox:
     """The double of a channel."""
+    from connectors.shipstation.sandbox import ShipStationSandbox
+
     return ShipStationSandbox(
         api_key=secrets["api_key"],
         api_secret=secrets["api_secret"],

@@ -16,15 +16,16 @@ SHIPMENT = "v1/shipment"
 FULFILLMENT = "v1/fulfillment"
 V2_SHIPMENT = "v2/shipment"
 V2_LABEL = "v2/label"
+V2_FULFILLMENT = "v2/fulfillment"
 INVENTORY = "v2/inventory"
 
-STAMP: Shape = {"onhand": {**values("zone", "shop"), "providers": Keep.NAMES}}
+STAMP: Shape = {"onhand": {**values("zone", "shop", "combined"), "providers": Keep.NAMES}}
 V1_ITEM: Shape = values("orderItemId", "sku", "productId", "quantity", "adjustment")
 ORDER_SHAPE: Shape = {
     **STAMP,
     **values("orderId", "orderKey", "orderNumber", "orderStatus", "orderDate", "createDate", "modifyDate"),
     **values("externallyFulfilled", "externallyFulfilledBy"),
-    "advancedOptions": values("storeId", "warehouseId"),
+    "advancedOptions": {**values("storeId", "warehouseId"), "mergedIds": Keep.PRESENCE},
     "items": [V1_ITEM],
 }
 SHIPMENT_SHAPE: Shape = {
@@ -46,6 +47,7 @@ V2_SHIPMENT_SHAPE: Shape = {
     **STAMP,
     **values("shipment_id", "external_shipment_id", "external_order_id", "shipment_number", "store_id"),
     **values("created_at", "modified_at", "shipment_status", "warehouse_id", "is_return"),
+    "sales_order_ids": Keep.NAMES,
     "items": [values("item_id", "sku", "product_id", "quantity", "external_order_id")],
 }
 LABEL_SHAPE: Shape = {
@@ -53,6 +55,14 @@ LABEL_SHAPE: Shape = {
     **values("label_id", "shipment_id", "status", "created_at", "voided", "voided_at"),
     **values("is_return_label", "test_label"),
     "shipment": V2_SHIPMENT_SHAPE,
+}
+V2_FULFILLMENT_SHAPE: Shape = {
+    **STAMP,
+    "shipment": V2_SHIPMENT_SHAPE,
+    "fulfillments": [
+        values("fulfillment_id", "created_at", "voided", "voided_at", "fulfillment_provider_code"),
+    ],
+    "labels": [LABEL_SHAPE],
 }
 LEVEL_SHAPE: Shape = values("sku", "inventory_location_id", "available", "seen_at")
 
@@ -62,6 +72,7 @@ SHAPES: Mapping[str, Shape] = {
     FULFILLMENT: FULFILLMENT_SHAPE,
     V2_SHIPMENT: V2_SHIPMENT_SHAPE,
     V2_LABEL: LABEL_SHAPE,
+    V2_FULFILLMENT: V2_FULFILLMENT_SHAPE,
     INVENTORY: LEVEL_SHAPE,
 }
 TOPICS = tuple(SHAPES)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -101,7 +100,7 @@ class Api:
         for _ in range(PAGES_MAX):
             reply = await self.v2("GET", path, query=query)
             body = checked(reply)
-            yield listed(body, name), answered_at(reply)
+            yield listed(body, name), reply.answered_at
             links = body.get("links") if isinstance(body, Mapping) else None
             further = links.get("next") if isinstance(links, Mapping) else None
             href = further.get("href") if isinstance(further, Mapping) else None
@@ -154,11 +153,3 @@ def said(reply: Reply) -> str:
     ]
     message = "; ".join(told) or body.get("Message")
     return f"ShipStation answered {reply.status}" + (f": {message}"[:200] if message else "")
-
-
-def answered_at(reply: Reply) -> datetime:
-    """The instant of an answer by ShipStation's own clock."""
-    try:
-        return parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC)
-    except (KeyError, ValueError, TypeError):
-        return datetime.now(UTC)

@@ -1,15 +1,23 @@
 """The lists that a poll reads, one row each: where they are, what dates their rows, and by what they can be asked for.
 
-V1: docs.shipstation.com (list orders, shipments, fulfillments). V2: OpenAPI 2.0.0 of 2025-08-13.
+V1: docs.shipstation.com (list orders, shipments, fulfillments). V2: OpenAPI 2.0.0 of 2025-08-13; fulfillments:
+docs.shipstation.com, List fulfillments.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from connectors.shipstation.allowlist import FULFILLMENT, ORDER, SHIPMENT, V2_LABEL, V2_SHIPMENT
+from connectors.shipstation.allowlist import (
+    FULFILLMENT,
+    ORDER,
+    SHIPMENT,
+    V2_FULFILLMENT,
+    V2_LABEL,
+    V2_SHIPMENT,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,107 +31,104 @@ class Feed:
 
     name: str
     topic: str
-    path: str
     listed: str
     ident: str
     at: str
     since: str
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str]
     ordered: bool = True
     windowed: bool = False
     first: datetime | None = None
 
+    @property
+    def path(self) -> str:
+        """Where the list is: both APIs call its rows as they call its path."""
+        return f"/{self.listed}"
+
+
+ORDERS = Feed(
+    name="orders",
+    topic=ORDER,
+    listed="orders",
+    ident="orderId",
+    at="modifyDate",
+    since="modifyDateStart",
+    query={"sortBy": "ModifyDate", "sortDir": "ASC"},
+)
+SHIPMENTS = Feed(
+    name="shipments",
+    topic=SHIPMENT,
+    listed="shipments",
+    ident="shipmentId",
+    at="createDate",
+    since="createDateStart",
+    query={"sortBy": "CreateDate", "sortDir": "ASC", "includeShipmentItems": "true"},
+)
+FULFILLMENTS = Feed(
+    name="fulfillments",
+    topic=FULFILLMENT,
+    listed="fulfillments",
+    ident="fulfillmentId",
+    at="createDate",
+    since="createDateStart",
+    query={"sortBy": "CreateDate", "sortDir": "ASC"},
+)
+V2_SHIPMENTS = Feed(
+    name="shipments",
+    topic=V2_SHIPMENT,
+    listed="shipments",
+    ident="shipment_id",
+    at="modified_at",
+    since="modified_at_start",
+    query={"sort_by": "modified_at", "sort_dir": "asc"},
+)
+V2_LABELS = Feed(
+    name="labels",
+    topic=V2_LABEL,
+    listed="labels",
+    ident="label_id",
+    at="created_at",
+    since="created_at_start",
+    query={"sort_by": "created_at", "sort_dir": "asc"},
+)
+V2_FULFILLMENTS = Feed(
+    name="fulfillments",
+    topic=V2_FULFILLMENT,
+    listed="fulfillments",
+    ident="fulfillment_id",
+    at="created_at",
+    since="create_date_start",
+    query={"sort_by": "created_at", "sort_dir": "asc"},
+)
 
 FEEDS: Mapping[str, tuple[Feed, ...]] = {
     "v1": (
-        Feed(
-            name="orders",
-            topic=ORDER,
-            path="/orders",
-            listed="orders",
-            ident="orderId",
-            at="modifyDate",
-            since="modifyDateStart",
-            query={"sortBy": "ModifyDate", "sortDir": "ASC"},
-        ),
-        Feed(
-            name="shipments",
-            topic=SHIPMENT,
-            path="/shipments",
-            listed="shipments",
-            ident="shipmentId",
-            at="createDate",
-            since="createDateStart",
-            query={"sortBy": "CreateDate", "sortDir": "ASC", "includeShipmentItems": "true"},
-        ),
-        Feed(
+        ORDERS,
+        SHIPMENTS,
+        replace(
+            SHIPMENTS,
             name="voids",
-            topic=SHIPMENT,
-            path="/shipments",
-            listed="shipments",
-            ident="shipmentId",
             at="voidDate",
             since="voidDateStart",
-            query={"sortBy": "CreateDate", "sortDir": "ASC", "includeShipmentItems": "true"},
             ordered=False,
             first=datetime(2000, 1, 1, tzinfo=UTC),
         ),
-        Feed(
-            name="fulfillments",
-            topic=FULFILLMENT,
-            path="/fulfillments",
-            listed="fulfillments",
-            ident="fulfillmentId",
-            at="createDate",
-            since="createDateStart",
-            query={"sortBy": "CreateDate", "sortDir": "ASC"},
-        ),
-        Feed(
-            name="fulfillment_voids",
-            topic=FULFILLMENT,
-            path="/fulfillments",
-            listed="fulfillments",
-            ident="fulfillmentId",
-            at="voidDate",
-            since="createDateStart",
-            query={"sortBy": "CreateDate", "sortDir": "ASC"},
-            ordered=False,
-            windowed=True,
-        ),
+        FULFILLMENTS,
+        replace(FULFILLMENTS, name="fulfillment_voids", at="voidDate", ordered=False, windowed=True),
     ),
     "v2": (
-        Feed(
-            name="shipments",
-            topic=V2_SHIPMENT,
-            path="/shipments",
-            listed="shipments",
-            ident="shipment_id",
-            at="modified_at",
-            since="modified_at_start",
-            query={"sort_by": "modified_at", "sort_dir": "asc"},
-        ),
-        Feed(
-            name="labels",
-            topic=V2_LABEL,
-            path="/labels",
-            listed="labels",
-            ident="label_id",
-            at="created_at",
-            since="created_at_start",
-            query={"sort_by": "created_at", "sort_dir": "asc"},
-        ),
-        Feed(
+        V2_SHIPMENTS,
+        V2_LABELS,
+        replace(
+            V2_LABELS,
             name="voids",
-            topic=V2_LABEL,
-            path="/labels",
-            listed="labels",
-            ident="label_id",
             at="voided_at",
-            since="created_at_start",
-            query={"label_status": "voided", "sort_by": "created_at", "sort_dir": "asc"},
+            query={**V2_LABELS.query, "label_status": "voided"},
             ordered=False,
             windowed=True,
         ),
+        V2_FULFILLMENTS,
+        replace(V2_FULFILLMENTS, name="fulfillment_voids", at="voided_at", ordered=False, windowed=True),
     ),
 }
 """By API. V1's shipments are its labels, and "mark as shipped" makes a fulfilment instead."""

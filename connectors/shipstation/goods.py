@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -11,6 +11,17 @@ from connectors.links import deal_of
 from connectors.shipstation import fields
 from connectors.shipstation.fields import Body
 from schemas.claims import Claim, Document, Fact, Line, Skipped
+
+COMBINED = "combined with other orders: it does not tell which of its goods are whose, so their shops must"
+"""Why a document of orders that were combined is refused. Its goods would leave again with each shop's own parcels."""
+
+
+class Mark(NamedTuple):
+    """That goods were marked as shipped, or sent by a provider, without a label; and that this was voided."""
+
+    made: datetime
+    ended: datetime | None
+    provider: str
 
 
 class Deal(NamedTuple):
@@ -34,6 +45,17 @@ def deal(
     shop = fields.text(fields.part(body, "onhand"), "shop")
     joins = f"order/{shop}/{order}" if shop and order else None
     return Deal(f"order/{channel}/{store or 'none'}/{number}", joins)
+
+
+def ours(body: Body) -> Callable[[str], bool]:
+    """Whether a provider's stock is ours: a location is mapped to it."""
+    found = fields.part(body, "onhand").get("providers")
+    return lambda provider: isinstance(found, list) and provider in found
+
+
+def not_ours(provider: str) -> str:
+    """Why goods that a provider sent move no stock."""
+    return f"sent from the stock of {provider[:64]!r}: no location is mapped to provider:{provider[:64]}"
 
 
 def claim(channel: str, topic: str, found: Deal, at: datetime, document: Document) -> Claim:
@@ -81,6 +103,30 @@ class Goods:
             else:
                 found.append((item, quantity))
         return found
+
+    def mark(
+        self,
+        ident: str,
+        marks: Sequence[Mark],
+        units: Sequence[tuple[str, int]],
+        place: Callable[[str], str | None],
+        ours: Callable[[str], bool],
+    ) -> None:
+        """What was sent without a label, as long as one of its marks stands: each unit leaves once, from the `place` of a
+        provider (empty: ours). What a provider sent from stock that is not ours is demand no more.
+        """
+        standing = [mark for mark in marks if mark.ended is None]
+        provider = (standing or marks)[0].provider
+        sent = min(mark.made for mark in standing or marks)
+        if provider and not ours(provider):
+            self.skip(ident, not_ours(provider))
+            if standing:
+                self.tell(Fact.CANCELLED, units, sent, place(""))
+            return
+        self.tell(Fact.SHIPPED, units, sent, place(provider))
+        if not standing:
+            ended = max(mark.ended for mark in marks if mark.ended is not None)
+            self.tell(Fact.SHIPMENT_VOIDED, units, ended, place(provider))
 
     def document(self, ident: str, version: int) -> Document:
         """The document. Its lines have an order of their own: pages list them in any."""

@@ -16,6 +16,7 @@ READERS: Mapping[str, Callable[[str, Body], Claim | Observation]] = {
     allowlist.FULFILLMENT: v1.fulfillment,
     allowlist.V2_SHIPMENT: v2.shipment,
     allowlist.V2_LABEL: v2.label,
+    allowlist.V2_FULFILLMENT: v2.fulfillment,
     allowlist.INVENTORY: v2.level,
 }
 

@@ -14,7 +14,15 @@ import orjson
 from connectors.contract import Payload
 from connectors.errors import Refused, Unreachable
 from connectors.shipstation import fields
-from connectors.shipstation.allowlist import FULFILLMENT, INVENTORY, V2_LABEL, V2_SHIPMENT, cut
+from connectors.shipstation.allowlist import (
+    FULFILLMENT,
+    INVENTORY,
+    ORDER,
+    V2_FULFILLMENT,
+    V2_LABEL,
+    V2_SHIPMENT,
+    cut,
+)
 from connectors.shipstation.api import PAGE, V2_PAGE, Api, Row, checked, listed, pages_of
 from connectors.shipstation.catalogue import inventory
 from connectors.shipstation.feeds import FEEDS, Feed
@@ -24,7 +32,10 @@ MAKING, MAKING_MAX = "processing", timedelta(days=1)
 """The status of a V2 label that is being made in a batch ("a few minutes"), and how long that is waited for."""
 
 KNOWN_MAX = 10_000
-"""Shipments that are remembered for their labels."""
+"""Shipments and orders that are remembered for their labels."""
+
+MARKS: Mapping[str, str] = {FULFILLMENT: "orderId", V2_FULFILLMENT: "shipment_id"}
+"""The fulfilments of each API, and what they are of: they name no goods."""
 
 
 class Poller:
@@ -35,6 +46,7 @@ class Poller:
         self._zone = ZoneInfo(settings.time_zone)
         self._taken: dict[str, dict[str, tuple[datetime, bytes]]] = {}
         self._shipments: dict[str, Row] = {}
+        self._combined: dict[Any, bool] = {}
 
     async def poll(self, cursor: str | None) -> AsyncIterator[tuple[Sequence[Payload], str]]:
         """Documents that are new or changed. The cursor is the newest instant seen of each list.
@@ -125,15 +137,19 @@ class Poller:
 
     async def _payloads(self, feed: Feed, rows: Sequence[Row]) -> list[Payload]:
         """The rows as documents, with what else belongs into them."""
-        if feed.topic == FULFILLMENT:
+        if feed.topic in MARKS:
+            owner = MARKS[feed.topic]
+            fulfilled = self._fulfilled if feed.topic == FULFILLMENT else self._fulfilled_v2
             bodies = [
-                await self._fulfilled(order, [row for row in rows if row.get("orderId") == order])
-                for order in dict.fromkeys(row.get("orderId") for row in rows)
+                await fulfilled(ident, [row for row in rows if row.get(owner) == ident])
+                for ident in dict.fromkeys(row.get(owner) for row in rows)
             ]
         elif feed.topic == V2_LABEL:
             bodies = [{**row, "shipment": await self._shipment(row)} for row in rows]
         else:
             bodies = list(rows)
+            if feed.topic == ORDER:
+                self._learn_combined(rows)
             if feed.topic == V2_SHIPMENT:
                 self._shipments |= {row["shipment_id"]: cut(V2_SHIPMENT, row) for row in rows}
         return [Payload(feed.topic, cut(feed.topic, {**body, **self._stamp(body)})) for body in bodies]
@@ -153,6 +169,29 @@ class Poller:
         async for page in self._api.v1_list("/shipments", "shipments", query):
             labels += page
         return {"order": checked(reply), "fulfillments": made, "shipments": labels}
+
+    async def _fulfilled_v2(self, ident: Any, rows: list[Row]) -> Row:
+        """All fulfilments of a shipment with the shipment and its labels; without it, as it is (and is refused then)."""
+        shipment = await self._shipment({"shipment_id": ident})
+        if not shipment:
+            return {"fulfillments": rows}
+        query = {"shipment_id": ident}
+        made, labels = list[Row](), list[Row]()
+        async for page, _ in self._api.v2_list("/fulfillments", query, "fulfillments"):
+            made += page
+        async for page, _ in self._api.v2_list("/labels", query, "labels"):
+            labels += page
+        return {"shipment": shipment, "fulfillments": made, "labels": labels}
+
+    def _learn_combined(self, rows: Sequence[Row]) -> None:
+        """Remembers orders that others were combined into: V1's labels do not say it. A label changes its order [inferred],
+        so that the same poll has read it before.
+        """
+        for row in rows:
+            if fields.part(row, "advancedOptions").get("mergedIds"):
+                self._combined[row["orderId"]] = True
+        while len(self._combined) > KNOWN_MAX:
+            del self._combined[next(iter(self._combined))]
 
     async def _shipment(self, label: Row) -> Row:
         """The shipment that a label is for: most often the same poll has read it. One that is gone leaves the label alone
@@ -177,6 +216,7 @@ class Poller:
                 "zone": self._settings.time_zone,
                 "shop": self._settings.stores.get(str(store)),
                 "providers": self._settings.providers,
+                "combined": body.get("orderId") in self._combined,
             }
         }
 
@@ -192,5 +232,5 @@ def _reached(before: str | None, dates: Sequence[datetime], unmade: Sequence[dat
 
 def _digest(feed: Feed, row: Row) -> bytes:
     """What a row says, in short. A fulfilment's own fields are none of its document's."""
-    said = row if feed.topic == FULFILLMENT else cut(feed.topic, row)
+    said = row if feed.topic in MARKS else cut(feed.topic, row)
     return hashlib.blake2b(orjson.dumps(said), digest_size=16).digest()

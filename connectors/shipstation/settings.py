@@ -22,7 +22,7 @@ class ShipStationSettings(ChannelSettings):
     that nobody keeps an item's stock. `observe` makes each poll read all levels as well.
 
     `poll_overlap` is how many seconds behind its cursor a poll looks again. `void_window` is for how many days after its
-    creation a V2 label, or a V1 fulfilment, may still be voided: they cannot be listed by when they were, so they are read anew.
+    creation a fulfilment, or a label of V2, may still be voided: they cannot be listed by when they were, so they are read anew.
     `order_store` is the store that orders of ours are created in; without, ShipStation's own for manual orders.
     `jwks_url` is where the keys of V2's webhooks are, if not where they usually are.
     """

@@ -14,7 +14,7 @@ from connectors.errors import Refused
 from connectors.shipstation import fields
 from connectors.shipstation.allowlist import FULFILLMENT, ORDER, SHIPMENT
 from connectors.shipstation.fields import Body
-from connectors.shipstation.goods import Deal, Goods, claim, deal
+from connectors.shipstation.goods import COMBINED, Deal, Goods, Mark, claim, deal, not_ours, ours
 from schemas.claims import Claim, Fact
 
 CANCELLED = "cancelled"
@@ -49,8 +49,8 @@ def order(channel: str, body: Body) -> Claim:
     goods, ident = Goods(), fields.identity(body, "orderId")
     units = goods.of(fields.rows(body, "items"))
     provider = fields.text(body, "externallyFulfilledBy") if fields.flag(body, "externallyFulfilled") else ""
-    if _foreign(body, provider):
-        goods.skip(f"order/{ident}", _not_ours(provider))
+    if provider and not ours(body)(provider):
+        goods.skip(f"order/{ident}", not_ours(provider))
     else:
         location = _place(body, provider)
         goods.tell(Fact.ORDERED, units, placed, location)
@@ -90,7 +90,7 @@ def fulfillment(channel: str, body: Body) -> Claim:
     """What was marked as shipped, or sent by a provider, without a label: all goods of the order that no label took.
 
     A fulfilment names no goods, and an order may have several. So all of one order are one document, made from the order
-    and its labels: each unit leaves once. What a provider sent from stock that is not ours is demand no more.
+    and its labels: each unit leaves once.
     """
     told = {**fields.part(body, "order"), "onhand": fields.part(body, "onhand")}
     where, ident = fields.zone(told), fields.identity(told, "orderId")
@@ -98,19 +98,11 @@ def fulfillment(channel: str, body: Body) -> Claim:
     if not rows:
         raise Refused("fulfillments is empty")
     lives = [_life(row, where) for row in rows]
-    standing = [made for made, ended in lives if ended is None]
-    goods, provider = Goods(), _provider(rows, lives)
+    goods = Goods()
     units, news = _unlabelled(body, goods, where)
-    sent = min(standing or [made for made, _ in lives])
-    if not _foreign(told, provider):
-        goods.tell(Fact.SHIPPED, units, sent, location := _place(told, provider))
-        if not standing:
-            ends = [ended for _, ended in lives if ended is not None]
-            goods.tell(Fact.SHIPMENT_VOIDED, units, max(ends), location)
-    else:
-        goods.skip(f"fulfillments/{ident}", _not_ours(provider))
-        if standing:
-            goods.tell(Fact.CANCELLED, units, sent, _place(told, ""))
+    providers = [fields.text(row, "fulfillmentProviderCode") for row in rows]
+    marks = [Mark(*life, provider) for life, provider in zip(lives, providers, strict=True)]
+    goods.mark(f"fulfillments/{ident}", marks, units, lambda provider: _place(told, provider), ours(told))
     newest = max(news, fields.instant(told, "modifyDate", where), *(ended or made for made, ended in lives))
     return claim(
         channel,
@@ -136,12 +128,6 @@ def _unlabelled(body: Body, goods: Goods, where: ZoneInfo) -> tuple[list[tuple[s
     return [(item, quantity) for item, quantity in sorted(left.items()) if quantity > 0], news
 
 
-def _provider(rows: Sequence[Body], lives: Sequence[tuple[datetime, datetime | None]]) -> str:
-    """Whose stock an order was sent from: by the fulfilments that stand, if there are any."""
-    standing = [row for row, (_, ended) in zip(rows, lives, strict=True) if ended is None]
-    return fields.text((standing or rows)[0], "fulfillmentProviderCode")
-
-
 def _life(body: Body, where: ZoneInfo) -> tuple[datetime, datetime | None]:
     """When something was made, and when it was voided, if it was."""
     made = fields.instant(body, "createDate", where)
@@ -156,20 +142,12 @@ def _items(body: Body) -> Sequence[Body]:
 
 
 def _deal(channel: str, body: Body) -> Deal:
+    if fields.part(body, "onhand").get("combined") or fields.part(body, "advancedOptions").get("mergedIds"):
+        raise Refused(COMBINED)
     number, key = fields.reference(body, "orderNumber"), fields.reference(body, "orderKey")
     store = fields.optional_identity(fields.part(body, "advancedOptions"), "storeId")
     fallback = fields.optional_identity(body, "orderId") or fields.optional_identity(body, "shipmentId")
     return deal(channel, body, (key, number), store, number or f"@{fallback}", key)
-
-
-def _foreign(body: Body, provider: str) -> bool:
-    """Whether goods were sent from the stock of a provider that no location is mapped to."""
-    ours = fields.part(body, "onhand").get("providers")
-    return bool(provider) and provider not in (ours if isinstance(ours, list) else ())
-
-
-def _not_ours(provider: str) -> str:
-    return f"sent from the stock of {provider[:64]!r}: no location is mapped to provider:{provider[:64]}"
 
 
 def _place(body: Body, provider: str) -> str | None:

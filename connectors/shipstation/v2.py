@@ -1,4 +1,4 @@
-"""What a document of API V2 claims: a shipment (demand), a label, or a level. Pure.
+"""What a document of API V2 claims: a shipment (demand), a label, what left without one, or a level. Pure.
 
 Fields and words: OpenAPI 2.0.0 of 2025-08-13. What V2 calls a shipment is an order, or a part of one that was split.
 """
@@ -6,20 +6,29 @@ Fields and words: OpenAPI 2.0.0 of 2025-08-13. What V2 calls a shipment is an or
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from connectors.errors import Refused
 from connectors.shipstation import fields
-from connectors.shipstation.allowlist import INVENTORY, V2_LABEL, V2_SHIPMENT
+from connectors.shipstation.allowlist import INVENTORY, V2_FULFILLMENT, V2_LABEL, V2_SHIPMENT
 from connectors.shipstation.fields import Body
-from connectors.shipstation.goods import Deal, Goods, claim, deal
+from connectors.shipstation.goods import COMBINED, Deal, Goods, Mark, claim, deal, ours
 from schemas.claims import Claim, Fact, Observation
 
 CANCELLED = "cancelled"
-STATUSES = frozenset({"pending", "processing", "label_purchased", CANCELLED})
+STATUSES = frozenset({"pending", "awaiting_payment", "on_hold", "processing", "label_purchased", CANCELLED})
+"""Every `shipment_status` (OpenAPI; the two that wait: docs.shipstation.com, Split and Merge Shipments)."""
+
 LABELS: Mapping[str, int] = {"processing": 0, "error": 1, "completed": 2, "voided": 3}
 """Every label status, and its turn: a label has no date of its last change, so the later status is the later version."""
 
 COMPLETED, VOIDED = "completed", "voided"
+
+GOODS_STAY = {
+    "is_return_label": "a return label: nothing has come back yet",
+    "test_label": "a test label",
+}
+"""What a label may be that takes no goods, and how that is said."""
 
 
 def shipment(channel: str, body: Body) -> Claim:
@@ -53,10 +62,8 @@ def label(channel: str, body: Body) -> Claim:
     created, inside = fields.instant(body, "created_at"), fields.part(body, "shipment")
     ended = fields.instant(body, "voided_at") if status == VOIDED else None
     goods = Goods()
-    if fields.flag(body, "is_return_label"):
-        goods.skip(f"label/{ident}", "a return label: nothing has come back yet")
-    elif fields.flag(body, "test_label"):
-        goods.skip(f"label/{ident}", "a test label")
+    if stays := _stays(body):
+        goods.skip(f"label/{ident}", stays)
     elif status not in (COMPLETED, VOIDED):
         goods.skip(f"label/{ident}", f"the label has the status {status}")
     else:
@@ -71,6 +78,55 @@ def label(channel: str, body: Body) -> Claim:
         ended or created,
         goods.document(f"label/{ident}", fields.milliseconds(ended or created) + LABELS[status]),
     )
+
+
+def fulfillment(channel: str, body: Body) -> Claim:
+    """What was marked as shipped, or sent by a provider, without a label (docs.shipstation.com, Creating Fulfillments).
+
+    It names no goods: its shipment does, and a label takes them all. All fulfilments of one shipment are one document,
+    as it may be marked again after a void.
+    """
+    told = {**fields.part(body, "shipment"), "onhand": fields.part(body, "onhand")}
+    ident, rows = fields.identity(told, "shipment_id"), fields.rows(body, "fulfillments")
+    if not rows:
+        raise Refused("fulfillments is empty")
+    lives = [_life(row) for row in rows]
+    labels = [row for row in fields.rows(body, "labels") if not _stays(row)]
+    taken = any(fields.text(row, "status") == COMPLETED for row in labels)
+    goods = Goods()
+    marks = [
+        Mark(made, ended, fields.text(row, "fulfillment_provider_code"))
+        for row, (made, ended) in zip(rows, lives, strict=True)
+    ]
+    units = [] if taken else goods.of(fields.rows(told, "items"))
+    goods.mark(
+        f"fulfillments/{ident}",
+        marks,
+        units,
+        lambda provider: f"provider:{provider}" if provider else _warehouse(told),
+        ours(told),
+    )
+    news = [ended or made for made, ended in (*lives, *map(_life, labels))]
+    newest = max(fields.instant(told, "modified_at"), *news)
+    turn = max((LABELS.get(fields.text(row, "status"), 0) for row in labels), default=0)
+    return claim(
+        channel,
+        V2_FULFILLMENT,
+        _deal(channel, body, told),
+        newest,
+        goods.document(f"fulfillments/{ident}", fields.milliseconds(newest) + turn),
+    )
+
+
+def _life(row: Body) -> tuple[datetime, datetime | None]:
+    """When something was made, and when it was voided, if it was."""
+    made = fields.instant(row, "created_at")
+    return made, fields.instant(row, "voided_at") if fields.flag(row, "voided") else None
+
+
+def _stays(row: Body) -> str | None:
+    """Why a label takes no goods; None where it does."""
+    return next((why for name, why in GOODS_STAY.items() if fields.flag(row, name)), None)
 
 
 def level(channel: str, body: Body) -> Observation:
@@ -93,6 +149,9 @@ def _deal(channel: str, body: Body, shipment: Body) -> Deal:
     """The deal of a shipment. Its `external_shipment_id` names a deal only where we gave it: ShipStation makes up others
     (`SEAuto-…`), the same for all parts of a split order.
     """
+    orders = shipment.get("sales_order_ids")
+    if isinstance(orders, list) and len(set(orders)) > 1:
+        raise Refused(COMBINED)
     external = fields.reference(shipment, "external_order_id")
     items = shipment.get("items")
     for row in items if isinstance(items, list) else ():

@@ -16,15 +16,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 from connectors.bodies import json_object, signature
 from connectors.contract import ChannelSettings, Payload, Secrets
 from connectors.errors import Forged, Malformed
-from connectors.shipstation.rsa import PublicKey, keys_of, verified
+from connectors.shipstation.rsa import keys_of, verified
 from connectors.shipstation.settings import ShipStationSettings
 
 EVENTS: Mapping[str, tuple[str, ...]] = {
     "v1": ("ORDER_NOTIFY", "SHIP_NOTIFY", "FULFILLMENT_SHIPPED"),
-    "v2": ("shipment_created_v2", "label_created_v2"),
+    "v2": ("shipment_created_v2", "label_created_v2", "fulfillment_shipped_v2"),
 }
 """What is subscribed to. There is none for what is voided, cancelled or edited (help 360025856252), nor for levels."""
 
@@ -36,7 +38,7 @@ STALE = 300.0
 class Keyring:
     """The keys of a JWKS as last read. `wanted`: a webhook named one that is not among them."""
 
-    keys: dict[str, PublicKey] = field(default_factory=dict)
+    keys: dict[str, RSAPublicKey] = field(default_factory=dict)
     wanted: bool = True
 
     def learn(self, jwks: Any) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from connectors.contract import ChannelSettings, Connector
+from connectors.contract import ChannelSettings, Connector, Sandbox
 from connectors.shopify.allowlist import cut
 from connectors.shopify.client import ShopifyClient
 from connectors.shopify.mapping import TOPICS, read
-from connectors.shopify.sandbox import ShopifySandbox
 from connectors.shopify.settings import ShopifySettings
 from connectors.shopify.sink import ShopifySink
 from connectors.shopify.webhooks import receive
@@ -16,8 +15,10 @@ from connectors.shopify.webhooks import receive
 __all__ = ["ShopifySettings", "connector"]
 
 
-def _sandbox(settings: ChannelSettings, secrets: Mapping[str, str], places: Sequence[str]) -> ShopifySandbox:
+def _sandbox(settings: ChannelSettings, secrets: Mapping[str, str], places: Sequence[str]) -> Sandbox:
     """The double of a channel."""
+    from connectors.shopify.sandbox import ShopifySandbox
+
     assert isinstance(settings, ShopifySettings)
     return ShopifySandbox(
         shop=settings.shop,

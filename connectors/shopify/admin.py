@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from connectors.errors import ConnectorError, Malformed, SlowDown, Unreachable
-from connectors.polite import Http, Reply
-from connectors.shopify.tokens import Tokens
+from connectors.polite import Http
+from connectors.tokens import Tokens
 
 Node = Mapping[str, Any]
 
@@ -36,17 +35,19 @@ class Admin:
 
     async def call(self, document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
         """The data of one document. Raises `SlowDown`, `Unreachable`, `TooCostly`, or `ConnectorError` for good."""
-        token = await self._tokens.access()
-        reply = await self._post(document, variables, token)
-        if reply.status == 401 and self._tokens.ends:  # it ended early, or the app's secret was rotated
-            reply = await self._post(document, variables, await self._tokens.access(stale=token))
+        body = {"query": document, "variables": dict(variables)}
+        reply = await self._tokens.call(
+            lambda token: self._http.call(
+                "POST", self._path, body=body, headers={"X-Shopify-Access-Token": token}
+            )
+        )
         if reply.status in {401, 403}:
             raise ConnectorError(f"Shopify does not accept the access token (HTTP {reply.status})")
         if reply.status != 200:
             raise ConnectorError(
                 f"Shopify answers HTTP {reply.status}: check the shop's name and the API version"
             )
-        self.seen_at = _date(reply)
+        self.seen_at = reply.answered_at
         if not isinstance(reply.body, dict):
             raise Malformed("the answer is not a JSON object")
         _raise_errors(reply.body)
@@ -54,10 +55,6 @@ class Admin:
         if not isinstance(data, dict):
             raise Malformed("the answer has neither data nor errors")
         return data
-
-    async def _post(self, document: str, variables: Mapping[str, Any], token: str) -> Reply:
-        body = {"query": document, "variables": dict(variables)}
-        return await self._http.call("POST", self._path, body=body, headers={"X-Shopify-Access-Token": token})
 
     async def patient(self, document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
         """The data of one document of a long read, which would never end if each empty cost bucket began it again."""
@@ -103,7 +100,6 @@ class Admin:
     async def close(self) -> None:
         """Gives the connections back."""
         await self._http.close()
-        await self._tokens.close()
 
 
 def _raise_errors(body: Mapping[str, Any]) -> None:
@@ -133,10 +129,3 @@ def _wait(cost: Mapping[str, Any], fallback: float = 1.0) -> float:
         return max(0.05, missing / float(status["restoreRate"]))
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return fallback
-
-
-def _date(reply: Reply) -> datetime:
-    try:
-        return parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC)
-    except (KeyError, ValueError, TypeError):
-        return datetime.now(UTC)

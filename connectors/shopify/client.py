@@ -16,7 +16,7 @@ from connectors.shopify.admin import Admin, Node
 from connectors.shopify.mapping import WEBHOOKS
 from connectors.shopify.polling import Poll
 from connectors.shopify.settings import ShopifySettings
-from connectors.shopify.tokens import Tokens
+from connectors.shopify.tokens import tokens
 from schemas.accounts import NETWORK
 
 PAGE = 250
@@ -33,7 +33,8 @@ class ShopifyClient:
         if not isinstance(settings, ShopifySettings):
             raise TypeError("a Shopify channel has ShopifySettings")
         self._settings = settings
-        self.admin = Admin(Http(settings.address, {}), settings.graphql_path, Tokens(settings, secrets))
+        http = Http(settings.address, {})
+        self.admin = Admin(http, settings.graphql_path, tokens(settings, secrets, http))
 
     async def directory(self) -> Directory:
         """Items by SKU, `variant:<id>` and `inventory_item:<id>`; locations by `location:<id>`.

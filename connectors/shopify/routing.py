@@ -22,7 +22,11 @@ OVER = frozenset({"closed", "cancelled"})
 """The statuses of a fulfilment order from which nothing will be sent (recorded: one that was closed may still show units)."""
 
 LIVE = frozenset({"open", "in_progress", "scheduled", "on_hold", "incomplete"})
-REJECTED = "the place has rejected the request; its units stay there until they are moved"
+UNDONE = {
+    "rejected": "the place has rejected the request; its units stay there until they are moved",
+    "closed": "the place has ended the request unfinished; its units stay there until they are moved",
+}
+"""Requests from which a place sends no more, though the fulfilment order stands (schema, FulfillmentOrderRequestStatus)."""
 
 Cell = tuple[str, str]
 """An item at a place."""
@@ -69,9 +73,8 @@ def _waiting(part: Body, units: Counter[Cell], since: dict[Cell, datetime], skip
     created = fields.instant(part, "created_at")
     if status in LIVE:
         _placed(part, created, units, since)
-        if fields.text(part, "request_status") == "rejected":
-            name = f"fulfillment_order/{fields.identity(part, 'id')}"
-            skipped.append(Skipped(item=name, reason=REJECTED))
+        if why := UNDONE.get(fields.text(part, "request_status")):
+            skipped.append(Skipped(item=f"fulfillment_order/{fields.identity(part, 'id')}", reason=why))
     else:
         _placed(part, created, Counter(), since)
 

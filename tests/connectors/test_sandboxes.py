@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from pydantic import SecretStr
 
@@ -27,3 +30,10 @@ def test_given_stock_then_the_sandbox_shows_it_before_it_runs(connector, platfor
     secrets = {name.rstrip("?"): SecretStr("secret") for name in connector.secrets}
     sandbox = sandbox_of(platform.settings, secrets, [Row("TEE", "WH", 5), Row("MUG", "WH", 2)])
     assert (platform.level(sandbox, "TEE"), platform.level(sandbox, "MUG")) == (5, 2)
+
+
+def test_given_a_start_without_a_sandbox_then_no_platforms_double_is_loaded():
+    """A process of its own: this one has them all."""
+    code = "import sys, connectors.registry; print([m for m in sys.modules if m.startswith('connectors.') and '.sandbox' in m])"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "[]"

@@ -321,7 +321,7 @@ class Cluster:
 
     def hear(self, told: Claim | Request) -> None:
         """An input reaches the log."""
-        self.broker.passes(self.rng.randrange(200))
+        self.broker.passes(int(self.rng.random() * 200))
         if isinstance(told, Claim):
             self.broker.append("claims", told.transaction.encode(), told, ())
         else:

@@ -13,7 +13,8 @@ from aiohttp import web
 from connectors.heartland.sandbox import asked
 from connectors.heartland.sandbox.books import REASONS, Books, Record, stamp
 from connectors.heartland.sandbox.effects import WAYS, become, carry
-from connectors.heartland.sandbox.gate import Wrong, answer
+from connectors.heartland.sandbox.gate import Wrong
+from connectors.loopback import answer
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "sales/tickets": ("station_id", "source_location_id"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-import orjson
 from aiohttp import web
+
+from connectors.loopback import answer
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 WRITES = frozenset({"POST", "PUT", "DELETE"})
@@ -61,9 +62,3 @@ class Gate:
             if request.transport is not None:
                 request.transport.abort()
         return found
-
-
-def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """A JSON answer; without a body an empty one."""
-    raw = b"" if body is None else orjson.dumps(body)
-    return web.Response(body=raw, status=status, content_type="application/json", headers=headers)

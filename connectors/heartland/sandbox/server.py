@@ -13,6 +13,7 @@ from connectors.emitter import Emitter
 from connectors.heartland.sandbox.api import Api
 from connectors.heartland.sandbox.books import Books, Cell, number_of
 from connectors.heartland.sandbox.gate import Gate
+from connectors.loopback import serve
 
 Lines = Sequence[tuple[str, int]]
 CANARY = {
@@ -41,10 +42,7 @@ class HeartlandSandbox:
         """Listens on 127.0.0.1, at `url`."""
         app = web.Application(middlewares=[self.gate.guard])
         self.api.add_to(app)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._runner, self.url = await serve(app, port)
         await self.emitter.start()
 
     async def stop(self) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 import orjson
 from aiohttp import web
+
+from connectors.loopback import answer
 
 EXPIRES_IN = 1800
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -148,11 +149,6 @@ def _cost(request: web.Request, raw: bytes) -> float:
     lines = body.get("SaleLines", {}).get("SaleLine", []) if isinstance(body, dict) else []
     completes = COMPLETES if str(body.get("completed", "")).lower() == "true" else 0.0
     return WRITE_COSTS.get(kind, 1.0) + completes + NESTED * len(lines) + 0.2 * len(relations)
-
-
-def answer(body: Any, status: int = 200) -> web.Response:
-    """A JSON answer."""
-    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
 
 
 def error(status: int, message: str, kind: str = "Exception") -> web.Response:

@@ -16,7 +16,8 @@ import orjson
 from aiohttp import web
 from yarl import URL
 
-from connectors.lightspeed_r.sandbox.gate import Wrong, answer
+from connectors.lightspeed_r.sandbox.gate import Wrong
+from connectors.loopback import answer
 
 LIMIT = 100
 META = frozenset({"sort", "limit", "after", "load_relations", "archived"})

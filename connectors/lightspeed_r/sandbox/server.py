@@ -14,6 +14,7 @@ from connectors.emitter import Emitter
 from connectors.lightspeed_r.sandbox.account import Account
 from connectors.lightspeed_r.sandbox.api import Api, add_customer
 from connectors.lightspeed_r.sandbox.gate import Gate
+from connectors.loopback import serve
 
 
 class LightspeedRSandbox:
@@ -48,10 +49,7 @@ class LightspeedRSandbox:
         app = web.Application(middlewares=[self.gate.guard])
         self._api.add_to(app)
         app.router.add_post("/auth/oauth/token", self.gate.token)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._runner, self.url = await serve(app, port)
         await self.emitter.start()
 
     async def stop(self) -> None:

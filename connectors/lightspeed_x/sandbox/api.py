@@ -11,8 +11,9 @@ from aiohttp import web
 from connectors.lightspeed_x.sandbox import asked, shapes
 from connectors.lightspeed_x.sandbox.desk import Desk
 from connectors.lightspeed_x.sandbox.feed import Feed
-from connectors.lightspeed_x.sandbox.gate import Wrong, answer
+from connectors.lightspeed_x.sandbox.gate import Wrong
 from connectors.lightspeed_x.sandbox.retailer import Adjustment, Retailer, Sale
+from connectors.loopback import answer
 
 BASE = "/api/2026-07"
 PAGE_MAX = 1_000

@@ -11,8 +11,9 @@ import orjson
 from aiohttp import web
 
 from connectors.lightspeed_x.effects import STATES
-from connectors.lightspeed_x.sandbox.gate import Wrong, answer
+from connectors.lightspeed_x.sandbox.gate import Wrong
 from connectors.lightspeed_x.sandbox.retailer import Retailer
+from connectors.loopback import answer
 
 SIGNS = {
     **dict.fromkeys(("DAMAGE", "EXPIRY", "INTERNAL_USE", "THEFT", "DONATION"), -1),

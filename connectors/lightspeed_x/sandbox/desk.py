@@ -8,8 +8,9 @@ from aiohttp import web
 
 from connectors.lightspeed_x.sandbox import asked, shapes
 from connectors.lightspeed_x.sandbox.consignments import Consignments
-from connectors.lightspeed_x.sandbox.gate import Wrong, answer
+from connectors.lightspeed_x.sandbox.gate import Wrong
 from connectors.lightspeed_x.sandbox.retailer import Retailer
+from connectors.loopback import answer
 
 CUSTOMER_FIELDS = frozenset(
     {

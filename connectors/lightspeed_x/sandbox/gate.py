@@ -6,12 +6,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Any
 
-import orjson
 from aiohttp import web
 
 from connectors.lightspeed_x.sandbox.tokens import Tokens
+from connectors.loopback import answer
 
 WINDOW = 300.0
 """Seconds of the rate limit's window (docs: Rate Limiting)."""
@@ -80,13 +79,6 @@ class Gate:
             return {}
         left = max(0, self._allowance - self._used)
         return {"X-RateLimit-Limit": str(self._allowance), "X-RateLimit-Remaining": str(left)}
-
-
-def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """A JSON answer."""
-    return web.Response(
-        body=orjson.dumps(body), status=status, content_type="application/json", headers=headers
-    )
 
 
 def _date(at: float) -> str:

@@ -18,13 +18,17 @@ from connectors.lightspeed_x.allowlist import INVENTORY, SALE
 from connectors.lightspeed_x.effects import VOIDED, by_state
 from connectors.lightspeed_x.sandbox import retailer, webhooks
 from connectors.lightspeed_x.sandbox.api import Api
-from connectors.lightspeed_x.sandbox.gate import GRANT_PATH, Gate, answer
+from connectors.lightspeed_x.sandbox.gate import GRANT_PATH, Gate
 from connectors.lightspeed_x.sandbox.retailer import Adjustment, Retailer, Sale
 from connectors.lightspeed_x.sandbox.tokens import Tokens
+from connectors.loopback import answer, serve
 
 NO_FAULTS = Faults()
 SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
 FORM = "application/x-www-form-urlencoded; charset=UTF-8"
+
+CONSIGNED = {"SENT": "consignment.send", "RECEIVED": "consignment.receive"}
+"""The webhook that a consignment's status sends."""
 
 
 class LightspeedXSandbox:
@@ -67,10 +71,7 @@ class LightspeedXSandbox:
         app = web.Application(middlewares=[self.gate.guard], client_max_size=8 * 1024 * 1024)
         self._api.add_to(app)
         app.add_routes([web.post(GRANT_PATH, self._token)])
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._runner, self.url = await serve(app, port)
         await self.emitter.start()
 
     async def stop(self) -> None:
@@ -176,6 +177,8 @@ class LightspeedXSandbox:
         held, number = self._api.desk.consignments, self._retailer.products.number
         found = next(one for one in held.all if held.ident(one) == consignment)
         held.step(found, status, at, {number(sku): units for sku, units in (received or {}).items()})
+        if topic := CONSIGNED.get(status):
+            self._send(topic, lambda: webhooks.consignment(held.shape(self._retailer, found.number)), "")
 
     def adjust(self, sku: str, outlet: str, units: int, *, at: datetime, reason: str = "STOCK_FOUND") -> None:
         """A stock adjustment by somebody in the shop."""

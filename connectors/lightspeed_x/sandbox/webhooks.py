@@ -97,3 +97,8 @@ def inventory(retailer: Retailer, cell: int, at: datetime) -> dict[str, Any]:
         "updated_at": stamp(at),
         "version": retailer.inventory.versions.get(cell, 0),
     }
+
+
+def consignment(row: dict[str, Any]) -> dict[str, Any]:
+    """The payload of `consignment.send` and `.receive`: not public; the row of the list, and who did it [inferred]."""
+    return {**row, "user": USER}

@@ -10,12 +10,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from email.utils import format_datetime
-from typing import Any
 from urllib.parse import quote, unquote
 
-import orjson
 from aiohttp import web
 
+from connectors.loopback import answer
 from connectors.magento.sandbox.shop import Wrong
 
 AHEAD = 600
@@ -114,10 +113,3 @@ class Gate:
         known = {"oauth_consumer_key": "consumer_key", "oauth_token": "access_token"}
         ours = all(fields.get(name) == self._secrets.get(secret) for name, secret in known.items())
         return ours and hmac.compare_digest(digest, offered)
-
-
-def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """A JSON answer."""
-    return web.Response(
-        body=orjson.dumps(body), status=status, content_type="application/json", headers=headers
-    )

@@ -12,8 +12,9 @@ import orjson
 from aiohttp import web
 
 from connectors.emitter import Emitter
+from connectors.loopback import answer, serve
 from connectors.magento.sandbox.criteria import searched
-from connectors.magento.sandbox.gate import Gate, answer
+from connectors.magento.sandbox.gate import Gate
 from connectors.magento.sandbox.shop import ADDRESS, Lines, Row, Shop, Wrong
 from connectors.magento.settings import MagentoSettings
 
@@ -65,10 +66,7 @@ class MagentoSandbox:
             f"{self._path}/inventory/get-product-salable-quantity/{{sku}}/{{stock}}", self._salable
         )
         app.router.add_post("/ims/token/v3", self._token)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._runner, self.url = await serve(app, port)
         await self.emitter.start()
 
     async def stop(self) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from connectors.loopback import answer
 from connectors.netsuite.sandbox.books import Books, Posted
-from connectors.netsuite.sandbox.gate import Wrong, answer
+from connectors.netsuite.sandbox.gate import Wrong
 
 BASE = "/services/rest"
 PAGE_MAX = 1_000

@@ -9,20 +9,19 @@ import re
 import secrets as random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 from urllib.parse import unquote
 
 import orjson
 from aiohttp import web
 
-from connectors.netsuite.oauth import ASSERTION, TOKEN_PATH, oauth1
+from connectors.loopback import answer
+from connectors.netsuite.oauth import ASSERTION, TOKEN_PATH
+from connectors.netsuite.sandbox.certificate import TAKEN, public_key, verified
+from connectors.oauth1 import signed
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Verify = Callable[[bytes, bytes, str], bool]
-"""Whether a signature of a text is the certificate's, by a JWT algorithm."""
 
 PARAMETER = re.compile(r'([A-Za-z_]+)="([^"]*)"')
-ALGORITHMS = frozenset({"PS256", "PS384", "PS512", "ES256", "ES384", "ES512"})
 CLOCK = 300
 """Seconds that a request's time may be off [inferred]."""
 
@@ -42,12 +41,11 @@ class Gate:
     `pause` is how long every call takes, in seconds.
     """
 
-    def __init__(
-        self, account: str, secrets: Mapping[str, str], limit: int, verify: Verify | None = None
-    ) -> None:
+    def __init__(self, account: str, secrets: Mapping[str, str], limit: int) -> None:
         self.lose_answers, self.pause, self.limit = 0, 0.0, limit
         self.calls: list[tuple[str, str]] = []
-        self._realm, self._secrets, self._verify = account, secrets, verify
+        self._realm, self._secrets = account, secrets
+        self._certified = public_key(secrets.get("private_key", ""))
         self._inside = 0
         self._nonces: set[str] = set()
         self._tokens: dict[str, float] = {}
@@ -79,20 +77,19 @@ class Gate:
     async def token(self, request: web.Request) -> web.Response:
         """`POST /auth/oauth2/v1/token`: a signed assertion for a token of an hour (Oracle, client credentials flow)."""
         form = await request.post()
-        text, _, signed = str(form.get("client_assertion", "")).rpartition(".")
+        text, _, offered = str(form.get("client_assertion", "")).rpartition(".")
         head, _, claims = text.partition(".")
         try:
             header, said = (orjson.loads(_raw(part)) for part in (head, claims))
             good = (
                 form.get("grant_type") == "client_credentials"
                 and form.get("client_assertion_type") == ASSERTION
-                and header["alg"] in ALGORITHMS
+                and header["alg"] in TAKEN
                 and header["kid"] == self._secrets.get("certificate_id")
                 and said["iss"] == self._secrets.get("client_id")
                 and said["aud"] == f"{request.scheme}://{request.host}{TOKEN_PATH}"
                 and said["iat"] - CLOCK <= time.time() < said["exp"] <= said["iat"] + 3600
-                and self._verify is not None
-                and self._verify(text.encode(), _raw(signed), header["alg"])
+                and verified(text.encode(), _raw(offered), self._certified, header["alg"])
             )
         except (ValueError, KeyError, TypeError):
             good = False
@@ -115,20 +112,20 @@ class Gate:
             return
         raise Wrong(401, "INVALID_LOGIN", "Invalid login attempt.")
 
-    def _signed(self, request: web.Request, offered: str) -> bool:
+    def _signed(self, request: web.Request, header: str) -> bool:
         """Whether the request bears the token's signature, by a nonce that was never used."""
-        found = {name: unquote(value) for name, value in PARAMETER.findall(offered)}
-        realm, signed = found.pop("realm", ""), found.pop("oauth_signature", "")
+        found = {name: unquote(value) for name, value in PARAMETER.findall(header)}
+        realm, offered = found.pop("realm", ""), found.pop("oauth_signature", "")
         url = f"{request.scheme}://{request.host}{request.path}"
         key = (self._secrets.get("consumer_secret", ""), self._secrets.get("token_secret", ""))
         nonce, at = found.get("oauth_nonce", ""), found.get("oauth_timestamp", "")
-        right = oauth1(request.method, url, {**request.query, **found}, key)
+        right = signed(request.method, url, [*request.query.items(), *found.items()], *key)
         good = (
             realm == self._realm
             and found.get("oauth_signature_method") == "HMAC-SHA256"
             and found.get("oauth_consumer_key") == self._secrets.get("consumer_key")
             and found.get("oauth_token") == self._secrets.get("token_id")
-            and hmac.compare_digest(signed.encode(), right.encode())
+            and hmac.compare_digest(offered.encode(), right.encode())
             and at.isdigit()
             and abs(time.time() - int(at)) <= CLOCK
             and nonce != ""
@@ -149,11 +146,6 @@ def failed(error: Wrong) -> web.Response:
         "o:errorDetails": [{**detail, **({"o:errorPath": error.path} if error.path else {})}],
     }
     return answer(body, error.status)
-
-
-def answer(body: Any, status: int = 200) -> web.Response:
-    """A JSON answer."""
-    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
 
 
 def _raw(text: str) -> bytes:

@@ -9,10 +9,11 @@ from typing import Any
 from aiohttp import web
 
 from connectors.emitter import Emitter
+from connectors.loopback import serve
 from connectors.netsuite.oauth import TOKEN_PATH
 from connectors.netsuite.sandbox.api import Api
 from connectors.netsuite.sandbox.books import Books, Posted, made_up
-from connectors.netsuite.sandbox.gate import Gate, Verify
+from connectors.netsuite.sandbox.gate import Gate
 from connectors.netsuite.settings import NetSuiteSettings
 
 Lines = Sequence[tuple[str, int]]
@@ -25,7 +26,7 @@ class NetSuiteSandbox:
     """One account. Locations have our names; ids of items and locations follow from names alone.
 
     Every hand in it says `at` which instant; a document that is changed has changed then. NetSuite sends no webhooks, so
-    `emitter` never sends. `limit` is the account's concurrency (5: the smallest tier). `verify` checks OAuth 2.0 assertions.
+    `emitter` never sends. `limit` is the account's concurrency (5: the smallest tier).
     """
 
     def __init__(
@@ -35,12 +36,11 @@ class NetSuiteSandbox:
         places: Sequence[str],
         *,
         limit: int = 5,
-        verify: Verify | None = None,
     ) -> None:
         self.url = ""
         self.emitter = Emitter()
         self.books = Books(settings.zone)
-        self.gate = Gate(settings.realm, secrets, limit, verify)
+        self.gate = Gate(settings.realm, secrets, limit)
         for place in places:
             self.books.add_location(place, SUBSIDIARY)
         self._runner: web.AppRunner | None = None
@@ -50,10 +50,7 @@ class NetSuiteSandbox:
         app = web.Application(middlewares=[self.gate.guard], client_max_size=8 * 1024 * 1024)
         app.router.add_post(TOKEN_PATH, self.gate.token)
         Api(self.books).add_to(app)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._runner, self.url = await serve(app, port)
         await self.emitter.start()
 
     async def stop(self) -> None:

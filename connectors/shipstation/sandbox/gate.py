@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 from uuid import UUID
 
-import orjson
 from aiohttp import encode_basic_auth, web
+
+from connectors.loopback import answer
 
 WINDOW = 60.0
 """Seconds of both rate limits' window (docs.shipstation.com/rate-limits)."""
@@ -71,7 +71,7 @@ class Gate:
         if now - self._since[api] >= WINDOW:
             self._since[api], self._used[api] = now, 0
         self._used[api] += 1
-        wait = math.ceil(self._since[api] + WINDOW - now)
+        wait = math.ceil(WINDOW - (now - self._since[api]))
         return (1_000_000 if allowed is None else allowed - self._used[api]), wait
 
     def _headers(self, api: str, left: int, wait: int) -> dict[str, str]:
@@ -100,10 +100,3 @@ def error(wrong: Wrong, kind: str = "validation", headers: Mapping[str, str] | N
         "message": str(wrong),
     }
     return answer({"request_id": str(UUID(int=1)), "errors": [row]}, wrong.status, headers)
-
-
-def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """A JSON answer."""
-    return web.Response(
-        body=orjson.dumps(body), status=status, content_type="application/json", headers=headers
-    )

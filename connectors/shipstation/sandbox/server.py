@@ -11,9 +11,10 @@ from aiohttp import web
 
 from connectors.bodies import signature
 from connectors.emitter import Emitter, Faults
+from connectors.loopback import answer, serve
 from connectors.shipstation.sandbox import signing
 from connectors.shipstation.sandbox.account import CANCELLED, Account, Fulfillment, Label, Order
-from connectors.shipstation.sandbox.gate import Gate, answer
+from connectors.shipstation.sandbox.gate import Gate
 from connectors.shipstation.sandbox.v1 import MANUAL_STORE, V1
 from connectors.shipstation.sandbox.v2 import V2
 
@@ -22,8 +23,12 @@ LIMITS: Mapping[str, int | None] = {"v1": 40, "v2": 200}
 """Calls a minute (docs.shipstation.com/rate-limits)."""
 
 Lines = Sequence[tuple[str, int]]
-V2_EVENTS = {"ORDER_NOTIFY": "shipment_created_v2", "SHIP_NOTIFY": "label_created_v2"}
-"""V2's events beside V1's; V2 has none of its own for what was marked as shipped, as far as it is read here."""
+V2_EVENTS = {
+    "ORDER_NOTIFY": ("shipment_created_v2", "shipments"),
+    "SHIP_NOTIFY": ("label_created_v2", "labels"),
+    "FULFILLMENT_SHIPPED": ("fulfillment_shipped_v2", "fulfillments"),
+}
+"""V2's events beside V1's, and the list that each points at."""
 
 
 class ShipStationSandbox:
@@ -56,10 +61,7 @@ class ShipStationSandbox:
         self.v1.add_to(app)
         self.v2.add_to(app)
         app.router.add_get("/jwks", self._jwks)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._runner, self.url = await serve(app, port)
         await self.emitter.start()
 
     async def stop(self) -> None:
@@ -147,6 +149,15 @@ class ShipStationSandbox:
         )
         return made
 
+    def combine(self, ident: int, other: int, *, at: datetime) -> None:
+        """Moves all goods of another order into one; the other is gone (V2: Merge shipments; inferred for V1)."""
+        whole, gone = self.account.orders[ident], self.account.orders[other]
+        lines = (*whole.lines, *gone.lines)
+        self.account.change(gone, at, lines=())
+        del self.account.orders[other]
+        whole.merged.append(other)
+        self.account.change(whole, at, lines=lines)
+
     def label(
         self,
         ident: int,
@@ -205,9 +216,10 @@ class ShipStationSandbox:
                 url = f"{self.url}/{path}?storeID={order.store}&batchId={batch}&includeShipmentItems=False"
                 body = orjson.dumps({"resource_url": url, "resource_type": event})
                 self.emitter.send(hook["Url"], body, {"Content-Type": "application/json"})
+        named, rows = V2_EVENTS[event]
         for hook in self.v2.hooks:
-            if hook["event"] == V2_EVENTS.get(event):
-                url = f"{self.url}/v2/{'labels' if 'label' in hook['event'] else 'shipments'}?batch_id=se-{batch}"
+            if hook["event"] == named:
+                url = f"{self.url}/v2/{rows}?batch_id=se-{batch}"
                 pointer = {"resource_type": hook["event"].upper(), "resource_url": url}
                 body, headers = self.signed(hook["event"], pointer)
                 self.emitter.send(hook["url"], body, headers)

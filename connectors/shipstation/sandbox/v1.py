@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from connectors.loopback import answer
 from connectors.shipstation.sandbox import v1_shapes, writing
 from connectors.shipstation.sandbox.account import UPDATABLE, Account, Lines, Order
-from connectors.shipstation.sandbox.gate import Wrong, answer
+from connectors.shipstation.sandbox.gate import Wrong
 
 PAGE_MAX = 500
 MANUAL_STORE = 1

@@ -84,7 +84,7 @@ def order(account: Account, order: Order) -> dict[str, Any]:
             "warehouseId": warehouse_id(order.place),
             "storeId": order.store,
             "customField1": "canary",
-            "mergedOrSplit": order.parent is not None,
+            "mergedOrSplit": order.parent is not None or bool(order.merged),
             "mergedIds": order.merged,
             "parentId": order.parent,
         },

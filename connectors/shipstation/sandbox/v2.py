@@ -9,14 +9,21 @@ from typing import Any
 
 from aiohttp import web
 
+from connectors.loopback import answer
 from connectors.shipstation.sandbox import v2_shapes, writing
 from connectors.shipstation.sandbox.account import Account
-from connectors.shipstation.sandbox.gate import Wrong, answer
+from connectors.shipstation.sandbox.gate import Wrong
 from connectors.shipstation.sandbox.v1 import body_of
 
 Row = dict[str, Any]
 TYPES = frozenset({"increment", "decrement", "adjust", "modify"})
 CONDITIONS = frozenset({"sellable", "damaged", "expired", "qa_hold"})
+STARTS = {
+    "shipments": {"created_at_start": "created_at", "modified_at_start": "modified_at"},
+    "labels": {"created_at_start": "created_at"},
+    "fulfillments": {"create_date_start": "created_at"},
+}
+"""By which dates a list can be asked for, and the parameter of each."""
 EVENT = re.compile(r"[a-z0-9_]{3,40}")
 
 
@@ -40,6 +47,7 @@ class V2:
                 web.get("/v2/shipments", self._shipments),
                 web.get("/v2/shipments/{id}", self._shipment),
                 web.get("/v2/labels", self._labels),
+                web.get("/v2/fulfillments", self._fulfillments),
                 web.get("/v2/environment/webhooks", self._webhooks),
                 web.post("/v2/environment/webhooks", self._add_webhook),
             ]
@@ -108,11 +116,17 @@ class V2:
         status = request.query.get("label_status")
         return self._dated(request, "labels", [row for row in rows if status in (None, row["status"])])
 
+    async def _fulfillments(self, request: web.Request) -> web.Response:
+        rows = [v2_shapes.fulfillment(made) for made in self._account.fulfillments.values()]
+        return self._dated(request, "fulfillments", rows)
+
     def _dated(self, request: web.Request, name: str, rows: list[Row]) -> web.Response:
         """A page of the rows from a date on, newest first unless told otherwise."""
         query = request.query
-        for field in ("created_at", "modified_at"):
-            if start := query.get(f"{field}_start"):
+        of = query.get("shipment_id")
+        rows = [row for row in rows if of in (None, row["shipment_id"])]
+        for asked, field in STARTS[name].items():
+            if start := query.get(asked):
                 try:
                     at = datetime.fromisoformat(start).astimezone(UTC)
                 except ValueError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.shipstation.sandbox.account import CANCELLED, Account, Label, Order
+from connectors.shipstation.sandbox.account import CANCELLED, Account, Fulfillment, Label, Order
 from connectors.shipstation.sandbox.writing import MADE, location_id, v2_date, warehouse_id
 
 ADDRESS = {
@@ -94,6 +94,7 @@ def shipment(account: Account, order: Order) -> dict[str, Any]:
         "packages": [{"weight": WEIGHT}],
         "total_weight": WEIGHT,
         "notes_from_buyer": "canary note",
+        **_sales_orders(order),
         "items": [
             {
                 "name": f"{sku} (canary name)",
@@ -108,6 +109,12 @@ def shipment(account: Account, order: Order) -> dict[str, Any]:
             for at, (sku, quantity) in enumerate(order.lines)
         ],
     }
+
+
+def _sales_orders(order: Order) -> dict[str, Any]:
+    """The orders that were combined (docs.shipstation.com, Split and Merge Shipments: newer than the OpenAPI document)."""
+    found = [f"se-so-{number}" for number in (order.id, *order.merged)]
+    return {"sales_order_ids": found} if order.merged else {}
 
 
 def label(_account: Account, label: Label) -> dict[str, Any]:
@@ -127,5 +134,22 @@ def label(_account: Account, label: Label) -> dict[str, Any]:
         "voided": label.voided is not None,
         "voided_at": v2_date(label.voided),
         "packages": [],
+        "ship_to": ADDRESS,
+    }
+
+
+def fulfillment(made: Fulfillment) -> dict[str, Any]:
+    """What was marked as shipped, which names no goods (docs.shipstation.com, List fulfillments)."""
+    return {
+        "fulfillment_id": f"se-{made.id}",
+        "shipment_id": f"se-{made.order.id}",
+        "shipment_number": made.order.number,
+        "tracking_number": "",
+        "created_at": v2_date(made.made),
+        "ship_date": v2_date(made.made),
+        "voided": made.voided is not None,
+        "void_requested": made.voided is not None,
+        "voided_at": v2_date(made.voided),
+        "fulfillment_provider_code": made.provider,
         "ship_to": ADDRESS,
     }

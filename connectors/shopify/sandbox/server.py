@@ -13,6 +13,7 @@ from aiohttp import web
 from connectors.bodies import json_object
 from connectors.emitter import Emitter, Faults
 from connectors.errors import Malformed
+from connectors.loopback import serve
 from connectors.shopify.sandbox import orders, payloads
 from connectors.shopify.sandbox.api import Api, schema
 from connectors.shopify.sandbox.bucket import Bucket
@@ -83,12 +84,7 @@ class ShopifySandbox:
         app = web.Application(client_max_size=BODY_MAX)
         app.router.add_post("/admin/oauth/access_token", self._token)
         app.router.add_post("/admin/api/{version}/graphql.json", self._graphql)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
-        await site.start()
-        host, bound = self._runner.addresses[0][:2]
-        self.url = f"http://{host}:{bound}"
+        self._runner, self.url = await serve(app, port)
         await self.emitter.start()
 
     async def stop(self) -> None:

@@ -13,7 +13,9 @@ from pydantic import SecretStr
 from connectors.errors import Unreachable
 from connectors.lightspeed_r import LightspeedRSettings, connector
 from connectors.lightspeed_r.client import LightspeedRClient
-from connectors.lightspeed_r.tokens import Pair, Tokens
+from connectors.lightspeed_r.tokens import tokens as tokens_of
+from connectors.polite import Http
+from connectors.tokens import Held
 
 SECRETS = {
     "client_id": SecretStr("client-1"),
@@ -77,7 +79,7 @@ async def test_given_a_channels_sandbox_then_several_processes_begin_with_its_fi
 
 async def test_given_no_file_then_a_process_started_again_has_to_be_authorised_anew(settings):
     await used(settings)
-    with pytest.raises(Unreachable, match=r"invalid_grant.*authorised anew"):
+    with pytest.raises(Unreachable, match=r"invalid_grant.*authorise it anew"):
         await used(settings)
 
 
@@ -90,8 +92,8 @@ async def test_given_an_expired_access_token_then_the_call_is_made_again_with_a_
 
 async def test_given_an_access_token_near_its_end_then_it_is_not_used(client, sandbox):
     await client.directory()
-    pair = client._tokens._pair
-    client._tokens._pair = Pair(pair.refresh, pair.access, time.time() + 30)
+    held = client._tokens._held
+    client._tokens._held = Held(held.access, time.time() + 30, held.refresh)
     await client.directory()
     assert sandbox.gate.refreshes == 2
 
@@ -110,7 +112,7 @@ async def test_given_a_crash_between_the_answer_and_the_file_then_the_old_token_
     def full(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr("connectors.lightspeed_r.tokens.os.fsync", full)
+    monkeypatch.setattr("connectors.tokens.os.fsync", full)
     with pytest.raises(Unreachable, match="cannot be written"):
         await used(kept)
     monkeypatch.undo()
@@ -149,15 +151,16 @@ async def test_given_a_wrong_secret_then_there_is_no_token_and_no_secret_in_the_
 async def test_given_tokens_then_no_repr_shows_them(client):
     await client.directory()
     tokens = client._tokens
-    shown = f"{client!r} {tokens!r} {tokens._pair!r} {tokens._client!r}"
+    shown = f"{client!r} {tokens!r} {tokens._held!r} {vars(tokens)!r}"
     assert not any(secret in shown for secret in ("access-1", "refresh-1", "refresh-0", "secret-1"))
 
 
 async def test_given_a_refresh_whose_answer_was_lost_then_it_is_repeated(settings, sandbox):
-    tokens = Tokens(settings, SECRETS)
+    http = Http(settings.token_url, {})
+    tokens = tokens_of(settings, SECRETS, http)
     await sandbox.stop()
     with pytest.raises(Unreachable):
         await tokens.access()
     await sandbox.start(int(settings.base_url.rpartition(":")[2]))
     assert await tokens.access() == "access-1"
-    await tokens.close()
+    await http.close()

@@ -91,7 +91,7 @@ async def test_given_a_channel_that_was_authorised_anew_then_the_old_pair_is_for
     await application().directory()
     sandbox.tokens.expire()
     sandbox.tokens._refresh = "another"
-    with pytest.raises(Unreachable, match="authorised anew"):
+    with pytest.raises(Unreachable, match="authorise it anew"):
         await application().directory()
     await application(refresh_token=SecretStr("another")).directory()
     assert sandbox.tokens.given == 2
@@ -101,11 +101,11 @@ async def test_given_a_channel_that_was_authorised_anew_then_the_old_pair_is_for
 async def test_given_a_wrong_secret_then_there_is_no_token_and_no_secret_is_told(application, sandbox, name):
     sandbox.tokens.expire()
     client = application(**{name: SecretStr("swordfish")})
-    with pytest.raises(Unreachable, match="authorised anew") as refused:
+    with pytest.raises(Unreachable, match="authorise it anew") as refused:
         await client.directory()
     for secret in ("swordfish", "access-token", "refresh-token", "client-secret"):
         assert secret not in str(refused.value)
-        assert secret not in repr(client.http._tokens._pair)
+        assert secret not in repr(client.http._tokens._held)
     assert sandbox.tokens.given == 0
 
 
@@ -124,7 +124,7 @@ async def test_given_a_token_file_that_is_no_such_thing_then_nothing_is_refreshe
 ):
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "tokens.json").write_text("{")
-    with pytest.raises(Unreachable, match="token_file cannot be read"):
+    with pytest.raises(Unreachable, match="token file cannot be read"):
         await application().directory()
     assert sandbox.tokens.given == 0
 

@@ -135,3 +135,29 @@ async def test_given_everything_personal_in_a_webhook_then_nothing_of_it_passes(
             (payload,) = receive(headers, body, topic)
             kept = orjson.dumps(payload.body).decode()
             assert not [canary for canary in webhooks.CANARIES if canary in kept]
+
+
+@pytest.mark.parametrize("topic", ["consignment.send", "consignment.receive"])
+def test_given_a_consignment_then_it_wakes_the_poll_and_nothing_of_it_is_kept(topic):
+    body = form({"id": "c0ffee00-0000-4000-8000-000000000001", "type": "OUTLET", "name": "canary"})
+    assert list(receive(signed(body), body, topic)) == []
+    with pytest.raises(Forged):
+        receive(signed(body, "another"), body, topic)
+    with pytest.raises(Malformed):
+        receive(signed(b"payload=1"), b"payload=1", topic)
+
+
+async def test_given_a_transfer_that_is_sent_and_received_then_each_step_wakes_the_poll(
+    sandbox, client, inbox
+):
+    await client.subscribe(inbox.url)
+    before = len(inbox.got)
+    transfer = sandbox.consign("OUTLET", "Mall", {"SHIRT": 2}, at=datetime.now(UTC), source="High Street")
+    sandbox.step(transfer, "SENT", at=datetime.now(UTC))
+    sandbox.step(transfer, "RECEIVED", at=datetime.now(UTC), received={"SHIRT": 2})
+    await sandbox.emitter.drain()
+    told = [(headers, body, path) for headers, body, path in inbox.got[before:] if "consignment" in path]
+    assert [path for _, _, path in told] == ["/consignment.send", "/consignment.receive"]
+    for headers, body, path in told:
+        assert b"canary" in body
+        assert list(receive(headers, body, path)) == []

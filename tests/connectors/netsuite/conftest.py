@@ -42,8 +42,10 @@ async def open_account():
     """Starts a sandbox with stock, however it is configured."""
     opened = []
 
-    async def start(verify=None, limit=5, **more) -> NetSuiteSandbox:
-        double = stocked(NetSuiteSandbox(settings_of(**more), SECRETS, PLACES, verify=verify, limit=limit))
+    async def start(secrets=None, limit=5, **more) -> NetSuiteSandbox:
+        double = stocked(
+            NetSuiteSandbox(settings_of(**more), {**SECRETS, **(secrets or {})}, PLACES, limit=limit)
+        )
         await double.start()
         opened.append(double)
         return double
@@ -55,12 +57,11 @@ async def open_account():
 
 @pytest.fixture
 async def connect():
-    """Makes clients of a sandbox: with other settings, other secrets, or another signer."""
+    """Makes clients of a sandbox: with other settings, or other secrets."""
     made = []
 
-    def client(sandbox, secrets=None, sign=None, **more) -> NetSuiteClient:
-        signer = {} if sign is None else {"sign": sign}
-        found = NetSuiteClient(settings_of(base_url=sandbox.url, **more), hidden(**(secrets or {})), **signer)
+    def client(sandbox, secrets=None, **more) -> NetSuiteClient:
+        found = NetSuiteClient(settings_of(base_url=sandbox.url, **more), hidden(**(secrets or {})))
         made.append(found)
         return found
 

@@ -10,6 +10,7 @@ import pytest
 from connectors.contract import Seen, Target
 from connectors.errors import SlowDown, Unreachable
 from connectors.netsuite import connector
+from connectors.polite import Reply
 from schemas.receipts import Outcome
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -71,9 +72,23 @@ async def test_given_locations_of_two_subsidiaries_then_each_has_its_own_adjustm
     assert posts(sandbox) == 2
 
 
-async def test_given_an_account_without_subsidiaries_then_none_is_named(sink):
-    assert "subsidiary" not in sink._body("onhand:adjust/1", "", [])
-    assert sink._body("onhand:adjust/1", "3", [])["subsidiary"] == {"id": "3"}
+@pytest.mark.parametrize("named", [None, "3"])
+async def test_given_locations_of_no_subsidiary_then_the_configured_one_is_named_or_none(
+    sink, directory, monkeypatch, named
+):
+    bodies = []
+
+    async def create(record, body):
+        bodies.append((record, body))
+        return Reply(204, {"Location": "/record/v1/inventoryAdjustment/77"}, None)
+
+    monkeypatch.setattr(sink._client, "create", create)
+    sink._client.subsidiaries = {"no": "such location"}
+    sink._client.settings = sink._client.settings.model_copy(update={"subsidiary": named})
+    (answer,) = await sink.push([target(7, 5)], directory)
+    ((record, body),) = bodies
+    assert (answer.ref, record) == ("77", "inventoryAdjustment")
+    assert body.get("subsidiary") == (None if named is None else {"id": named})
 
 
 async def test_given_a_sale_between_reading_and_writing_then_it_is_kept(sink, directory, sandbox):

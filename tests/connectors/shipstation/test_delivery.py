@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from connectors.errors import Refused
 from connectors.shipstation import connector
 from schemas.claims import Claim, Document, Fact, Line
 
@@ -95,13 +96,12 @@ async def test_given_changes_between_polls_then_each_poll_brings_only_what_chang
 async def test_given_an_order_marked_as_shipped_after_a_part_had_a_label_then_every_unit_leaves_once(
     sandbox, poll, hub, at, api
 ):
-    if api == "v2":
-        pytest.skip("V2's fulfilments are not read")
     now = (
         int((datetime.now(UTC) - at(0)).total_seconds() / 60) - 10_000
     )  # a week ago: inside the window of voids
     order = sandbox.order([("TEE", 3), ("MUG", 1)], at=at(now))
-    sandbox.label(order, at=at(now + 1), lines=[("TEE", 2)])
+    if api == "v1":  # a label of V2 takes all of its shipment
+        sandbox.label(order, at=at(now + 1), lines=[("TEE", 2)])
     marked = sandbox.mark_shipped(order, at=at(now + 2))
     other = sandbox.mark_shipped(sandbox.order([("CAP", 1)], at=at(now + 500)), at=at(now + 501))
     documents, cursor = await poll()
@@ -145,3 +145,36 @@ async def test_given_a_deal_of_a_shop_then_its_split_parcels_and_the_shop_make_o
     hub.take(*documents[1:])
     (available, on_hand), (unrouted, _) = hub.moved("TEE", "WH"), hub.moved("TEE", "@unrouted")
     assert (available + unrouted, on_hand) == (-3, -1)
+
+
+async def test_given_orders_that_were_combined_then_only_their_shops_tell_what_left(
+    sandbox, poll, hub, at, api
+):
+    """SS-6. What ShipStation told before stands: both orders are owed until their shops say otherwise."""
+    first = sandbox.order([("TEE", 1)], at=at(0))
+    second = sandbox.order([("MUG", 2)], at=at(1))
+    documents, cursor = await poll()
+    hub.take(*documents)
+    sandbox.combine(first, second, at=at(30))
+    label = sandbox.label(first, at=at(31))
+    told, cursor = await poll(cursor)
+    sandbox.void(label, at=at(60))
+    told += (await poll(cursor))[0]
+    assert {document.topic for document in told} == {f"{api}/{'order' if api == 'v1' else 'shipment'}"} | {
+        f"{api}/{'shipment' if api == 'v1' else 'label'}"
+    }
+    for document in told:
+        with pytest.raises(Refused, match="combined with other orders"):
+            connector.read("parcels", document)
+    assert (hub.moved("TEE", "WH"), hub.moved("MUG", "WH")) == ((-1, 0), (-2, 0))
+
+
+async def test_given_combined_orders_that_were_marked_as_shipped_then_that_is_refused_too(sandbox, poll, at):
+    first, second = (sandbox.order([("TEE", 1)], at=at(minute)) for minute in (0, 1))
+    sandbox.combine(first, second, at=at(2))
+    sandbox.mark_shipped(first, at=at(3))
+    told, _ = await poll()
+    assert [document.topic.partition("/")[2] for document in told][-1] == "fulfillment"
+    for document in told:
+        with pytest.raises(Refused, match="combined with other orders"):
+            connector.read("parcels", document)

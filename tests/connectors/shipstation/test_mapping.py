@@ -132,10 +132,11 @@ def test_given_a_label_that_takes_no_goods_before_the_mark_then_all_goods_left_w
     assert lines(claim)[-1] == (Fact.SHIPPED, "TEE", 3)
 
 
-def test_given_a_provider_then_its_stock_is_ours_only_where_a_location_is_mapped_to_it():
-    (line, *_) = read("sent_by_a_provider_of_ours").documents[0].lines
+@pytest.mark.parametrize("api", ["", "v2_"])
+def test_given_a_provider_then_its_stock_is_ours_only_where_a_location_is_mapped_to_it(api):
+    (line, *_) = read(f"{api}sent_by_a_provider_of_ours").documents[0].lines
     assert (line.fact, line.location) == (Fact.SHIPPED, "provider:threepl")
-    theirs = read("sent_by_a_provider_of_theirs")
+    theirs = read(f"{api}sent_by_a_provider_of_theirs")
     assert {fact for fact, _, _ in lines(theirs)} == {Fact.CANCELLED}, "nothing of ours is owed any more"
     assert "provider:threepl" in theirs.documents[0].skipped[0].reason
 
@@ -185,6 +186,8 @@ def test_given_a_whole_quantity_written_with_a_point_then_it_is_that_many_units(
         ("v2_level", "sku", None, "sku is missing"),
         ("v2_level", "inventory_location_id", None, "inventory_location_id is missing"),
         ("marked_as_shipped", "fulfillments", [], "fulfillments is empty"),
+        ("v2_marked_as_shipped", "fulfillments", [], "fulfillments is empty"),
+        ("v2_marked_as_shipped", "labels", None, "labels is not a list"),
     ],
 )
 def test_given_a_field_that_is_wrong_then_the_reason_names_it(name, field, value, reason):
@@ -201,3 +204,40 @@ def test_given_everything_personal_then_none_of_it_is_kept():
         found = json.loads(file.read_text())
         kept = json.dumps(cut(found["topic"], found["payload"]))
         assert not [word for word in ("canary", "Canary", "555-0100", "Springfield") if word in kept]
+
+
+def test_given_a_v2_shipment_with_a_label_and_a_mark_then_its_goods_leave_by_the_label_alone():
+    assert lines(read("v2_marked_as_shipped")) == [(Fact.SHIPPED, "TEE", 1)]
+    assert lines(read("v2_marked_as_shipped_beside_a_label")) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "voided", "voided": True, "voided_at": "2026-08-12T21:30:00Z"},
+        {"is_return_label": True},
+        {"test_label": True},
+        {"status": "error"},
+    ],
+)
+def test_given_a_v2_label_that_takes_no_goods_beside_a_mark_then_they_left_with_the_mark(change):
+    claim = read("v2_marked_as_shipped_beside_a_label", lambda body: body["labels"][0].update(change))
+    assert lines(claim) == [(Fact.SHIPPED, "TEE", 1)]
+
+
+def test_given_a_v2_mark_that_is_voided_then_the_later_version_brings_the_goods_back():
+    made, voided = read("v2_marked_as_shipped"), read("v2_marked_as_shipped_then_voided")
+    assert made.documents[0].id == voided.documents[0].id
+    assert made.documents[0].version < voided.documents[0].version
+    assert lines(voided) == [(Fact.SHIPPED, "TEE", 1), (Fact.SHIPMENT_VOIDED, "TEE", 1)]
+
+
+@pytest.mark.parametrize("status", ["pending", "awaiting_payment", "on_hold"])
+def test_given_a_v2_shipment_whatever_it_waits_for_then_its_goods_are_demanded(status):
+    claim = read("v2_shipment", lambda body: body.update(shipment_status=status))
+    assert {fact for fact, _, _ in lines(claim)} == {Fact.ORDERED}
+
+
+def test_given_a_shipment_of_one_sales_order_then_it_is_no_combination():
+    one = read("v2_shipment_of_a_shop", lambda body: body.update(sales_order_ids=["se-so-1", "se-so-1"]))
+    assert lines(one) == lines(read("v2_shipment_of_a_shop"))

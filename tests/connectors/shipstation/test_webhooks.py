@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +13,7 @@ from pydantic import SecretStr
 
 from connectors.errors import Forged, Malformed
 from connectors.shipstation import ShipStationSettings, connector
-from connectors.shipstation.rsa import PublicKey, encoded, keys_of, verified
+from connectors.shipstation.rsa import keys_of, verified
 from connectors.shipstation.sandbox import signing
 from connectors.shipstation.webhooks import _RINGS, address, keyring
 
@@ -23,6 +24,9 @@ POINTER = {
 SECRETS = {"webhook_secret": SecretStr("hook")}
 V1 = ShipStationSettings(platform="shipstation")
 V2 = ShipStationSettings(platform="shipstation", documents="v2", jwks_url="https://keys.example/jwks")
+
+SHA256_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
+"""The DER prefix of a SHA-256 digest (RFC 8017, section 9.2, note 1)."""
 
 RFC_7515_N = (
     "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMs"
@@ -39,6 +43,12 @@ RFC_7515_SIGNATURE = (
 
 def decoded(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def number(value: int) -> str:
+    """A number as a JWK has it."""
+    raw = value.to_bytes((value.bit_length() + 7) // 8, "big")
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def jwk(**more):
@@ -90,13 +100,14 @@ class TestRsa:
             "short": signature[1:],
             "long": b"\x00" + signature,
             "zero": bytes(256),
-            "plus modulus": (number + key.n).to_bytes(257, "big")[-256:],
+            "plus modulus": (number + key.public_numbers().n).to_bytes(257, "big")[-256:],
         }[change]
         assert not verified(RFC_7515_INPUT, offered, key)
 
     def test_given_a_small_exponent_then_garbage_behind_a_short_padding_is_not_accepted(self):
-        key = PublicKey(keys_of({"keys": [jwk()]})["k"].n, 3)
-        block = b"\x00\x01\xff\x00" + encoded(b"m", 256)[-51:] + bytes(201)
+        key = keys_of({"keys": [jwk(e="Aw")]})["k"]
+        digest = SHA256_INFO + hashlib.sha256(b"m").digest()
+        block = b"\x00\x01\xff\x00" + digest + bytes(252 - len(digest))
         low, high = 0, 1 << 700
         while low < high:
             middle = (low + high) // 2
@@ -108,6 +119,10 @@ class TestRsa:
         [
             jwk(kty="EC"),
             jwk(n="AQAB"),
+            jwk(n=number(1 << 1023 | 1)),
+            jwk(n=number(1 << 8192 | 1)),
+            jwk(n=number(1 << 2047)),
+            jwk(e=number(1 << 32 | 1)),
             jwk(e="AQ"),
             jwk(e="AA"),
             jwk(e="BA"),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from graphql import NoDeprecatedCustomRule, parse, specified_rules, validate
+from graphql import NoDeprecatedCustomRule, Visitor, parse, specified_rules, validate, visit
 
 from connectors.shopify import documents
 from connectors.shopify.mapping import WEBHOOKS
@@ -25,3 +25,25 @@ def test_given_the_module_then_no_document_is_missing_from_the_list():
 def test_given_shopifys_schema_then_every_topic_can_be_subscribed():
     known = schema().type_map["WebhookSubscriptionTopic"].values
     assert {topic.replace("/", "_").upper() for topic in WEBHOOKS} <= known.keys()
+
+
+class Scoped(Visitor):
+    """Which fields of a document need a scope of their own, and which variable leaves each out."""
+
+    NEED = ("fulfillmentOrders", "returns")
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def enter_field(self, node, *_):
+        if node.name.value in self.NEED:
+            skips = [directive.arguments[0].value.name.value for directive in node.directives]
+            self.found.append((node.name.value, *skips))
+
+
+@pytest.mark.parametrize("document", [documents.ORDERS, documents.ORDER_AGAIN])
+def test_given_a_token_without_a_scope_then_every_field_that_needs_it_can_be_left_out(document):
+    seen = Scoped()
+    visit(parse(document), seen)
+    assert set(seen.found) == {("fulfillmentOrders", "routing"), ("returns", "returns")}

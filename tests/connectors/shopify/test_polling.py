@@ -145,16 +145,29 @@ async def test_given_an_empty_bucket_and_many_moves_then_the_poll_waits_and_ends
     assert hub.differences() == {}
 
 
-async def test_given_a_hold_or_a_rejected_request_then_nothing_moves_until_somebody_moves_it(shop, hub, at):
+@pytest.mark.parametrize(
+    ("status", "request_status", "why"),
+    [
+        ("ON_HOLD", "REJECTED", "the place has rejected the request"),
+        ("INCOMPLETE", "CLOSED", "the place has ended the request unfinished"),
+    ],
+)
+async def test_given_a_request_that_a_place_will_not_carry_out_then_nothing_moves_until_somebody_moves_it(
+    shop, hub, at, status, request_status, why
+):
     number = shop.order([("A", 2)], at=at, routed_to="S1")
     await hub.poll()
     (route,) = shop.shop.orders[number].routes
-    route.status, route.request_status, route.updated_at = "ON_HOLD", "REJECTED", at + timedelta(minutes=1)
+    route.status, route.request_status, route.updated_at = status, request_status, at + timedelta(minutes=1)
     before = sum(hub.kinds.values())
     assert await hub.poll() == ["orders/polled"]
     assert sum(hub.kinds.values()) == before
     skipped = [one for part in read("eu-shop", hub.told[0]).documents for one in part.skipped]
-    assert [one.reason.partition(";")[0] for one in skipped] == ["the place has rejected the request"]
+    assert [one.reason.partition(";")[0] for one in skipped] == [why]
+    assert hub.differences() == {}
+    shop.reroute(number, "S2", at=at + timedelta(minutes=2))
+    await hub.poll()
+    assert (hub.balance("A", "S1", "committed"), hub.balance("A", "S2", "committed")) == (0, 2)
     assert hub.differences() == {}
 
 

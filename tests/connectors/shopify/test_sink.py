@@ -160,15 +160,20 @@ async def test_given_the_same_push_is_still_running_then_it_is_tried_again_later
 async def test_given_an_error_that_names_no_row_then_every_row_is_refused_with_it(shop, connect):
     sink, directory, client = await ready(shop, connect)
 
-    async def refusing(_document: str, _variables: Any) -> Any:
-        error = {"code": "INVALID_REASON", "field": ["input", "reason"], "message": "no"}
-        return {"inventorySetQuantities": {"inventoryAdjustmentGroup": None, "userErrors": [error]}}
+    stale = {"code": "CHANGE_FROM_QUANTITY_STALE", "field": ["input", "quantities", "0"], "message": "moved"}
+    error = {"code": "INVALID_REASON", "field": ["input", "reason"], "message": "no"}
+    called = []
+
+    async def refusing(document: str, _variables: Any) -> Any:
+        called.append(document)
+        return {"inventorySetQuantities": {"inventoryAdjustmentGroup": None, "userErrors": [stale, error]}}
 
     client.admin.call = refusing
     answers = await sink.push([target("A", 2, 10), target("B", 2, 5)], directory)
     assert [(answer.outcome, answer.detail) for answer in answers] == [
         (Outcome.REFUSED, "INVALID_REASON: no")
     ] * 2
+    assert called == [documents.SET_AVAILABLE], "one write, and nothing is read for rows that are lost"
 
 
 def test_given_the_same_rows_in_another_order_then_the_key_is_the_same_and_else_it_is_not():

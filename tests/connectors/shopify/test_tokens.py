@@ -8,10 +8,12 @@ import stat
 import pytest
 from pydantic import SecretStr
 
+from connectors import tokens as tokens_module
 from connectors.errors import ConnectorError, Unreachable
-from connectors.shopify import tokens as tokens_module
+from connectors.polite import Http
 from connectors.shopify.settings import ShopifySettings
-from connectors.shopify.tokens import Tokens
+from connectors.shopify.tokens import tokens as tokens_of
+from connectors.tokens import Held, Tokens
 
 APP = {"client_id": SecretStr("app"), "client_secret": SecretStr("s3cret")}
 REFRESH = {**APP, "refresh_token": SecretStr("first")}
@@ -27,12 +29,12 @@ async def shop(make):
 @pytest.fixture
 async def enter(shop):
     """Tokens of the sandbox, closed after the test."""
-    opened: list[Tokens] = []
+    opened: list[Http] = []
 
     def tokens(secrets, **settings) -> Tokens:
         at = ShopifySettings(platform="shopify", shop=shop.shop_name, base_url=shop.url, **settings)
-        opened.append(Tokens(at, secrets))
-        return opened[-1]
+        opened.append(Http(at.address, {}))
+        return tokens_of(at, secrets, opened[-1])
 
     yield tokens
     for one in opened:
@@ -132,5 +134,5 @@ async def test_given_a_token_file_that_is_none_then_it_is_said_and_no_token_is_a
 
 
 def test_given_tokens_then_none_is_shown():
-    held = tokens_module.Held("canary-access", 1.0, "canary-refresh")
+    held = Held("canary-access", 1.0, "canary-refresh")
     assert "canary" not in repr(held)

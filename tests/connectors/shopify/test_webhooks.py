@@ -65,7 +65,9 @@ def test_given_an_empty_previous_secret_then_it_signs_nothing(settings, secrets)
         receive(settings, secrets, headers(BODY, ""), BODY, "")
 
 
-@pytest.mark.parametrize("offered", [None, "", "nonsense", "ö", sign(BODY + b" "), sign(BODY, "other")])
+@pytest.mark.parametrize(
+    "offered", [None, "", "nonsense", "ö", "\udcff", sign(BODY + b" "), sign(BODY, "other")]
+)
 def test_given_a_missing_or_foreign_signature_then_the_webhook_is_forged(settings, secrets, offered):
     with_it = headers(BODY)
     del with_it["X-Shopify-Hmac-Sha256"]
@@ -84,6 +86,10 @@ def test_given_another_shop_of_the_same_app_then_the_webhook_is_not_this_channel
     foreign = {**headers(BODY), "X-Shopify-Shop-Domain": "other.myshopify.com"}
     with pytest.raises(Forged, match="another shop"):
         receive(settings, secrets, foreign, BODY, "")
+
+
+def test_given_this_shop_in_other_letters_then_the_webhook_is_its_own(settings, secrets):
+    assert receive(settings, secrets, {**headers(BODY), "X-Shopify-Shop-Domain": SHOP.upper()}, BODY, "")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"1", b"\xff", b'{"a":' * 2000 + b"1" + b"}" * 2000])

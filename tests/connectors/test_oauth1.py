@@ -1,4 +1,4 @@
-"""OAuth 1.0a as RFC 5849 has it, and as Magento checks it."""
+"""OAuth 1.0 as RFC 5849 has it, and as Magento and NetSuite check it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 
-from connectors.magento.oauth import Keys, authorization, base_string, query_of
+from connectors.oauth1 import Keys, authorization, base_string, query_of
 
 
 def test_given_the_example_of_rfc_5849_then_the_base_string_is_its():
@@ -27,9 +27,11 @@ def test_given_search_criteria_then_brackets_and_spaces_are_encoded_one_way():
     )
 
 
-def test_given_four_keys_then_both_secrets_sign_and_neither_is_shown():
+def test_given_four_keys_then_both_secrets_sign_and_neither_is_shown(monkeypatch):
     keys = Keys("key", "s&cret", "token", "t/ken")
-    header = authorization("GET", "https://shop/x", [("a", "b")], keys, "nonce", 1_795_000_000)
+    monkeypatch.setattr("connectors.oauth1.random.token_hex", lambda _bytes: "nonce")
+    monkeypatch.setattr("connectors.oauth1.time.time", lambda: 1_795_000_000.9)
+    header = authorization("GET", "https://shop/x", [("a", "b")], keys, "ACME_1")
     text = (
         "GET&https%3A%2F%2Fshop%2Fx&a%3Db%26oauth_consumer_key%3Dkey%26oauth_nonce%3Dnonce%26oauth_signature_method"
         "%3DHMAC-SHA256%26oauth_timestamp%3D1795000000%26oauth_token%3Dtoken%26oauth_version%3D1.0"
@@ -37,5 +39,6 @@ def test_given_four_keys_then_both_secrets_sign_and_neither_is_shown():
     digest = base64.b64encode(hmac.new(b"s%26cret&t%2Fken", text.encode(), hashlib.sha256).digest()).decode()
     signature = digest.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
     assert f'oauth_signature="{signature}"' in header
+    assert header.startswith('OAuth realm="ACME_1", oauth_consumer_key="key", ')
     assert "cret" not in header + repr(keys)
     assert "t/ken" not in repr(keys)
