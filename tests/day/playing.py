@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import sys
 import time
 from collections import Counter
@@ -20,15 +19,15 @@ import crossing
 import shops
 import stores
 import supply
-from comparing import ledger, platforms
+from comparing import platforms
 from dealing import Deal, Flow, Shelves
+from judging import judged
 from limits import Watch, watched
 from network import Scrambler
 from oracle import Oracle
+from ordering import Ordering
 from retail import PLACES, SEATS, configured, opening, sandbox
 
-from connectors.contract import Created, NewOrder
-from connectors.errors import SlowDown, Unreachable
 from deploy.engines import Engines
 from projections.pool import open_pool
 from projections.queries import Queries
@@ -36,9 +35,7 @@ from streams.directories import Directories
 from streams.parts import clients_of
 from streams.reader import Reader
 from streams.settings import Settings
-from streams.stages import Naming
 from streams.system import System
-from streams.verify import Verifier
 
 FLOWS: Sequence[Flow] = (*shops.FLOWS, *stores.FLOWS, *supply.FLOWS, *crossing.FLOWS)
 
@@ -46,12 +43,10 @@ SHARED = 26
 """SKUs of the flows that stay on one platform; each of the others has `OWN` of its own."""
 OWN = 2
 
-SHARING = "flows that share their SKUs"
-
 HOURS = 12
 """The day: its deals begin within so many hours."""
 
-SETTLES_WITHIN = 240.0
+SHOWN_WITHIN = 240.0
 
 
 @dataclass
@@ -113,15 +108,14 @@ class Day:
             queries = Queries(pool)
             for channel, seat in SEATS.items():
                 if seat.keeps:
-                    self.say(f"import {channel}: {(await self._onhand('import', channel))['opened']} cells")
-            verifier = _verifier(settings, reader, queries)
+                    self.say(f"import {channel}: {(await self.onhand('import', channel))['opened']} cells")
             await self._shown(sandboxes)
             clients = clients_of(settings)
             for client in clients.values():
                 stack.push_async_callback(client.close)
             orders = Ordering(settings, Directories(settings, clients, queries))
             await self._play(sandboxes, orders)
-            return await self._judged(sandboxes, queries, verifier)
+            return await judged(self, settings, sandboxes, reader, queries)
 
     async def _sandboxes(self, settings: Settings) -> dict[str, Any]:
         sandboxes = {}
@@ -133,7 +127,7 @@ class Day:
             await made.start(settings.channels[name].sandbox_port)
         return sandboxes
 
-    async def _onhand(self, *arguments: str) -> Any:
+    async def onhand(self, *arguments: str) -> Any:
         """A command, as a person runs it."""
         process = await asyncio.create_subprocess_exec(
             *[sys.executable, "-m", "streams.cli", *arguments, "--json"],
@@ -149,7 +143,7 @@ class Day:
 
     async def _shown(self, sandboxes: dict[str, Any]) -> None:
         """Waits until every platform shows the opening stock."""
-        deadline = time.monotonic() + SETTLES_WITHIN
+        deadline = time.monotonic() + SHOWN_WITHIN
         while left := list(platforms(self.oracle, sandboxes, self.all_skus)):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"the opening stock is not shown: {len(left)} cells, such as {left[0]}")
@@ -190,100 +184,6 @@ class Day:
         except Exception as error:  # noqa: BLE001  # a deal that cannot be played is a finding, and the others go on
             self.failed[flow.name] += 1
             self.why.setdefault(flow.name, f"{type(error).__name__}: {error}")
-
-    async def _judged(
-        self, sandboxes: dict[str, Any], queries: Queries, verifier: Verifier
-    ) -> dict[str, Any]:
-        for channel in SEATS:
-            polled = await self._polled(channel)
-            self.say(f"poll {channel}: {polled} documents")
-        late = await verifier.settled(SETTLES_WITHIN)
-        self.say("settled" if late is None else f"not settled: {late}")
-        for _ in range(40):
-            shown = list(platforms(self.oracle, sandboxes, self.all_skus))
-            if not shown:
-                break
-            await asyncio.sleep(0.5)
-        report = await verifier.run()
-        written = list(ledger(self.oracle, [stock async for stock in queries.all_stock()]))
-        movements = {
-            f"{one.sku}/{one.place}": {
-                "movements": (await queries.movements(sku=one.sku, location=one.place, limit=500)).items,
-                "diary": self.oracle.diary[one.sku, one.place],
-            }
-            for one in written[:5]
-        }
-        letters = (await queries.dead_letters(limit=100)).items
-        return {
-            "transactions": self.transactions,
-            "seed": self.seed,
-            "played": dict(self.played.most_common()),
-            "failed": {name: [times, self.why[name]] for name, times in self.failed.items()},
-            "webhooks": {
-                name: [one.emitter.sent, one.emitter.swallowed, one.emitter.repeated, one.emitter.refused]
-                for name, one in sandboxes.items()
-            },
-            "limits": {
-                name: {"asked": watch.asked, "reached": watch.reached, "broken": watch.broken}
-                for name, watch in self.watches.items()
-            },
-            "late": late,
-            "verify": report.as_json(),
-            "dead_letters": [
-                f"{one['channel']} {one['topic']} {one['ref']}: {one['reason']}" for one in letters
-            ],
-            "differences": [
-                {**one._asdict(), "flow": self.flow_of.get(one.sku, SHARING)} for one in (*written, *shown)
-            ],
-            "written": movements,
-            "cells": len(self.all_skus) * len(PLACES),
-            "seconds": round(time.monotonic() - self.began, 1),
-        }
-
-    async def _polled(self, channel: str) -> int:
-        """One poll. If it is asked to wait, because the polls of the day have used a limit up, it is made again after that."""
-        while True:
-            try:
-                return int((await self._onhand("poll", channel))["documents"])
-            except RuntimeError as error:
-                said = str(error).strip().splitlines()[-1][:150]
-                self.say(said)
-                wait = re.search(r"asks to wait (\d+) s", said)
-                await asyncio.sleep(float(wait[1]) + 1.0 if wait else 5.0)
-
-
-class Ordering:
-    """The hub's hand that creates orders in platforms."""
-
-    def __init__(self, settings: Settings, directories: Directories) -> None:
-        self._settings, self._directories = settings, directories
-
-    async def create(self, channel: str, order: NewOrder) -> Created:
-        """Creates an order, asking again as long as a platform wants to be asked again."""
-        await self._directories.known(channel)
-        make = self._settings.connector(channel).orders
-        assert make is not None
-        orders = make(self._directories.clients[channel])
-        while True:
-            try:
-                return await orders.create(order, self._directories.of(channel))
-            except SlowDown as wait:
-                await asyncio.sleep(wait.retry_after)
-            except Unreachable:
-                await asyncio.sleep(1.0)
-
-
-def _verifier(settings: Settings, reader: Reader, queries: Queries) -> Verifier:
-    return Verifier(
-        reader=reader,
-        queries=queries,
-        naming=Naming(settings.kafka.prefix),
-        partitions=settings.kafka.partitions,
-        rules=settings.rules,
-        authority=settings.witnesses,
-        group=f"{settings.kafka.prefix}onhand",
-        tells={name: settings.connector(name).tells for name in settings.channels},
-    )
 
 
 def _word(flow: Flow) -> str:
