@@ -253,6 +253,9 @@ class Connector:
     `tells` says which number of a `Place` the platform is told, and `counts` how it keeps it by itself: an order lowers what is
     `available` at once, and what is `on_hand` when the goods leave. `sandbox` makes the double of a channel from its settings,
     its secrets in clear and our names of its places. `orders` creates orders, where the platform carries them out.
+    `absolute` says that a number stands as it was told: which of its own documents a platform counts on top of it is not
+    known for certain, so it is told anew whenever these moved. `points` says that its webhooks carry no documents: they only
+    say that there is something to poll.
     """
 
     platform: str
@@ -268,6 +271,8 @@ class Connector:
     sink: Callable[[Client], Sink]
     sandbox: Callable[[ChannelSettings, Mapping[str, str], Sequence[str]], Sandbox]
     orders: Callable[[Client], Orders] | None = None
+    absolute: bool = False
+    points: bool = False
     documents: Callable[[str, bytes], Sequence[Mapping[str, Any]]] = one_document
 
     def wanted(self, place: Place) -> int:

@@ -30,7 +30,7 @@ AGE_MAX = 36_500
 
 MOVEMENT_COLUMNS = (
     *("id", "sku", "quantity", "transaction", "channel", "document", "occurred_at", "recorded_at"),
-    *("reason", "demand_class", "counted", "bundle"),
+    *("reason", "demand_class", "counted", "bundle", "witnessed"),
 )
 """The columns of the journal that are fields of a movement as they are."""
 

@@ -197,6 +197,7 @@ async def _movements(connection: Connection, fresh: Sequence[tuple[int, Stored]]
                 m.counted,
                 last[partition],
                 m.bundle,
+                None if m.witnessed is None else orjson.dumps(m.witnessed).decode(),
             )
         )
     stage = await _stage(connection, "movements", rows)

@@ -19,7 +19,7 @@ import uvicorn
 from aiokafka.errors import KafkaError
 from faust.contrib.asgi import bind_to_running_loop
 
-from connectors.contract import Client
+from connectors.contract import Client, Connector
 from connectors.errors import ConnectorError, SlowDown
 from projections.pool import DatabaseError, migrate, open_pool
 from projections.queries import Queries
@@ -64,6 +64,13 @@ def clients_of(settings: Settings) -> dict[str, Client]:
         )
         for name, channel in settings.channels.items()
     }
+
+
+def arrives_within(connector: Connector, poll_every: float) -> float:
+    """Seconds in which a platform's documents have come to us, if nothing is lost: with its webhooks where these carry them, else
+    with a poll.
+    """
+    return 1.0 if connector.receive and not connector.points else max(1.0, 1.5 * poll_every)
 
 
 async def patiently(what: str, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -142,7 +149,7 @@ async def worker(
             partitions=partitions,
             naming=naming,
             dsn=dsn,
-            held_for=1.0 if connector.receive else max(1.0, 1.5 * settings.channels[name].poll_every),
+            held_for=arrives_within(connector, settings.channels[name].poll_every),
         )
         for name in settings.channels
     ]
@@ -369,7 +376,8 @@ async def poll(channel: str, client: Client, intake: Intake, queries: Queries, e
         try:
             await poll_once(channel, client, intake, queries)
         except SlowDown as wait:
-            await asyncio.sleep(wait.retry_after)
+            await asyncio.sleep(max(POLL_PACE, wait.retry_after))
+            continue  # what there was to poll is still there
         except (ConnectorError, NotWritten, *DatabaseError) as error:
             log.warning("poll failed", channel=channel, reason=str(error))
         await asyncio.sleep(min(every, POLL_PACE))

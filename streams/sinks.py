@@ -17,7 +17,7 @@ from connectors.contract import Answer, Connector, Seen, Sink, Target
 from connectors.errors import ConnectorError, SlowDown, Unreachable
 from projections.pool import DatabaseError, leadership
 from projections.queries import Queries
-from schemas.availability import ChannelQuantity, Shown
+from schemas.availability import ChannelQuantity, Place, Shown
 from schemas.codec import Undecodable, Value, decode, encode, headers
 from schemas.receipts import Outcome, Receipt
 from schemas.topics import CHANNEL_QUANTITIES, RECEIPTS
@@ -35,11 +35,16 @@ Cell = tuple[str, str]
 
 
 class Look(NamedTuple):
-    """What a look at an unsure cell found: the platform's level then, and our number and its own part in it."""
+    """What a look at an unsure cell found: the platform's level, our number and its own part in it, and when (monotonic)."""
 
     level: int
     wanted: int
     own: int
+    at: float
+
+    def agrees(self, other: Look) -> bool:
+        """Whether nothing has changed between two looks, neither there nor here."""
+        return self[:3] == other[:3]
 
 
 @dataclass(slots=True)
@@ -48,11 +53,12 @@ class Board:
 
     `wants` holds the newest number of each SKU, `shows` what the platform was last told, `due` the SKUs whose numbers may
     have to be told. Cells that are `unsure` (never told, or a write whose outcome is unknown) are looked at first: the
-    platform may have counted documents that we have not seen, so its level is believed when two looks in a row found the
-    same, with nothing new from us between them. Until then it is lowered at once, and never raised.
+    platform may have counted documents that we have not seen, so its level is believed when looks found the same for
+    `still_for` seconds, with nothing new from us between them. Until then it is lowered at once, and never raised.
     """
 
     connector: Connector
+    still_for: float = 0.0
     wants: dict[str, ChannelQuantity] = field(default_factory=dict)
     shows: dict[Cell, Shown] = field(default_factory=dict)
     unsure: set[Cell] = field(default_factory=set)
@@ -84,20 +90,22 @@ class Board:
             self.shows[cell] = Shown(receipt.level, receipt.own)
             self.unsure.discard(cell)
 
-    def looked(self, target: Target, seen: Seen) -> Target | None:
+    def looked(self, target: Target, seen: Seen, now: float = 0.0) -> Target | None:
         """The target with what is to be expected of the platform after a look; None: look again later."""
         cell = target.sku, target.place
         if seen.level is None:
             self.unsure.discard(cell)
             return target
-        look = Look(seen.level, target.wanted, target.own)
-        if seen.certain or self.looks.get(cell) == look:
+        look, first = Look(seen.level, target.wanted, target.own, now), self.looks.get(cell)
+        stands = first is not None and first.agrees(look)
+        if seen.certain or (first is not None and stands and now - first.at >= self.still_for):
             self.looks.pop(cell, None)
             self.unsure.discard(cell)
             self.shows[cell] = Shown(seen.level, target.own)
             return replace(target, expected=seen.level)
         self.unsure.add(cell)
-        self.looks[cell] = look._replace(level=min(look.level, look.wanted))
+        if not stands:
+            self.looks[cell] = look._replace(level=min(look.level, look.wanted))
         return replace(target, expected=seen.level) if look.level > look.wanted else None
 
     def told(self, answer: Answer) -> Answer:
@@ -125,7 +133,7 @@ class Board:
             cell = number.sku, name
             expected = None if cell in self.unsure else place.shows(self.shows.get(cell))
             wanted = self.connector.wanted(place)
-            if wanted != expected and cell not in self.refused:
+            if (wanted != expected or self._stale(cell, place)) and cell not in self.refused:
                 yield Target(
                     sku=number.sku,
                     place=name,
@@ -135,6 +143,13 @@ class Board:
                     offset=number.offset,
                     opened=place.opened,
                 )
+
+    def _stale(self, cell: Cell, place: Place) -> bool:
+        """Whether what was told says nothing any more: the platform's own documents have moved since, and what that does to
+        an absolute number is not known.
+        """
+        told = self.shows.get(cell)
+        return self.connector.absolute and told is not None and told.own != place.own
 
     def again(self, targets: Iterable[Target], *, unsure: bool) -> None:
         """Puts targets back; `unsure` means the platform must be asked what it shows."""
@@ -194,7 +209,7 @@ class Pushing:
                 await asyncio.sleep(1.0)
 
     async def _push_all(self) -> None:
-        board = self.board = Board(self.connector)
+        board = self.board = Board(self.connector, still_for=self.held_for)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap,
             enable_auto_commit=False,
@@ -306,8 +321,8 @@ class Pushing:
         directory = self.directories.of(self.channel)
         ready = [target for target in targets if target.expected is not None]
         if unsure := [target for target in targets if target.expected is None]:
-            seen = await self.sink.look(unsure, directory)
-            looked = [board.looked(target, found) for target, found in zip(unsure, seen, strict=True)]
+            seen, now = await self.sink.look(unsure, directory), time.monotonic()
+            looked = [board.looked(target, found, now) for target, found in zip(unsure, seen, strict=True)]
             ready.extend(target for target in looked if target is not None)
             self._later(
                 board, [target for target, found in zip(unsure, looked, strict=True) if found is None]

@@ -45,5 +45,6 @@ connector = Connector(
     sink=RlmSink,
     sandbox=_sandbox,
     orders=RlmOrders,
+    absolute=True,
     documents=documents,
 )

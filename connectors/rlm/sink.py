@@ -1,8 +1,10 @@
 """Tells a partner what it may sell: absolute levels, by an 846.
 
 An 846 has no base to compare with. So what the partner has sold and we have not taken in yet, the original 850s of its inbox, is
-taken off what it is told; what it sells after that it takes off by itself until the next 846 [inferred]. Two gaps stay: a sale
-whose file is not there yet, and one that has been taken in while its number is still on the way. Sent again, an 846 says the same.
+taken off what it is told; what it sells after that it takes off by itself until the next 846 [inferred]. Whether it also counts what it
+receives, ships and corrects on top of an 846 nobody says. So it is told anew after each of its own documents that moved something,
+which also mends the two gaps: a sale whose file is not there yet, and one that has been taken in while its number is still on
+the way. Sent again, an 846 says the same.
 
 What was told last is kept in `told.json`, because nobody can be asked what a partner shows.
 """
@@ -10,7 +12,7 @@ What was told last is kept in `told.json`, because nobody can be asked what a pa
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,13 +71,14 @@ class RlmSink:
         """Sends one 846 for all targets. Raises `Unreachable`."""
         answers: list[Answer] = []
         due: dict[str, list[Target]] = defaultdict(list)
+        told = await self._told()
         for target in targets:
             place = directory.places.get(target.place)
             if target.sku not in directory.handles:
                 answers.append(_refused(target, f"the partner has no item {target.sku}"))
             elif place is None:
                 answers.append(_refused(target, f"the partner has no warehouse {target.place}"))
-            elif target.wanted == target.expected:
+            elif target.wanted == target.expected and _stands(target, told.get(place, {})):
                 answers.append(Answer(target=target, outcome=Outcome.UNCHANGED, level=target.wanted))
             else:
                 due[place].append(target)
@@ -124,6 +127,11 @@ class RlmSink:
                 if document["set"] == "850" and document.get("purpose") == codes.ORIGINAL:
                     taken += _ordered(document, directory)
         return taken
+
+
+def _stands(target: Target, told: Mapping[str, Sequence[int]]) -> bool:
+    """Whether the partner was told nothing since whose effect its own documents may have changed."""
+    return target.sku not in told or tuple(told[target.sku]) == (target.wanted, target.own)
 
 
 def _ordered(document: dict[str, Any], directory: Directory) -> Counter[str]:

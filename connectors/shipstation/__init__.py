@@ -41,4 +41,5 @@ connector = Connector(
     sink=ShipStationSink,
     sandbox=_sandbox,
     orders=ShipStationOrders,
+    points=True,
 )

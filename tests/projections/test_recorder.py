@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from schemas.codec import encode
 from schemas.ledger import Stock
 from schemas.postings import Kind
 from schemas.receipts import Outcome, Receipt
+from schemas.seals import ANY_CAUSE, FIRST, seal
 from schemas.topics import CHANNEL_QUANTITIES, DEAD_LETTERS, MOVEMENTS, OBSERVATIONS, RECEIPTS, STOCK
 
 
@@ -108,6 +110,19 @@ async def test_given_partitions_then_each_has_its_own_offset_and_a_topic_never_r
     await shop.recorder.record([one, other])
     assert await shop.queries.offsets("movements") == {0: 1, 3: 1}
     assert await shop.queries.offsets("receipts") == {}
+
+
+async def test_given_movements_then_the_journal_gives_back_all_that_was_sealed(shop):
+    shop.post(Kind.STOCK_INITIALISED, 10)
+    witnessed = replace(shop.post(Kind.ORDER_PLACED, 2), witnessed={"WH": -2, "A": 0, "DEPOT": 2})
+    shop.journal[1] = witnessed
+    shop.void(witnessed)
+    await shop.record(MOVEMENTS, shop.journal)
+    before = FIRST
+    kept = [(movement, sealed) async for _, _, movement, sealed in shop.queries.journal()]
+    assert [replace(movement, cause=ANY_CAUSE) for movement in shop.journal] == [one for one, _ in kept]
+    for movement, sealed in kept:
+        assert sealed == (before := seal(before, movement))
 
 
 async def test_given_a_movement_posted_again_after_a_crash_then_the_journal_has_it_once(shop):

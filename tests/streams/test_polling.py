@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from connectors.errors import Forged, SlowDown
+from connectors.registry import CONNECTORS
 from projections.problems import Problem
 from streams import parts
 from streams.intake import Intake
@@ -148,3 +149,21 @@ async def test_given_a_poll_is_under_way_then_another_waits_for_it(intake):
         assert platform.asked == 0
     assert await second == 0
     assert platform.asked == 1
+
+
+async def test_given_a_platform_that_asks_to_wait_then_it_is_polled_after_that_and_not_in_an_hour(
+    intake, polled
+):
+    labels = polled("labels")
+    labels.then = SlowDown(0.1)
+    await until(lambda: labels.asked == 2)
+
+
+@pytest.mark.parametrize(
+    ("platform", "seconds"), [("shopify", 1.0), ("shipstation", 90.0), ("magento", 90.0), ("rlm", 90.0)]
+)
+def test_given_a_platform_then_its_documents_are_here_after_a_poll_unless_its_webhooks_carry_them(
+    platform, seconds
+):
+    assert parts.arrives_within(CONNECTORS[platform], 60.0) == seconds
+    assert parts.arrives_within(CONNECTORS[platform], 0.0) == 1.0

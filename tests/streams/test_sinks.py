@@ -55,6 +55,17 @@ def test_given_a_number_the_platform_shows_already_then_it_is_not_told_again(boa
     assert board.next(100) == []
 
 
+def test_given_a_platform_whose_numbers_are_absolute_then_its_own_documents_make_them_due_again():
+    board = Board(CONNECTORS["rlm"])
+    told(board, number("MUG", 5))
+    board.want(number("MUG", 8, own=3, offset=2))
+    (target,) = board.next(100)
+    assert (target.wanted, target.expected, target.own) == (8, 8, 3)
+    board.saw(receipt("MUG", 8, own=3))
+    board.want(number("MUG", 8, own=3, offset=3))
+    assert board.next(100) == []
+
+
 def test_given_the_platform_s_own_order_then_it_has_counted_that_itself(board):
     told(board, number("MUG", 5))
     board.want(number("MUG", 3, own=-2, offset=2))
@@ -120,6 +131,29 @@ def test_given_news_between_two_looks_then_the_second_counts_as_a_first(board):
     board.want(number("MUG", 5, own=-1, offset=2))
     (target,) = board.next(100)
     assert board.looked(target, Seen(3)) is None
+
+
+def test_given_two_looks_too_close_to_each_other_then_the_level_is_not_believed_yet():
+    board = Board(CONNECTORS["magento"], still_for=30.0)
+    board.want(number("MUG", 5))
+    (target,) = board.next(100)
+    assert board.looked(target, Seen(3), 100.0) is None
+    assert board.looked(target, Seen(3), 101.0) is None, "what it counted may not have come to us yet"
+    assert board.looked(target, Seen(3), 129.0) is None
+    ready = board.looked(target, Seen(3), 130.0)
+    assert ready is not None
+    assert (ready.wanted, ready.expected) == (5, 3)
+
+
+def test_given_a_lowered_level_then_it_has_to_stand_still_as_long_as_any():
+    board = Board(CONNECTORS["magento"], still_for=30.0)
+    board.want(number("MUG", 5))
+    (target,) = board.next(100)
+    assert board.looked(target, Seen(9), 100.0) is not None
+    assert board.looked(target, Seen(5), 110.0) is None
+    assert board.looked(target, Seen(4), 120.0) is None, "it moved: that is a first look"
+    assert board.looked(target, Seen(4), 140.0) is None
+    assert board.looked(target, Seen(4), 150.0) is not None
 
 
 def test_given_a_write_whose_outcome_is_unknown_then_the_platform_is_looked_at_before_the_next(board):

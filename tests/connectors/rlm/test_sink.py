@@ -89,9 +89,22 @@ async def test_given_sales_in_the_inbox_then_they_stay_taken_off_until_they_are_
     assert (answer.level, sandbox.level("TEE-S", "E01")) == (9, 7)
     await hub.poll(client)
     (again,) = await sink.push([target(7, 7, own=-2)], directory)
-    assert (again.outcome, sandbox.level("TEE-S", "E01")) == (Outcome.UNCHANGED, 7)
+    assert (again.outcome, sandbox.level("TEE-S", "E01")) == (Outcome.PUSHED, 7), "the same, told anew"
+    (again,) = await sink.push([target(7, 7, own=-2)], directory)
+    assert again.outcome is Outcome.UNCHANGED
     await sink.push([target(6, 7, own=-2)], directory)
     assert sandbox.level("TEE-S", "E01") == 6, "a sale that was taken in is not taken off again"
+
+
+async def test_given_the_partner_finds_units_after_it_was_told_then_it_is_told_what_it_may_sell_now(
+    sink, directory, sandbox, client, hub
+):
+    await sink.push([target(8, 10)], directory)
+    sandbox.adjust("E01", [("TEE-S", 3)], at=NOW)
+    await hub.poll(client)
+    assert sandbox.level("TEE-S", "E01") == 8, "what it found it does not offer by itself"
+    (answer,) = await sink.push([target(11, 11, own=3)], directory)
+    assert (answer.outcome, sandbox.level("TEE-S", "E01")) == (Outcome.PUSHED, 11)
 
 
 async def test_given_a_look_then_it_is_what_was_told_last_moved_on_by_the_partners_own_sales(

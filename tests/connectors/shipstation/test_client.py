@@ -214,6 +214,20 @@ class TestWaiting:
             await client.api.v2("GET", "/inventory")
         assert 1 < told.value.retry_after <= 60
 
+    @pytest.mark.parametrize(("name", "path"), [("v1", "/warehouses"), ("v2", "/inventory")])
+    async def test_given_an_api_asked_to_wait_then_nobody_asks_it_meanwhile_and_the_other_is_free(
+        self, sandbox, client, name, path
+    ):
+        sandbox.gate.allowed[name] = 0
+        ask = getattr(client.api, name)
+        for _ in range(3):
+            with pytest.raises(SlowDown) as told:
+                await ask("GET", path)
+            assert 1 < told.value.retry_after <= 60
+        assert len(sandbox.gate.calls) == 1
+        other, its = ("v2", "/inventory") if name == "v1" else ("v1", "/warehouses")
+        assert (await getattr(client.api, other)("GET", its)).status == 200
+
     async def test_given_a_poll_that_is_stopped_in_the_middle_then_it_goes_on_from_its_cursor(
         self, sandbox, client, at
     ):
@@ -231,7 +245,7 @@ class TestWaiting:
             await take(None)
         assert 0 < len(seen) < 1_100
         sandbox.gate.allowed.update({"v1": None, "v2": None})
-        client.api._shut_until = 0.0
+        client.api._shut_until.update({"v1": 0.0, "v2": 0.0})
         await take(cursors[-1])
         assert len(seen) == 1_100
 
