@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,6 +55,7 @@ class Http:
         self._headers = {"User-Agent": "onhand", "Accept": "application/json", **headers}
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=5.0)
         self._session: aiohttp.ClientSession | None = None
+        self._shut_until = 0.0
 
     async def call(
         self,
@@ -68,8 +70,11 @@ class Http:
         """One request: `body` goes as JSON, `form` as a form, `headers` with this request only. A `query` in one piece is sent
         as it is, where a signature covers it.
 
-        Raises `SlowDown` on 429 and 503 with a delay, `Unreachable` without a usable answer.
+        Raises `SlowDown` on 429 and 503 with a delay, and until that is over without asking, whoever of us wants to;
+        `Unreachable` without a usable answer.
         """
+        if (left := self._shut_until - time.monotonic()) > 0:
+            raise SlowDown(left)
         if self._session is None:
             self._session = aiohttp.ClientSession(headers=self._headers, timeout=self._timeout)
         kind = {} if body is None else {"Content-Type": "application/json"}
@@ -92,10 +97,16 @@ class Http:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(f"{method} {path}: {type(error).__name__}") from error
         if status == 429 or (status == 503 and self._wait_header in found):
-            raise SlowDown(_seconds(found, self._wait_header))
+            wait = _seconds(found, self._wait_header)
+            self.rest(wait)
+            raise SlowDown(wait)
         if status >= 500:
             raise Unreachable(f"{method} {path}: HTTP {status}")
         return Reply(status, found, _json(bytes(raw), method, path))
+
+    def rest(self, seconds: float) -> None:
+        """Asks nothing for so long."""
+        self._shut_until = time.monotonic() + seconds
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -6,7 +6,6 @@ V1: Basic authentication, 40 calls a minute, `X-Rate-Limit-Remaining` and `-Rese
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -15,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 from aiohttp import encode_basic_auth
 
 from connectors.contract import Secrets
-from connectors.errors import SlowDown, Unreachable
+from connectors.errors import Unreachable
 from connectors.polite import Http, Reply
 from connectors.shipstation.settings import ShipStationSettings
 
@@ -44,16 +43,15 @@ class Api:
         found = secrets.get("v2_api_key")
         self._v2 = Http(settings.v2, {"api-key": found.get_secret_value()}) if found else None
         self._keys = Http(settings.jwks, {})
-        self._shut_until = {"v1": 0.0, "v2": 0.0}
 
     async def v1(
         self, method: str, path: str, *, body: Any = None, query: Mapping[str, str] | None = None
     ) -> Reply:
-        """One call of V1. Raises `SlowDown`, `Unreachable`."""
-        reply = await self._call("v1", self._v1, method, path, body, query)
+        """One call of V1. Once its calls are used up it rests as long as it said. Raises `SlowDown`, `Unreachable`."""
+        reply = await self._v1.call(method, path, body=body, query=query)
         wait = reply.headers.get("X-Rate-Limit-Reset", "")
         if reply.headers.get("X-Rate-Limit-Remaining") == "0" and wait.isdecimal():
-            self._shut_until["v1"] = time.monotonic() + int(wait)
+            self._v1.rest(int(wait))
         return reply
 
     async def v2(
@@ -62,20 +60,7 @@ class Api:
         """One call of V2. Raises `SlowDown`, `Unreachable`."""
         if self._v2 is None:
             raise Unreachable("V2 needs the secret v2_api_key; an account without it has inventory = false")
-        return await self._call("v2", self._v2, method, path, body, query)
-
-    async def _call(
-        self, api: str, http: Http, method: str, path: str, body: Any, query: Mapping[str, str] | None
-    ) -> Reply:
-        """One call. Once an API asked to wait it is not asked again before that, whoever of us wants to."""
-        left = self._shut_until[api] - time.monotonic()
-        if left > 0:
-            raise SlowDown(left)
-        try:
-            return await http.call(method, path, body=body, query=query)
-        except SlowDown as wait:
-            self._shut_until[api] = time.monotonic() + wait.retry_after
-            raise
+        return await self._v2.call(method, path, body=body, query=query)
 
     async def keys(self) -> Any:
         """The JWKS that V2's webhooks are signed with. Raises `SlowDown`, `Unreachable`."""

@@ -134,6 +134,14 @@ async def test_given_a_platform_that_asks_to_wait_or_fails_then_it_is_asked_agai
         assert far.line.asked[1] - far.line.asked[0] >= WAIT * 0.95
 
 
+async def test_given_somebody_who_asks_before_the_time_then_the_platform_is_not_asked(far):
+    far.line.from_now({1: 429})
+    for _ in range(3):
+        with contextlib.suppress(SlowDown, Unreachable, TimeoutError):
+            await asyncio.wait_for(far.client.directory(), 0.2)
+    assert len(far.line.asked) == 1
+
+
 def target(wanted: int, expected: int | None) -> Target:
     return Target(sku="TEE", place="WH", wanted=wanted, expected=expected, own=0, offset=wanted)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -171,6 +172,7 @@ async def test_given_a_request_to_wait_in_the_middle_then_what_was_read_before_i
         await anext(polling)
     assert wait.value.retry_after == 2
     assert [payload.body["id"] for payload in payloads] == sold[:10]
+    await asyncio.sleep(wait.value.retry_after)
     assert (await tickets(client, cursor))[0] == sold[10:]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -206,9 +207,10 @@ async def test_given_a_request_to_wait_then_nothing_was_done_or_the_outcome_is_u
     orders, directory, sandbox
 ):
     sandbox.gate.throttle = 1
-    with pytest.raises(SlowDown):
+    with pytest.raises(SlowDown) as wait:
         await orders.create(ORDER, directory)
     assert held(sandbox) == []
+    await asyncio.sleep(wait.value.retry_after)
     begin = orders._begin
 
     async def then_wait(*args):

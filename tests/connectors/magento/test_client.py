@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -263,6 +264,7 @@ class TestAccess:
         with pytest.raises(SlowDown) as wait:
             await client.directory()
         assert wait.value.retry_after == 2
+        await asyncio.sleep(2)
         sandbox.gate.broken = 1
         with pytest.raises(Unreachable, match="500"):
             await client.directory()

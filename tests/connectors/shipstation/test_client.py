@@ -245,7 +245,8 @@ class TestWaiting:
             await take(None)
         assert 0 < len(seen) < 1_100
         sandbox.gate.allowed.update({"v1": None, "v2": None})
-        client.api._shut_until.update({"v1": 0.0, "v2": 0.0})
+        client.api._v1.rest(0.0)
+        client.api._v2.rest(0.0)
         await take(cursors[-1])
         assert len(seen) == 1_100
 
