@@ -1,0 +1,1 @@
+"""The commands of `onhand`, by what they are for; `streams.cli` names them."""

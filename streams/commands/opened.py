@@ -1,0 +1,198 @@
+"""What a command needs of a running system, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import sys
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import orjson
+import structlog
+import typer
+from aiokafka.errors import KafkaError
+from rich.console import Console
+
+from connectors.errors import ConnectorError
+from deploy.engines import EngineError
+from projections.pool import DatabaseError, migrate, open_pool
+from projections.queries import Queries
+from streams.directories import Directories
+from streams.intake import Intake
+from streams.opening import NotReady
+from streams.parts import clients_of
+from streams.reader import Reader
+from streams.settings import BadConfiguration, Settings, load
+from streams.stages import Naming
+from streams.system import addresses
+from streams.tables import StoreFailed
+from streams.topics import WrongTopics
+from streams.verify import Verifier
+from streams.writer import NotWritten, Writer
+
+out = Console()
+err = Console(stderr=True)
+
+Config = Annotated[Path, typer.Option("--config", envvar="ONHAND_CONFIG", help="The configuration file.")]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+Instant = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"],
+        help="An instant; UTC unless it says otherwise.",
+    ),
+]
+ONHAND_TOML = Path("onhand.toml")
+
+Result = TypeVar("Result")
+
+
+class Parts:
+    """What a command needs of a running system, opened when asked for."""
+
+    def __init__(self, config: Path) -> None:
+        self.settings: Settings = load(config)
+        found = addresses(self.settings)
+        self.bootstrap, self.dsn, self.versions = found.bootstrap, found.dsn, found.versions
+        self.naming = Naming(self.settings.kafka.prefix)
+        self._stack = contextlib.AsyncExitStack()
+
+    async def queries(self) -> Queries:
+        """The read side."""
+        await migrate(self.dsn)
+        pool = await open_pool(self.dsn, 2)
+        self._stack.push_async_callback(pool.close)
+        return Queries(pool)
+
+    async def reader(self) -> Reader:
+        """The log."""
+        reader = Reader(self.bootstrap)
+        await reader.start()
+        self._stack.push_async_callback(reader.stop)
+        return reader
+
+    async def intake(self, queries: Queries) -> Intake:
+        """The way in."""
+        writer = Writer(self.bootstrap, self.settings.kafka.partitions)
+        await writer.start()
+        self._stack.push_async_callback(writer.stop)
+        clients = clients_of(self.settings)
+        for client in clients.values():
+            self._stack.push_async_callback(client.close)
+        directories = Directories(self.settings, clients, queries)
+        await directories.load()
+        return Intake(
+            connectors={name: self.settings.connector(name) for name in self.settings.channels},
+            secrets={},
+            directories=directories,
+            writer=writer,
+            naming=self.naming,
+        )
+
+    def channel(self, name: str) -> str:
+        """The channel's name, if it is configured. Raises `BadConfiguration`."""
+        if name not in self.settings.channels:
+            raise BadConfiguration(
+                f"unknown channel {name!r}; channels are: {', '.join(self.settings.channels)}"
+            )
+        return name
+
+    async def close(self) -> None:
+        """Closes what was opened."""
+        await self._stack.aclose()
+
+
+@asynccontextmanager
+async def opened(config: Path) -> AsyncIterator[Parts]:
+    """The parts of the system that a configuration names."""
+    parts = Parts(config)
+    try:
+        yield parts
+    finally:
+        await parts.close()
+
+
+def run(body: Awaitable[Result]) -> Result:
+    """Runs a command's body; what can go wrong ends in one line on standard error and its exit code."""
+    _log_to_stderr()
+    # A full collection walks every balance in memory and halts the process for half a second at 16,000 SKUs; what we
+    # keep has no cycles, and those of finished tasks are young.
+    gc.freeze()
+    gc.set_threshold(100_000, 10, 1_000)
+
+    async def main() -> Result:
+        return await body
+
+    try:
+        return asyncio.run(main())
+    except BadConfiguration as error:
+        err.print(str(error), style="red", soft_wrap=True, markup=False, highlight=False)
+        raise typer.Exit(2) from None
+    except (EngineError, WrongTopics, ConnectorError, NotWritten, NotReady, StoreFailed) as error:
+        err.print(f"{error}", style="red", soft_wrap=True, markup=False, highlight=False)
+    except KafkaError as error:
+        err.print(f"Kafka does not answer: {type(error).__name__}", style="red")
+    except DatabaseError as error:
+        err.print(f"PostgreSQL does not answer: {type(error).__name__}", style="red")
+    raise typer.Exit(1)
+
+
+def _log_to_stderr() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    )
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+
+
+def show(value: Any) -> None:
+    """A report for machines."""
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+async def verifier_of(parts: Parts) -> Verifier:
+    """What looks at everything of this installation."""
+    return Verifier(
+        reader=await parts.reader(),
+        queries=await parts.queries(),
+        naming=parts.naming,
+        partitions=parts.settings.kafka.partitions,
+        rules=parts.settings.rules,
+        authority=parts.settings.witnesses,
+        group=f"{parts.settings.kafka.prefix}onhand",
+        tells={name: parts.settings.connector(name).tells for name in parts.settings.channels},
+    )
+
+
+def report(found: dict[str, Any], as_json: bool) -> None:
+    """A report of a few figures, for whoever reads it."""
+    if as_json:
+        show(found)
+    else:
+        out.print(
+            ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in found.items()), highlight=False
+        )
+
+
+def spoken(value: Any) -> str:
+    """A reported value for people: names with their values, and of a list how long it is."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case dict():
+            return ", ".join(f"{name.replace('_', ' ')} {spoken(part)}" for name, part in value.items())
+        case list():
+            return f"{len(value)}"
+        case _:
+            return f"{value}"
