@@ -114,3 +114,30 @@ def test_given_a_witness_that_takes_back_what_it_said_then_its_platform_has_coun
     deal.tell("shop", "parcel/1", 1, units(Fact.SHIPPED, 1, "WAREHOUSE"))
     deal.tell("shop", "parcel/1", 2)
     assert "shop" not in deal.stock.told_by["WAREHOUSE"]
+
+
+def test_given_a_carrier_that_never_saw_the_order_then_its_note_goes_with_its_own_movement(deal, units, log):
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 1, None))
+    deal.tell("carrier", "parcel/1", 1, units(Fact.SHIPPED, 1, "WAREHOUSE", hour=1))
+    noted = [(movement.kind.value, movement.witnessed) for movement in log.post(deal.claims)]
+    assert noted == [
+        ("OrderPlaced", None),
+        ("OrderShipped", {"@unrouted": -1}),
+        ("OrderRouted", None),
+    ]
+
+
+def test_given_a_witness_that_dates_its_news_anew_then_nothing_is_posted_again(deal, units, log):
+    deal.tell("carrier", "parcel/1", 1, units(Fact.SHIPPED, 1, "WAREHOUSE", hour=5))
+    deal.tell("shop", "parcel/1", 1, units(Fact.SHIPPED, 1, "WAREHOUSE", hour=2))
+    posted = log.post(deal.claims)
+    deal.tell("shop", "parcel/1", 2, units(Fact.SHIPPED, 1, "WAREHOUSE", hour=3))
+    assert log.post(deal.claims) == posted
+
+
+def test_given_several_lines_of_a_channel_then_its_note_is_dated_by_the_first(deal, units, log):
+    deal.tell("carrier", "parcel/1", 1, units(Fact.SHIPPED, 2, "WAREHOUSE", hour=5))
+    lines = [units(Fact.SHIPPED, 1, "WAREHOUSE", hour=hour) for hour in (3, 1, 4)]
+    deal.tell("shop", "parcel/1", 1, *lines[:2])
+    (note,) = (one for one in log.post(deal.claims) if one.witnessed)
+    assert note.occurred_at == lines[1].at
