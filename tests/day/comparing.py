@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from oracle import Cell, Oracle
 from retail import SEATS, TOLD_ON_HAND
+from truth import Cell, Oracle
 
 from connectors.registry import CONNECTORS
 from schemas.ledger import Stock

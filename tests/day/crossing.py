@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dealing import Deal, Flow, split
-from oracle import NOWHERE
 from retail import STORE
+from truth import NOWHERE
 
 HOME = "DC"
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any, NamedTuple
 
-from oracle import Cell, Lines, Oracle
+from truth import Cell, Lines, Oracle
 
 from connectors.contract import Created, NewOrder, Ordered
 

@@ -21,12 +21,12 @@ import stores
 import supply
 from comparing import platforms
 from dealing import Deal, Flow, Shelves
-from judging import judged
 from limits import Watch, watched
 from network import Scrambler
-from oracle import Oracle
 from ordering import Ordering
 from retail import PLACES, SEATS, configured, opening, sandbox
+from truth import Oracle
+from verdict import judged
 
 from deploy.engines import Engines
 from projections.pool import open_pool

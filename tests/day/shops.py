@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dealing import Deal, Flow, split
-from oracle import NOWHERE
+from truth import NOWHERE
 
 from connectors.shopify.sandbox import transfers
 

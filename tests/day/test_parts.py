@@ -12,8 +12,8 @@ from comparing import ledger, platforms
 from dealing import Shelves
 from limits import Watch, watched
 from network import Scrambler
-from oracle import Oracle
 from retail import SEATS, opening
+from truth import Oracle
 
 from connectors.heartland.sandbox import HeartlandSandbox
 from schemas.ledger import Stock

@@ -22,7 +22,7 @@ def test_given_seeds_of_a_world_that_loses_repeats_and_kills_then_every_number_i
 
 
 def test_given_planted_bugs_then_every_one_is_found():
-    done = simulated("--hunt", "--seeds", "100")
+    done = simulated("--hunt", "--seeds", "1000")
     assert done.returncode == 0, done.stdout + done.stderr
     said = done.stdout.splitlines()
     assert len(said) > 30
