@@ -59,7 +59,7 @@ def run(seed: int, only: Sequence[int] | None = None) -> Tally:
         hub.hear(told)
         if hub.rng.random() < 0.06:
             hub.turn()
-        if hub.clerk.random() < 0.02:
+        if hub.clerk.random() < 0.06:
             hub.retry()
     hub.settle()
     _expire(hub, made)
