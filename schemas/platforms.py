@@ -29,10 +29,11 @@ def witnessed(its: Sequence[Told], alone: Settled, settled: Settled, *, on_hand:
     not count a promise.
     """
     channel = its[0].channel
+    believed = {one: units for one, units in settled.items() if one.channel == channel}
+    if believed == alone and not on_hand:
+        return {}
     counted = _moved(alone, ON_HAND if on_hand else (State.AVAILABLE,), real=on_hand)
-    taken = _moved(
-        {one: units for one, units in settled.items() if one.channel == channel}, (State.AVAILABLE,)
-    )
+    taken = _moved(believed, (State.AVAILABLE,))
     return {
         _note(cell, units, its): abs(units)
         for cell in sorted({*counted, *taken}, key=str)

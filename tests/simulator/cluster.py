@@ -232,7 +232,7 @@ class Worker:
 
     # -- what the seed makes it do
 
-    def fetch(self, rng: random.Random, source: str, partition: int) -> list[Record]:
+    def fetch(self, rng: random.Random, source: str, partition: int, most: int) -> list[Record]:
         """Some of what comes next; now and then with a hole before it, or with what was fetched already."""
         log, position = self.broker.logs[source, partition], self.position[source, partition]
         if position >= len(log):
@@ -240,14 +240,16 @@ class Worker:
         start = position
         if rng.random() < 0.04:
             start = max(0, position + rng.choice([-3, 3]))
-        records = log[start : start + rng.randrange(1, 24)]
+        records = log[start : start + rng.randrange(1, most)]
         if records:
             self.position[source, partition] = records[-1].offset + 1
         return records
 
-    def work(self, rng: random.Random, source: str, partition: int) -> Coroutine[Any, Any, None] | None:
+    def work(
+        self, rng: random.Random, source: str, partition: int, most: int
+    ) -> Coroutine[Any, Any, None] | None:
         """Takes a chunk. Returns the coroutine of a worker that was stopped in it."""
-        records = self.fetch(rng, source, partition)
+        records = self.fetch(rng, source, partition, most)
         if not records:
             return None
         stage = self.stages[source]
@@ -339,7 +341,7 @@ class Cluster:
         try:
             for source in worker.stages:
                 for partition in worker.owned:
-                    self._goes_on(worker.work(rng, source, partition))
+                    self._goes_on(worker.work(rng, source, partition, 200 if self.calm else 24))
             if not self.calm and self.clerk.random() < 0.5:
                 self._goes_on(worker.close())
             if rng.random() < 0.4:
