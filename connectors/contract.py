@@ -34,6 +34,8 @@ class ChannelSettings(BaseModel):
     webhook costs at most; 0 never polls. `reconcile_every` is the time between two comparisons of all its levels with what
     it must show, in seconds; 0 never compares. `clock_skew` is by how many seconds the platform's clock may be wrong, either way:
     what happened so close to a count that its clock and the counter's cannot tell which was first is `ambiguous` in explain.
+    `pace` is a folder in which all processes of the channel note how often they asked its platform; the installation's own, if
+    none is named.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,6 +50,7 @@ class ChannelSettings(BaseModel):
     reconcile_every: float = Field(3_600.0, ge=0, le=2_592_000)
     clock_skew: float = Field(CLOCK_SKEW, ge=0, le=86_400)
     base_url: str | None = None
+    pace: str | None = None
     rules: ChannelRules = Field(default_factory=ChannelRules)
 
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import orjson
 from yarl import URL
 
 from connectors.errors import Malformed, SlowDown, Unreachable
+from connectors.pacing import Pace
 
 BODY_MAX = 32 * 1024 * 1024
 """Bytes of the largest answer that is read."""
+WAITS_MAX = 20
+"""How often one call of a long read is put off before it is given up."""
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +44,15 @@ class Reply:
 class Http:
     """A session against one platform's base URL, with its authentication headers.
 
-    `timeout` is the total in seconds for one call. `wait_header` is where the platform says how long to wait. Redirects
-    are not followed: a platform's API has none, and a redirect could lead anywhere.
+    `pace` is how often it may be asked. `timeout` is the total in seconds for one call. `wait_header` is where the platform
+    says how long to wait. Redirects are not followed: a platform's API has none, and a redirect could lead anywhere.
     """
 
     def __init__(
         self,
         base: str,
         headers: Mapping[str, str],
+        pace: Pace | None = None,
         timeout: float = 20.0,
         wait_header: str = "Retry-After",
     ) -> None:
@@ -55,7 +61,7 @@ class Http:
         self._headers = {"User-Agent": "onhand", "Accept": "application/json", **headers}
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=5.0)
         self._session: aiohttp.ClientSession | None = None
-        self._shut_until = 0.0
+        self.pace = pace or Pace()
 
     async def call(
         self,
@@ -70,11 +76,10 @@ class Http:
         """One request: `body` goes as JSON, `form` as a form, `headers` with this request only. A `query` in one piece is sent
         as it is, where a signature covers it.
 
-        Raises `SlowDown` on 429 and 503 with a delay, and until that is over without asking, whoever of us wants to;
+        Raises `SlowDown` on 429 and 503 with a delay, and without asking where it would come too early for the pace;
         `Unreachable` without a usable answer.
         """
-        if (left := self._shut_until - time.monotonic()) > 0:
-            raise SlowDown(left)
+        self.pace.take()
         if self._session is None:
             self._session = aiohttp.ClientSession(headers=self._headers, timeout=self._timeout)
         kind = {} if body is None else {"Content-Type": "application/json"}
@@ -98,21 +103,27 @@ class Http:
             raise Unreachable(f"{method} {path}: {type(error).__name__}") from error
         if status == 429 or (status == 503 and self._wait_header in found):
             wait = _seconds(found, self._wait_header)
-            self.rest(wait)
+            self.pace.rest(wait)
             raise SlowDown(wait)
         if status >= 500:
             raise Unreachable(f"{method} {path}: HTTP {status}")
         return Reply(status, found, _json(bytes(raw), method, path))
-
-    def rest(self, seconds: float) -> None:
-        """Asks nothing for so long."""
-        self._shut_until = time.monotonic() + seconds
 
     async def close(self) -> None:
         """Closes the connections."""
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+async def patiently(ask: Callable[[], Awaitable[Result]]) -> Result:
+    """What a call of a long read finds, which would never end if each wait began it again. Raises `SlowDown` in the end."""
+    for _ in range(WAITS_MAX):
+        try:
+            return await ask()
+        except SlowDown as wait:
+            await asyncio.sleep(wait.retry_after)
+    return await ask()
 
 
 def _json(raw: bytes, method: str, path: str) -> Any:

@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
 
 from connectors.contract import Client, Connector
 from connectors.directory import Directory
-from connectors.errors import ConnectorError, SlowDown
+from connectors.errors import ConnectorError
+from connectors.polite import patiently
 from projections.pool import DatabaseError, leadership
 from projections.queries import Queries
 from streams.differences import (
@@ -47,11 +48,6 @@ ROUNDS = 3
 
 HOPS = 3
 """How often a claim may send others on (two deals that are one): each time they are waited for anew."""
-
-TRIES = 10
-"""How often a platform is waited for that asks us to."""
-
-Result = TypeVar("Result")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -169,7 +165,7 @@ class Reconciling:
         for start in range(0, len(cells), sink.batch_max):
             some = cells[start : start + sink.batch_max]
             targets = [target_of(cell, known[cell]) for cell in some]
-            seen = await _patiently(partial(sink.look, targets, self._directory))
+            seen = await patiently(partial(sink.look, targets, self._directory))
             found |= {cell: listing.sighting(cell, one) for cell, one in zip(some, seen, strict=True)}
         return found
 
@@ -205,13 +201,3 @@ class Reconciling:
         }
         refused = await self.queries.refused_about(self.channel, sorted({found.sku, *refs}))
         return replace(found, cause=Cause.REFUSED_DOCUMENT) if refused else found
-
-
-async def _patiently(ask: Callable[[], Awaitable[Result]]) -> Result:
-    """Asks a platform, waiting as often as it wants."""
-    for _ in range(TRIES):
-        try:
-            return await ask()
-        except SlowDown as wait:
-            await asyncio.sleep(wait.retry_after)
-    return await ask()

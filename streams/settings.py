@@ -199,11 +199,12 @@ class Settings(BaseSettings):
         return {name: channel.clock_skew for name, channel in self.channels.items()}
 
     def addressed(self, channel: str) -> ChannelSettings:
-        """A channel's settings, with the address of its sandbox where it has one."""
+        """A channel's settings, with the address of its sandbox where it has one, and where its processes share a pace."""
         its = self.channels[channel]
-        if its.sandbox is None or its.base_url is not None:
-            return its
-        return its.model_copy(update={"base_url": f"http://127.0.0.1:{its.sandbox_port}"})
+        shared = {"pace": its.pace or str(self.data / "pace" / channel)}
+        if its.sandbox is not None and its.base_url is None:
+            shared["base_url"] = f"http://127.0.0.1:{its.sandbox_port}"
+        return its.model_copy(update=shared)
 
     def connector(self, channel: str) -> Connector:
         """The connector of a channel's platform."""

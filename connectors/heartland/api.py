@@ -13,6 +13,7 @@ from multidict import MultiDict
 
 from connectors.errors import Refused, Unreachable
 from connectors.heartland.fields import number
+from connectors.pacing import Pace
 from connectors.polite import Http, Reply
 
 PAGE = 200
@@ -33,8 +34,8 @@ class Page(NamedTuple):
 class Api:
     """Calls of one account."""
 
-    def __init__(self, base: str, token: str) -> None:
-        self.http = Http(base, {"Authorization": f"Bearer {token}"})
+    def __init__(self, base: str, token: str, pace: Pace | None = None) -> None:
+        self.http = Http(base, {"Authorization": f"Bearer {token}"}, pace)
 
     async def get(self, path: str) -> Row | None:
         """One record; None where there is none. Raises `Unreachable` for any other answer."""

@@ -14,8 +14,12 @@ from typing import Any
 from connectors.contract import Secrets
 from connectors.errors import Unreachable
 from connectors.lightspeed_x.settings import LightspeedXSettings
+from connectors.pacing import Pace
 from connectors.polite import Http, Reply
 from connectors.tokens import Held, Tokens, bearer, granted
+
+WINDOW = 300.0
+"""Seconds in which as many calls may be made as `X-RateLimit-Limit` says (docs: Rate Limiting)."""
 
 
 class Absent(Unreachable):
@@ -26,7 +30,8 @@ class Api:
     """Calls of one channel, each with a token that is good."""
 
     def __init__(self, settings: LightspeedXSettings, secrets: Secrets) -> None:
-        self._http, self._site = Http(settings.api, {}), Http(settings.site, {})
+        pace = Pace(settings.pace, seconds=WINDOW)
+        self._http, self._site = Http(settings.api, {}, pace), Http(settings.site, {})
         self._personal, self._secrets = settings.token_file is None, secrets
         # When the first access token ends is not known: it is used until it is turned away.
         first = Held(self._secret("access_token"), math.inf, self._secret("refresh_token"))
@@ -36,9 +41,12 @@ class Api:
         self, method: str, path: str, *, body: Any = None, query: Mapping[str, str] | None = None
     ) -> Reply:
         """One request, as `Http.call`. A token that is turned away is refreshed once."""
-        return await self._tokens.call(
+        reply = await self._tokens.call(
             lambda token: self._http.call(method, path, body=body, query=query, headers=bearer(token))
         )
+        if (most := reply.headers.get("X-RateLimit-Limit", "")).isdecimal():
+            self._http.pace.calls = int(most)
+        return reply
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -1,13 +1,14 @@
 """ShipStation's two APIs over HTTP: who asks, how often, and what a usable answer is.
 
-V1: Basic authentication, 40 calls a minute, `X-Rate-Limit-Remaining` and `-Reset` (seconds) on every answer. V2: the header
-`api-key`, 200 calls a minute, `Retry-After` (docs.shipstation.com/rate-limits).
+V1: Basic authentication, 40 calls a minute, `X-Rate-Limit-Limit`, `-Remaining` and `-Reset` (seconds) on every answer. V2: the
+header `api-key`, 200 calls a minute, `Retry-After` (docs.shipstation.com/rate-limits).
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -15,7 +16,8 @@ from aiohttp import encode_basic_auth
 
 from connectors.contract import Secrets
 from connectors.errors import Unreachable
-from connectors.polite import Http, Reply
+from connectors.pacing import Pace
+from connectors.polite import Http, Reply, patiently
 from connectors.shipstation.settings import ShipStationSettings
 
 PAGE = 500
@@ -26,6 +28,12 @@ V2_PAGE = 100
 
 PAGES_MAX = 10_000
 """Pages of one list at most: a list that never ends is a fault."""
+
+V1_CALLS = 40
+"""Calls a minute until an answer says otherwise."""
+
+LIMITS = ("Limit", "Remaining", "Reset")
+"""What V1's answers say of its limit."""
 
 Row = dict[str, Any]
 
@@ -38,20 +46,26 @@ class Api:
         self._v1 = Http(
             settings.v1,
             {"Authorization": encode_basic_auth(key, secret)},
+            Pace(settings.pace, "v1", calls=V1_CALLS),
             wait_header="X-Rate-Limit-Reset",
         )
         found = secrets.get("v2_api_key")
-        self._v2 = Http(settings.v2, {"api-key": found.get_secret_value()}) if found else None
+        pace = Pace(settings.pace, "v2", calls=settings.v2_calls)
+        self._v2 = Http(settings.v2, {"api-key": found.get_secret_value()}, pace) if found else None
         self._keys = Http(settings.jwks, {})
 
     async def v1(
         self, method: str, path: str, *, body: Any = None, query: Mapping[str, str] | None = None
     ) -> Reply:
-        """One call of V1. Once its calls are used up it rests as long as it said. Raises `SlowDown`, `Unreachable`."""
+        """One call of V1. Once its calls are used up, by whomever, it rests as long as it said. Raises `SlowDown`,
+        `Unreachable`.
+        """
         reply = await self._v1.call(method, path, body=body, query=query)
-        wait = reply.headers.get("X-Rate-Limit-Reset", "")
-        if reply.headers.get("X-Rate-Limit-Remaining") == "0" and wait.isdecimal():
-            self._v1.rest(int(wait))
+        most, left, wait = (reply.headers.get(f"X-Rate-Limit-{name}", "") for name in LIMITS)
+        if most.isdecimal():
+            self._v1.pace.calls = int(most)
+        if left == "0" and wait.isdecimal():
+            self._v1.pace.rest(int(wait))
         return reply
 
     async def v2(
@@ -71,7 +85,7 @@ class Api:
         page = pages = 1
         while page <= pages:
             asked = {**query, "page": str(page), "pageSize": str(PAGE)}
-            body = checked(await self.v1("GET", path, query=asked))
+            body = checked(await patiently(partial(self.v1, "GET", path, query=asked)))
             yield listed(body, name)
             pages, page = pages_of(body), page + 1
 
@@ -83,7 +97,7 @@ class Api:
         Of a link only the query is used: it must not lead anywhere else. At the end it is `{}` (recorded).
         """
         for _ in range(PAGES_MAX):
-            reply = await self.v2("GET", path, query=query)
+            reply = await patiently(partial(self.v2, "GET", path, query=query))
             body = checked(reply)
             yield listed(body, name), reply.answered_at
             links = body.get("links") if isinstance(body, Mapping) else None

@@ -24,6 +24,7 @@ class ShipStationSettings(ChannelSettings):
     `poll_overlap` is how many seconds behind its cursor a poll looks again. `void_window` is for how many days after its
     creation a fulfilment, or a label of V2, may still be voided: they cannot be listed by when they were, so they are read anew.
     `order_store` is the store that orders of ours are created in; without, ShipStation's own for manual orders.
+    `v2_calls` is how many calls a minute V2 allows the account, which its answers do not say.
     `jwks_url` is where the keys of V2's webhooks are, if not where they usually are.
     """
 
@@ -37,6 +38,7 @@ class ShipStationSettings(ChannelSettings):
     poll_overlap: float = Field(600.0, ge=0)
     void_window: int = Field(30, ge=1)
     order_store: int | None = None
+    v2_calls: int = Field(200, ge=1)
     jwks_url: str | None = None
 
     @field_validator("time_zone")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from connectors.errors import ConnectorError, Malformed, SlowDown, Unreachable
-from connectors.polite import Http
+from connectors.polite import Http, patiently
 from connectors.tokens import Tokens
 
 Node = Mapping[str, Any]
-
-WAITS_MAX = 20
-"""How often one call of a long read waits for the platform's cost bucket before giving up."""
 
 TRANSIENT = frozenset({"INTERNAL_SERVER_ERROR", "TIMEOUT", "SERVICE_UNAVAILABLE"})
 """Top-level error codes after which it is unknown whether anything was done."""
@@ -58,12 +54,7 @@ class Admin:
 
     async def patient(self, document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
         """The data of one document of a long read, which would never end if each empty cost bucket began it again."""
-        for _ in range(WAITS_MAX):
-            try:
-                return await self.call(document, variables)
-            except SlowDown as wait:
-                await asyncio.sleep(wait.retry_after)
-        return await self.call(document, variables)
+        return await patiently(lambda: self.call(document, variables))
 
     async def pages(
         self, document: str, root: str, first: int, variables: Mapping[str, Any] | None = None

@@ -97,7 +97,6 @@ def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "transactions", f"{found['transactions']}, of {len(found['played'])} flows, seed {found['seed']}"
     yield "webhooks", "accepted {}, lost {}, repeated {}, refused {}".format(*hooks)
     yield "requests", _listed({name: limit["asked"] for name, limit in limits.items()})
-    yield "limits reached", _listed({name: limit["reached"] for name, limit in limits.items()})
     yield "limits broken", _listed({name: limit["broken"] for name, limit in limits.items()})
     yield "cells", str(found["cells"])
     yield "ledger", _differing(Counter(one["flow"] for one in wrong if one["who"] == "ledger"))

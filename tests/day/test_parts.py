@@ -1,4 +1,4 @@
-"""What judges the day, judged itself: a unit too few, a wait that was not kept, a webhook that was not lost."""
+"""What judges the day, judged itself: a unit too few, a call too many, a webhook that was not lost."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import pytest
 from aiohttp import ClientSession
 from comparing import ledger, platforms
 from dealing import Shelves
-from limits import Watch, watched
+from limits import watched
 from network import Scrambler
 from retail import SEATS, opening
 from truth import Oracle
 
 from connectors.heartland.sandbox import HeartlandSandbox
+from connectors.shopify.sandbox import ShopifySandbox
 from schemas.ledger import Stock
 
 CELL = "TEE", "DC"
@@ -66,34 +67,26 @@ def test_given_steps_of_a_deal_then_what_is_promised_is_there_and_not_for_sale()
     assert (oracle.available[CELL], oracle.on_hand[CELL]) == (7, 8)
 
 
-async def test_given_a_wait_that_was_asked_for_then_who_does_not_keep_it_breaks_the_limit():
+async def test_given_a_platform_that_is_asked_too_often_then_its_limit_is_broken():
     sandbox = HeartlandSandbox(token="t", locations=["MALL"])
     watch = watched(sandbox)
     await sandbox.start()
     async with ClientSession(headers={"Authorization": "Bearer t"}) as session:
-
-        async def ask():
+        for throttle, status in ((0, 200), (1, 429), (0, 200)):
+            sandbox.gate.throttle = throttle
             async with session.get(f"{sandbox.url}/api/locations") as answer:
-                return answer.status
-
-        assert await ask() == 200
-        sandbox.gate.throttle = 1
-        assert await ask() == 429
-        assert (watch.asked, watch.reached, watch.broken) == (2, 1, 0)
-        await ask()
-        assert watch.broken == 1
-        await asyncio.sleep(2.0)
-        await ask()
-        assert (watch.asked, watch.reached, watch.broken) == (4, 1, 1)
+                assert answer.status == status
     await sandbox.stop()
+    assert (watch.asked, watch.broken) == (3, 1)
 
 
-async def test_given_a_process_that_was_told_nothing_then_it_breaks_no_limit():
-    watch = Watch()
-    watch.refuse("all", 1, 60.0)
-    watch.told = {("all", -1): next(iter(watch.told.values()))}
-    watch.admit("all", 1)
-    assert (watch.reached, watch.broken) == (1, 0)
+def test_given_a_query_that_costs_more_points_than_there_are_then_the_limit_is_broken():
+    sandbox = ShopifySandbox(
+        shop="web", access_token="t", webhook_secret="s", locations=["DC"], sells_from="DC", restore_rate=1
+    )
+    watch = watched(sandbox)
+    assert [sandbox._bucket.take(15), sandbox._bucket.take(15)] == [True, False]
+    assert (watch.asked, watch.broken) == (2, 1)
 
 
 def test_given_webhooks_then_some_are_lost_some_come_twice_and_none_comes_later_than_an_hour(monkeypatch):

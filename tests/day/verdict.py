@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from comparing import ledger, platforms
@@ -63,10 +64,7 @@ async def judged(
             name: [one.emitter.sent, one.emitter.swallowed, one.emitter.repeated, one.emitter.refused]
             for name, one in sandboxes.items()
         },
-        "limits": {
-            name: {"asked": watch.asked, "reached": watch.reached, "broken": watch.broken}
-            for name, watch in day.watches.items()
-        },
+        "limits": {name: asdict(watch) for name, watch in day.watches.items()},
         "late": late,
         "verify": report.as_json(),
         "dead_letters": [f"{one['channel']} {one['topic']} {one['ref']}: {one['reason']}" for one in letters],

@@ -14,6 +14,9 @@ from connectors.loopback import answer
 WINDOW = 60.0
 """Seconds of both rate limits' window (docs.shipstation.com/rate-limits)."""
 
+ANY_NUMBER = 1_000_000
+"""Calls a minute where none are refused."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -67,18 +70,22 @@ class Gate:
 
     def _take(self, api: str) -> tuple[int, int]:
         """How many calls are left after this one (below zero: none), and the seconds until there are more."""
-        now, allowed = time.monotonic(), self.allowed[api]
+        now = time.monotonic()
         if now - self._since[api] >= WINDOW:
             self._since[api], self._used[api] = now, 0
         self._used[api] += 1
         wait = math.ceil(WINDOW - (now - self._since[api]))
-        return (1_000_000 if allowed is None else allowed - self._used[api]), wait
+        return self._most(api) - self._used[api], wait
+
+    def _most(self, api: str) -> int:
+        found = self.allowed[api]
+        return ANY_NUMBER if found is None else found
 
     def _headers(self, api: str, left: int, wait: int) -> dict[str, str]:
-        if api == "v2" or self.allowed["v1"] is None:
+        if api == "v2":
             return {}
         return {
-            "X-Rate-Limit-Limit": str(self.allowed["v1"]),
+            "X-Rate-Limit-Limit": str(self._most("v1")),
             "X-Rate-Limit-Remaining": str(left),
             "X-Rate-Limit-Reset": str(wait),
         }

@@ -10,6 +10,7 @@ from pydantic import SecretStr, ValidationError
 
 from connectors.directory import Item
 from connectors.errors import Refused, SlowDown, Unreachable
+from connectors.pacing import Pace
 from connectors.polite import Reply
 from connectors.shipstation import ShipStationSettings, connector
 from connectors.shipstation.feeds import FEEDS
@@ -245,8 +246,7 @@ class TestWaiting:
             await take(None)
         assert 0 < len(seen) < 1_100
         sandbox.gate.allowed.update({"v1": None, "v2": None})
-        client.api._v1.rest(0.0)
-        client.api._v2.rest(0.0)
+        client.api._v1.pace = client.api._v2.pace = Pace()  # much later
         await take(cursors[-1])
         assert len(seen) == 1_100
 
