@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from connectors.bodies import json_object
 from connectors.directory import Directory
 from connectors.emitter import Emitter
+from connectors.pacing import Limit, Pace
 from schemas.availability import Place
 from schemas.claims import Claim, Observation
 from schemas.counts import CLOCK_SKEW
@@ -35,7 +36,7 @@ class ChannelSettings(BaseModel):
     it must show, in seconds; 0 never compares. `clock_skew` is by how many seconds the platform's clock may be wrong, either way:
     what happened so close to a count that its clock and the counter's cannot tell which was first is `ambiguous` in explain.
     `pace` is a folder in which all processes of the channel note how often they asked its platform; the installation's own, if
-    none is named.
+    none is named. `calls_per_second` is what the platform takes from us where it neither documents it nor says it with its answers.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,7 +52,13 @@ class ChannelSettings(BaseModel):
     clock_skew: float = Field(CLOCK_SKEW, ge=0, le=86_400)
     base_url: str | None = None
     pace: str | None = None
+    calls_per_second: float | None = Field(None, gt=0)
     rules: ChannelRules = Field(default_factory=ChannelRules)
+
+    def paced(self, name: str = "all", *limits: Limit) -> Pace:
+        """How often one of the platform's APIs may be asked: these limits, and the configured one."""
+        its = () if self.calls_per_second is None else (Limit(1, 1 / self.calls_per_second),)
+        return Pace(self.pace, name, (*limits, *its))
 
 
 Secrets = Mapping[str, SecretStr]

@@ -5,20 +5,24 @@ The worker, the server and each command are processes of their own, and a platfo
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
 from connectors.errors import SlowDown
 
-TRAVEL = 1.0
-"""Seconds by which requests may be on their way for different times: calls that we make further apart may arrive so much closer."""
+MARGIN, MARGIN_MAX = 0.1, 1.0
+"""By how much a span is taken to be longer, as a part of it, and seconds at most: requests are on their way for different times."""
+PATIENCE = 2.0
+"""Seconds for which a call waits for its turn by itself. Who would have to wait longer is told so."""
 LOCK_TRIES = 20
 """Milliseconds for which a file is tried that another process holds; it needs a small part of one. A process that was stopped
 while it held it must not stop the others: they go by what they know themselves.
@@ -36,34 +40,61 @@ class Noted:
     until: float = 0.0
 
 
+class Limit(NamedTuple):
+    """At most so many `calls` in any so many `seconds`."""
+
+    calls: int
+    seconds: float
+
+    @property
+    def span(self) -> float:
+        """The seconds that we keep it over."""
+        return self.seconds + min(MARGIN_MAX, MARGIN * self.seconds)
+
+    def wait(self, calls: Sequence[float], now: float) -> float:
+        """Seconds until one more may be made; `calls` are the instants of those before."""
+        most = max(1, self.calls)
+        return calls[-most] + self.span - now if len(calls) >= most else 0.0
+
+
 class Pace:
-    """One limit: at most `calls` in any `seconds` (None: as many as the platform lets us), and none while it asks to wait.
+    """What one account may ask: no more than each of its `limits` lets, and nothing while the platform asks to wait.
 
     At most so many in *any* span keeps both a platform that counts in fixed minutes and one that looks back. `folder` is where
     the processes share it, under its `name`; without one, or where its file cannot be used, each goes by its own calls.
     """
 
-    def __init__(
-        self, folder: str | None = None, name: str = "all", *, calls: int | None = None, seconds: float = 60.0
-    ) -> None:
-        self.calls = calls
-        self._seconds = seconds + TRAVEL
+    def __init__(self, folder: str | None = None, name: str = "all", limits: Sequence[Limit] = ()) -> None:
+        self.limits = tuple(limits)
         self._file = None if folder is None else Path(folder) / name
         self._noted = Noted()
 
-    def take(self) -> None:
-        """Counts a call that is made now. Raises `SlowDown`, and counts none, where it would come too early."""
+    def allow(self, limit: Limit) -> None:
+        """What the platform itself says of a span replaces what was taken for its limit."""
+        self.limits = (limit, *(one for one in self.limits if one.seconds != limit.seconds))
+
+    async def turn(self) -> None:
+        """Waits for the turn of one call, if it comes soon. Raises `SlowDown` where it does not."""
+        until = time.monotonic() + PATIENCE
+        while (wait := self.take()) > 0:
+            if time.monotonic() + wait > until:
+                raise SlowDown(wait)
+            await asyncio.sleep(wait)
+
+    def take(self) -> float:
+        """Counts a call that is made now; or seconds until one may be made, and counts none."""
         with self._shared() as noted:
             now = time.monotonic()
             if noted.since <= now < noted.until:
-                raise SlowDown(noted.until - now)
-            if self.calls is None:
-                return
-            noted.calls = [at for at in noted.calls if now - self._seconds < at <= now]
-            most = max(1, self.calls)
-            if len(noted.calls) >= most:
-                raise SlowDown(noted.calls[-most] + self._seconds - now)
+                return noted.until - now
+            if not self.limits:
+                return 0.0
+            longest = max(limit.span for limit in self.limits)
+            noted.calls = [at for at in noted.calls if now - longest < at <= now]
+            if (wait := max(limit.wait(noted.calls, now) for limit in self.limits)) > 0:
+                return wait
             noted.calls.append(now)
+            return 0.0
 
     def rest(self, seconds: float) -> None:
         """Nobody asks for so long: the platform said so."""

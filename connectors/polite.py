@@ -79,7 +79,7 @@ class Http:
         Raises `SlowDown` on 429 and 503 with a delay, and without asking where it would come too early for the pace;
         `Unreachable` without a usable answer.
         """
-        self.pace.take()
+        await self.pace.turn()
         if self._session is None:
             self._session = aiohttp.ClientSession(headers=self._headers, timeout=self._timeout)
         kind = {} if body is None else {"Content-Type": "application/json"}

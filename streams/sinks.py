@@ -14,13 +14,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from connectors.contract import Answer, Connector, Seen, Sink, Target
-from connectors.errors import ConnectorError, SlowDown, Unreachable
+from connectors.errors import ConnectorError, SlowDown
 from projections.pool import DatabaseError, leadership
 from projections.queries import Queries
 from schemas.availability import ChannelQuantity, Place, Shown
 from schemas.codec import Undecodable, Value, decode, encode, headers
 from schemas.receipts import Outcome, Receipt
 from schemas.topics import CHANNEL_QUANTITIES, RECEIPTS
+from streams.breaker import STRIKES, Breaker
 from streams.directories import Directories
 from streams.stages import Naming
 from streams.writer import NotWritten, Out, Writer
@@ -55,6 +56,9 @@ class Board:
     have to be told. Cells that are `unsure` (never told, or a write whose outcome is unknown) are looked at first: the
     platform may have counted documents that we have not seen, so its level is believed when looks found the same for
     `still_for` seconds, with nothing new from us between them. Until then it is lowered at once, and never raised.
+
+    `limits` says how many numbers a call may have that is about a SKU whose last call failed: half of those, so that what is wrong
+    with one number is soon asked for alone. SKUs that failed alone come `last`.
     """
 
     connector: Connector
@@ -65,6 +69,8 @@ class Board:
     looks: dict[Cell, Look] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
     refused: set[Cell] = field(default_factory=set)
+    limits: dict[str, int] = field(default_factory=dict)
+    last: set[str] = field(default_factory=set)
 
     def want(self, number: ChannelQuantity) -> None:
         """Takes a number in; an older one than we have changes nothing."""
@@ -115,15 +121,23 @@ class Board:
         return answer
 
     def next(self, most: int) -> list[Target]:
-        """Up to `most` numbers that the platform does not show yet, what is nearly gone first."""
+        """Up to `most` numbers that the platform does not show yet, what is nearly gone first.
+
+        SKUs whose last call failed are in a call with others of the same limit, never with those that have none.
+        """
         chosen: list[Target] = []
-        for sku in sorted(self.due, key=self.due.__getitem__):
+        limit = most
+        for sku in sorted(self.due, key=lambda sku: (sku in self.last, self.due[sku])):
+            its = min(most, self.limits.get(sku, most))
+            if chosen and its != limit:
+                continue
             targets = list(self._targets(self.wants[sku]))
-            if len(chosen) + len(targets) > most and chosen:
+            if chosen and len(chosen) + len(targets) > limit:
                 break
             del self.due[sku]
-            chosen.extend(targets[:most])
-            if len(targets) > most:
+            limit = its
+            chosen.extend(targets[:limit])
+            if len(targets) > limit:
                 self.due[sku] = self.wants[sku].quantity
                 break
         return chosen
@@ -151,6 +165,19 @@ class Board:
         told = self.shows.get(cell)
         return self.connector.absolute and told is not None and told.own != place.own
 
+    def failed(self, targets: Sequence[Target]) -> None:
+        """Puts the targets of a call back whose outcome is unknown; the next ones about their SKUs are half as large."""
+        self.again(targets, unsure=True)
+        self.limits |= {target.sku: max(1, len(targets) // 2) for target in targets}
+        if len(targets) == 1:
+            self.last.add(targets[0].sku)
+
+    def worked(self, targets: Iterable[Target]) -> None:
+        """Forgets that calls about the targets' SKUs failed."""
+        for target in targets:
+            self.limits.pop(target.sku, None)
+            self.last.discard(target.sku)
+
     def again(self, targets: Iterable[Target], *, unsure: bool) -> None:
         """Puts targets back; `unsure` means the platform must be asked what it shows."""
         for target in targets:
@@ -158,6 +185,10 @@ class Board:
             if unsure:
                 self.unsure.add((target.sku, target.place))
                 self.looks.pop((target.sku, target.place), None)
+
+
+def _cell(target: Target) -> Cell:
+    return target.sku, target.place
 
 
 def _known(kind: type[Value], value: bytes | None) -> Value | None:
@@ -197,6 +228,7 @@ class Pushing:
     held_for: float = 1.0
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     board: Board | None = None
+    breaker: Breaker = field(default_factory=Breaker)
 
     async def run(self) -> None:
         """Pushes until cancelled, coming back after every failure of Kafka, PostgreSQL or the platform."""
@@ -303,18 +335,34 @@ class Pushing:
             board.again(targets, unsure=False)
             await asyncio.sleep(wait.retry_after)
             return 0
-        except Unreachable as error:
-            board.again(targets, unsure=True)
-            log.warning("platform unreachable", channel=self.channel, reason=str(error))
-            await asyncio.sleep(1.0)
-            return 0
         except ConnectorError as error:
-            board.again(targets, unsure=True)
-            log.error("push failed", channel=self.channel, reason=str(error))
-            await asyncio.sleep(5.0)
+            await self._failed(board, targets, error)
             return 0
+        self.breaker.success(map(_cell, targets))
+        board.worked(targets)
         await self._answered(board, answers)
         return len(targets)
+
+    async def _failed(self, board: Board, targets: Sequence[Target], error: ConnectorError) -> None:
+        """Tries again later, a number that failed alone after the others; one that fails again and again is left alone."""
+        board.failed(targets)
+        alone = targets[0] if len(targets) == 1 else None
+        verdict = self.breaker.failure(_cell(alone) if alone else None)
+        log.warning(
+            "push failed",
+            channel=self.channel,
+            reason=str(error),
+            numbers=len(targets),
+            failures=self.breaker.failures,
+            wait=verdict.wait,
+        )
+        if alone and verdict.given_up:
+            why = f"failed {STRIKES} times while other numbers could be told: {error}"
+            await self._answered(
+                board,
+                [Answer(target=alone, outcome=Outcome.REFUSED, level=alone.expected or 0, detail=why)],
+            )
+        await asyncio.sleep(verdict.wait)
 
     async def _tell(self, board: Board, targets: Sequence[Target]) -> Sequence[Answer]:
         """Looks where we are not sure, then tells what can be told. An `asked` receipt makes a crash show afterwards."""

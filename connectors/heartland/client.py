@@ -20,7 +20,6 @@ from connectors.errors import Malformed, Unreachable
 from connectors.heartland.api import Api, Row, available
 from connectors.heartland.reading import FEEDS, Reader
 from connectors.heartland.settings import HeartlandSettings
-from connectors.pacing import Pace
 
 DOCUMENTS = 10
 """Documents that are read between two cursors: so many are read again where Heartland asks to wait among them."""
@@ -43,7 +42,7 @@ class HeartlandClient:
     def __init__(self, settings: ChannelSettings, secrets: Secrets) -> None:
         assert isinstance(settings, HeartlandSettings)
         self.settings = settings
-        self.api = Api(settings.api, secrets["token"].get_secret_value(), Pace(settings.pace))
+        self.api = Api(settings.api, secrets["token"].get_secret_value(), settings.paced())
         self.reader = Reader(self.api, settings)
         self._taken: dict[str, set[Key]] = {}
         self._told: dict[tuple[str, int], Payload] = {}

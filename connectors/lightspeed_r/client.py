@@ -17,7 +17,6 @@ from connectors.lightspeed_r import fields
 from connectors.lightspeed_r.feeds import Feeds
 from connectors.lightspeed_r.settings import LightspeedRSettings
 from connectors.lightspeed_r.tokens import tokens
-from connectors.pacing import Pace
 from connectors.polite import Http, Reply
 from connectors.tokens import bearer
 
@@ -41,7 +40,7 @@ class LightspeedRClient:
         assert isinstance(settings, LightspeedRSettings)
         self.settings = settings
         self.answered_at = datetime.now(UTC)
-        self._http, self._site = Http(settings.api, {}, Pace(settings.pace)), Http(settings.token_url, {})
+        self._http, self._site = Http(settings.api, {}, settings.paced()), Http(settings.token_url, {})
         self._tokens = tokens(settings, secrets, self._site)
         self._turn = asyncio.Lock()
         self._room_at = 0.0

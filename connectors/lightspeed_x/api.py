@@ -14,7 +14,7 @@ from typing import Any
 from connectors.contract import Secrets
 from connectors.errors import Unreachable
 from connectors.lightspeed_x.settings import LightspeedXSettings
-from connectors.pacing import Pace
+from connectors.pacing import Limit
 from connectors.polite import Http, Reply
 from connectors.tokens import Held, Tokens, bearer, granted
 
@@ -30,8 +30,7 @@ class Api:
     """Calls of one channel, each with a token that is good."""
 
     def __init__(self, settings: LightspeedXSettings, secrets: Secrets) -> None:
-        pace = Pace(settings.pace, seconds=WINDOW)
-        self._http, self._site = Http(settings.api, {}, pace), Http(settings.site, {})
+        self._http, self._site = Http(settings.api, {}, settings.paced()), Http(settings.site, {})
         self._personal, self._secrets = settings.token_file is None, secrets
         # When the first access token ends is not known: it is used until it is turned away.
         first = Held(self._secret("access_token"), math.inf, self._secret("refresh_token"))
@@ -45,7 +44,7 @@ class Api:
             lambda token: self._http.call(method, path, body=body, query=query, headers=bearer(token))
         )
         if (most := reply.headers.get("X-RateLimit-Limit", "")).isdecimal():
-            self._http.pace.calls = int(most)
+            self._http.pace.allow(Limit(int(most), WINDOW))
         return reply
 
     async def close(self) -> None:

@@ -12,7 +12,6 @@ from connectors.contract import Secrets
 from connectors.errors import ConnectorError, Unreachable
 from connectors.magento.settings import MagentoSettings
 from connectors.oauth1 import Keys, Pairs, authorization, query_of
-from connectors.pacing import Pace
 from connectors.polite import Http, Reply
 from connectors.tokens import Held, Tokens, granted
 
@@ -57,7 +56,7 @@ class Api:
         if settings.auth == "ims":
             more = {"Store": settings.store, "x-gw-ims-org-id": settings.organization}
             more["x-api-key"] = self._secret("client_id")
-        self._http = Http(settings.address, more, Pace(settings.pace))
+        self._http = Http(settings.address, more, settings.paced())
         self._ims = Http(settings.address if settings.sandbox else settings.ims_url, {})
         self._tokens = Tokens(Held(), self._renewed)
         self.seen_at = datetime.now(UTC)

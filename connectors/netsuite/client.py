@@ -19,7 +19,6 @@ from connectors.netsuite.changes import Changes
 from connectors.netsuite.kinds import STOCKED
 from connectors.netsuite.oauth import ClientCredentials, SignIn, TokenBased
 from connectors.netsuite.settings import NetSuiteSettings
-from connectors.pacing import Pace
 from connectors.polite import Http, Reply
 
 PAGE = 1_000
@@ -39,7 +38,7 @@ class NetSuiteClient:
         assert isinstance(settings, NetSuiteSettings)
         self.settings = settings
         self.subsidiaries: dict[str, str] = {}
-        self._http = Http(settings.api, {}, Pace(settings.pace))
+        self._http = Http(settings.api, {}, settings.paced())
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._sign_in: SignIn = (
             TokenBased(settings, secrets)

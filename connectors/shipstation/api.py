@@ -16,7 +16,7 @@ from aiohttp import encode_basic_auth
 
 from connectors.contract import Secrets
 from connectors.errors import Unreachable
-from connectors.pacing import Pace
+from connectors.pacing import Limit
 from connectors.polite import Http, Reply, patiently
 from connectors.shipstation.settings import ShipStationSettings
 
@@ -29,6 +29,7 @@ V2_PAGE = 100
 PAGES_MAX = 10_000
 """Pages of one list at most: a list that never ends is a fault."""
 
+MINUTE = 60.0
 V1_CALLS = 40
 """Calls a minute until an answer says otherwise."""
 
@@ -46,11 +47,11 @@ class Api:
         self._v1 = Http(
             settings.v1,
             {"Authorization": encode_basic_auth(key, secret)},
-            Pace(settings.pace, "v1", calls=V1_CALLS),
+            settings.paced("v1", Limit(V1_CALLS, MINUTE)),
             wait_header="X-Rate-Limit-Reset",
         )
         found = secrets.get("v2_api_key")
-        pace = Pace(settings.pace, "v2", calls=settings.v2_calls)
+        pace = settings.paced("v2", Limit(settings.v2_calls, MINUTE))
         self._v2 = Http(settings.v2, {"api-key": found.get_secret_value()}, pace) if found else None
         self._keys = Http(settings.jwks, {})
 
@@ -63,7 +64,7 @@ class Api:
         reply = await self._v1.call(method, path, body=body, query=query)
         most, left, wait = (reply.headers.get(f"X-Rate-Limit-{name}", "") for name in LIMITS)
         if most.isdecimal():
-            self._v1.pace.calls = int(most)
+            self._v1.pace.allow(Limit(int(most), MINUTE))
         if left == "0" and wait.isdecimal():
             self._v1.pace.rest(int(wait))
         return reply

@@ -10,7 +10,6 @@ from typing import Any
 from connectors.contract import ChannelSettings, Level, Payload, Secrets
 from connectors.directory import Directory, Item
 from connectors.errors import ConnectorError
-from connectors.pacing import Pace
 from connectors.polite import Http
 from connectors.shopify import documents, fields
 from connectors.shopify.admin import Admin, Node
@@ -34,7 +33,7 @@ class ShopifyClient:
         if not isinstance(settings, ShopifySettings):
             raise TypeError("a Shopify channel has ShopifySettings")
         self._settings = settings
-        http = Http(settings.address, {}, Pace(settings.pace))
+        http = Http(settings.address, {}, settings.paced())
         self.admin = Admin(http, settings.graphql_path, tokens(settings, secrets, http))
 
     async def directory(self) -> Directory:

@@ -1,5 +1,6 @@
 """How often a platform may be asked, by how many processes of ours."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 
 from connectors import pacing
 from connectors.errors import SlowDown
-from connectors.pacing import Pace
+from connectors.pacing import Limit, Pace
 
 
 @pytest.fixture
@@ -28,18 +29,15 @@ def folder(request, tmp_path):
 
 def taken(pace, tries):
     """How many of so many calls may be made now."""
-    made = 0
-    for _ in range(tries):
-        try:
-            pace.take()
-        except SlowDown:
-            continue
-        made += 1
-    return made
+    return sum(pace.take() == 0 for _ in range(tries))
+
+
+def minutely(folder, calls):
+    return Pace(folder, limits=[Limit(calls, 60.0)])
 
 
 def test_given_so_many_calls_a_minute_then_no_span_of_a_minute_has_more(clock, folder):
-    pace, made = Pace(folder, calls=40), []
+    pace, made = minutely(folder, 40), []
     for _ in range(400):
         clock[0] += 1.1
         made += [clock[0]] * taken(pace, 3)
@@ -48,15 +46,13 @@ def test_given_so_many_calls_a_minute_then_no_span_of_a_minute_has_more(clock, f
 
 
 def test_given_calls_are_used_up_then_the_wait_is_until_the_oldest_does_not_count_any_more(clock, folder):
-    pace = Pace(folder, calls=2)
-    pace.take()
+    pace = minutely(folder, 2)
+    assert pace.take() == 0
     clock[0] += 20
-    pace.take()
-    with pytest.raises(SlowDown) as told:
-        pace.take()
-    assert told.value.retry_after == 41
+    assert pace.take() == 0
+    assert pace.take() == 41
     clock[0] += 41
-    pace.take()
+    assert pace.take() == 0
 
 
 def test_given_a_platform_asked_to_wait_then_nobody_asks_before(clock, folder):
@@ -68,20 +64,39 @@ def test_given_a_platform_asked_to_wait_then_nobody_asks_before(clock, folder):
 
 
 def test_given_another_limit_is_told_then_it_counts_from_now_on(clock, folder):
-    pace = Pace(folder, calls=40)
+    pace = minutely(folder, 40)
     assert taken(pace, 10) == 10
-    pace.calls = 12
+    pace.allow(Limit(12, 60.0))
     assert taken(pace, 10) == 2
+
+
+def test_given_several_limits_then_each_is_kept(clock, folder):
+    pace, made = Pace(folder, limits=[Limit(10, 60.0), Limit(1, 0.5)]), []
+    for _ in range(1_000):
+        clock[0] += 0.1
+        made += [clock[0]] * taken(pace, 2)
+    assert all(later - earlier > 0.5 for earlier, later in itertools.pairwise(made))
+    assert all(later - earlier > 60 for earlier, later in zip(made, made[10:], strict=False))
+    assert len(made) >= 20
+
+
+async def test_given_a_turn_that_comes_soon_then_it_is_waited_for_and_another_is_told_how_long(folder):
+    pace, began = Pace(folder, limits=[Limit(1, 0.2)]), time.monotonic()
+    for _ in range(3):
+        await pace.turn()
+    assert time.monotonic() - began >= 0.4
+    pace.rest(5)
+    with pytest.raises(SlowDown) as told:
+        await pace.turn()
+    assert 4 < told.value.retry_after <= 5
 
 
 class TestShared:
     def test_given_several_processes_then_together_they_ask_no_more_than_one_may(self, tmp_path):
         code = (
-            "import sys\nfrom connectors.errors import SlowDown\nfrom connectors.pacing import Pace\n"
-            "pace, made = Pace(sys.argv[1], calls=100), 0\n"
-            "for _ in range(100):\n"
-            "    try:\n        pace.take()\n    except SlowDown:\n        continue\n    made += 1\n"
-            "print(made)\n"
+            "import sys\nfrom connectors.pacing import Limit, Pace\n"
+            "pace = Pace(sys.argv[1], limits=[Limit(100, 60.0)])\n"
+            "print(sum(pace.take() == 0 for _ in range(100)))\n"
         )
         asked = [
             subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
@@ -91,7 +106,7 @@ class TestShared:
 
     def test_given_one_was_asked_to_wait_then_the_others_know(self, clock, tmp_path):
         first, second = Pace(str(tmp_path)), Pace(str(tmp_path))
-        second.take()
+        assert second.take() == 0
         first.rest(5)
         assert taken(second, 1) == 0
 
@@ -102,24 +117,24 @@ class TestShared:
     def test_given_the_machine_was_started_anew_then_what_was_noted_before_holds_nobody_up(
         self, clock, tmp_path
     ):
-        pace = Pace(str(tmp_path), calls=1)
-        pace.take()
+        pace = minutely(str(tmp_path), 1)
+        assert pace.take() == 0
         pace.rest(3_600)
         clock[0] = 10.0
-        assert taken(Pace(str(tmp_path), calls=1), 1) == 1
+        assert taken(minutely(str(tmp_path), 1), 1) == 1
 
     def test_given_a_file_that_a_crash_cut_off_then_counting_begins_anew(self, tmp_path):
         (tmp_path / "all").write_bytes(b'{"calls":[1')
-        assert taken(Pace(str(tmp_path), calls=2), 3) == 2
-        assert taken(Pace(str(tmp_path), calls=2), 3) == 0
+        assert taken(minutely(str(tmp_path), 2), 3) == 2
+        assert taken(minutely(str(tmp_path), 2), 3) == 0
 
     def test_given_a_folder_that_cannot_be_used_then_each_goes_by_its_own_calls(self, tmp_path):
         (tmp_path / "file").write_text("")
-        pace = Pace(str(tmp_path / "file"), calls=2)
+        pace = minutely(str(tmp_path / "file"), 2)
         assert taken(pace, 3) == 2
 
     def test_given_a_process_is_stopped_while_it_holds_the_file_then_the_others_go_on(self, tmp_path):
-        Pace(str(tmp_path), calls=2).take()
+        assert minutely(str(tmp_path), 2).take() == 0
         code = "import fcntl, sys, time; f = open(sys.argv[1]); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True); time.sleep(60)"
         with subprocess.Popen(
             [sys.executable, "-c", code, str(tmp_path / "all")], stdout=subprocess.PIPE
@@ -128,6 +143,6 @@ class TestShared:
             other.stdout.readline()
             os.kill(other.pid, signal.SIGSTOP)
             began = time.monotonic()
-            assert taken(Pace(str(tmp_path), calls=2), 3) == 2
+            assert taken(minutely(str(tmp_path), 2), 3) == 2
             assert time.monotonic() - began < 5
             other.kill()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
 
 from connectors.contract import Answer, Seen
+from connectors.errors import Unreachable
 from connectors.registry import CONNECTORS
 from schemas.availability import ChannelQuantity, Place
+from schemas.codec import decode
 from schemas.receipts import Outcome, Receipt
-from streams.sinks import Board
+from streams import breaker
+from streams.sinks import Board, Pushing
+from streams.stages import Naming
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -220,3 +225,126 @@ def test_given_a_level_that_somebody_changed_is_left_then_the_next_number_is_tol
 def test_given_a_sku_that_has_no_number_is_overruled_then_nothing_is_told(board):
     board.saw(receipt("MUG", 9, outcome=Outcome.OVERRULED))
     assert board.next(100) == []
+
+
+class Flaky:
+    """A platform that takes no call in which a bad SKU is, but every other."""
+
+    batch_max = 16
+
+    def __init__(self, bad):
+        self.bad, self.shown, self.calls = bad, {}, 0
+
+    async def look(self, targets, _directory):
+        self._refuse(targets)
+        return [Seen(self.shown.get(target.sku, 0), certain=True) for target in targets]
+
+    async def push(self, targets, _directory):
+        self._refuse(targets)
+        self.shown |= {target.sku: target.wanted for target in targets}
+        return [Answer(target=one, outcome=Outcome.PUSHED, level=one.wanted) for one in targets]
+
+    def _refuse(self, targets):
+        self.calls += 1
+        if self.bad & {target.sku for target in targets}:
+            raise Unreachable("HTTP 500")
+
+
+class Written:
+    """A log of receipts."""
+
+    def __init__(self):
+        self.receipts = []
+
+    async def write(self, outs):
+        self.receipts.extend(decode(Receipt, out.value) for out in outs)
+
+
+class Nothing:
+    """The catalogue of a platform that needs none."""
+
+    def of(self, _channel):
+        return None
+
+    async def refresh(self, _channel, _age):
+        return None
+
+
+@pytest.fixture
+def fails(monkeypatch):
+    """Makes a channel of a platform that takes no call with a bad SKU in it; waits are short."""
+    monkeypatch.setattr(breaker, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(breaker, "WAIT_MAX", 0.01)
+
+    def made(*bad):
+        return Pushing(
+            channel="web",
+            connector=CONNECTORS["shopify"],
+            sink=Flaky(set(bad)),
+            directories=Nothing(),
+            queries=None,
+            writer=Written(),
+            bootstrap="",
+            partitions=1,
+            naming=Naming(),
+            dsn="",
+            held_for=0.0,
+        )
+
+    return made
+
+
+async def pushed(pushing, board, rounds):
+    for _ in range(rounds):
+        await pushing._push_some(board)
+        await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("bad", [["S0"], ["S63"], ["S7", "S8", "S40"]])
+async def test_given_a_number_that_always_fails_then_all_others_are_told_and_it_is_left_alone_with_a_reason(
+    board, fails, bad
+):
+    pushing = fails(*bad)
+    for place in range(64):
+        board.want(number(f"S{place}", place))
+    await pushed(pushing, board, 120)
+    assert set(pushing.sink.shown) == {f"S{place}" for place in range(64)} - set(bad)
+    for fresh in range(60):  # the shop goes on selling
+        board.want(number("NEW", fresh, offset=fresh + 2))
+        await pushed(pushing, board, 2)
+    refused = [one for one in pushing.writer.receipts if one.outcome is Outcome.REFUSED]
+    assert [one.sku for one in refused] == sorted(bad, key=lambda sku: int(sku[1:]))
+    assert "HTTP 500" in refused[0].detail
+    before = pushing.sink.calls
+    await pushed(pushing, board, 30)
+    assert pushing.sink.calls == before, "nothing is due any more"
+
+
+async def test_given_a_number_left_alone_then_its_next_one_is_told_where_the_fault_is_mended(board, fails):
+    pushing = fails("S0")
+    for place in range(4):
+        board.want(number(f"S{place}", place))
+    for fresh in range(60):
+        board.want(number("NEW", fresh, offset=fresh + 2))
+        await pushed(pushing, board, 2)
+    pushing.sink.bad.clear()
+    await pushed(pushing, board, 5)
+    assert "S0" not in pushing.sink.shown
+    board.want(number("S0", 9, offset=99))
+    await pushed(pushing, board, 5)
+    assert pushing.sink.shown["S0"] == 9
+
+
+async def test_given_a_platform_that_was_down_then_nothing_is_left_alone_and_all_is_told_when_it_is_back(
+    board, fails
+):
+    every = {f"S{place}" for place in range(64)}
+    pushing = fails(*every)
+    for place in range(64):
+        board.want(number(f"S{place}", place))
+    await pushed(pushing, board, 60)
+    assert not pushing.sink.shown
+    pushing.sink.bad.clear()
+    await pushed(pushing, board, 60)
+    assert set(pushing.sink.shown) == every
+    assert Outcome.REFUSED not in {one.outcome for one in pushing.writer.receipts}
