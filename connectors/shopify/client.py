@@ -32,7 +32,7 @@ class ShopifyClient:
     def __init__(self, settings: ChannelSettings, secrets: Secrets) -> None:
         if not isinstance(settings, ShopifySettings):
             raise TypeError("a Shopify channel has ShopifySettings")
-        self._settings = settings
+        self.settings = settings
         http = Http(settings.address, {}, settings.paced())
         self.admin = Admin(http, settings.graphql_path, tokens(settings, secrets, http))
 
@@ -65,7 +65,7 @@ class ShopifyClient:
             items=items,
             locations=locations,
             handles={sku: gid for sku, gid in handles.items() if carriers[sku] == 1},
-            places={**places, NETWORK: self._settings.publish_location},
+            places={**places, NETWORK: self.settings.publish_location},
         )
 
     async def levels(self) -> AsyncIterator[Sequence[Level]]:
@@ -82,7 +82,7 @@ class ShopifyClient:
 
     def poll(self, cursor: str | None) -> AsyncIterator[tuple[Sequence[Payload], str]]:
         """What changed since `cursor`: orders, oldest first, orders that were routed anew, and transfers."""
-        return Poll(self.admin, self._settings).since(cursor)
+        return Poll(self.admin, self.settings).since(cursor)
 
     async def subscribe(self, url: str) -> None:
         """Subscribes `url` to every topic that it does not have yet; Shopify deletes subscriptions that fail too often."""

@@ -33,7 +33,8 @@ class ShopifySettings(ChannelSettings):
     read_inventory_transfers and read_inventory_shipments.
 
     An order is wholesale if a company placed it, or if it has one of `wholesale_tags` (in any case), or comes from one of
-    `wholesale_sources` (`source_name`, such as an app's id or `shopify_draft_order`).
+    `wholesale_sources` (`source_name`, such as an app's id or `shopify_draft_order`). `batch_max` is how many numbers one call
+    tells; an input array has at most 250 entries (shopify.dev limits).
     """
 
     platform: Literal["shopify"]
@@ -45,6 +46,7 @@ class ShopifySettings(ChannelSettings):
     polls: tuple[Read, ...] = ("routing", "returns", "transfers")
     wholesale_tags: tuple[str, ...] = ()
     wholesale_sources: tuple[str, ...] = ()
+    batch_max: int = Field(250, ge=1, le=250)
 
     @field_validator("api_version")
     @classmethod

@@ -56,13 +56,10 @@ class Row:
 class ShopifySink:
     """Pushes `available` to one shop."""
 
-    batch_max = 250
-    """Input arrays have at most 250 entries (shopify.dev limits)."""
-
     def __init__(self, client: Client) -> None:
         if not isinstance(client, ShopifyClient):
             raise TypeError("a Shopify sink needs a Shopify client")
-        self._admin = client.admin
+        self._admin, self.batch_max = client.admin, client.settings.batch_max
 
     async def look(self, targets: Sequence[Target], directory: Directory) -> Sequence[Seen]:
         """What Shopify shows now; None where it keeps no level, and where it has no such item or place."""

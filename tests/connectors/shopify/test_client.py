@@ -128,7 +128,7 @@ async def test_given_lines_beyond_the_first_page_then_a_poll_has_them_all(shop, 
     lines = whole["lineItems"]
     client.admin.call = in_parts
     cut = {**whole, "lineItems": first}
-    reader = Reader(client.admin, client._settings.model_copy(update={"polls": ()}))
+    reader = Reader(client.admin, client.settings.model_copy(update={"polls": ()}))
     assert [line["sku"] for line in (await reader.order(cut)).body["line_items"]] == ["A"]
 
 

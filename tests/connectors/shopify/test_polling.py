@@ -211,7 +211,7 @@ async def test_given_the_one_place_a_network_is_told_at_then_it_is_not_where_an_
     shop.order([("A", 1)], at=at)
     for publish, routed in (("network", []), ("locations", ["location:1001"])):
         client = connect(shop)
-        rules = type(client._settings.rules)(publish=publish)
+        rules = type(client.settings.rules)(publish=publish)
         client = connect(shop, rules=rules)
         (payload,) = [payload async for told, _ in client.poll(None) for payload in told]
         assert [line.there for line in read("eu-shop", payload).documents[-1].lines] == routed
@@ -356,7 +356,7 @@ async def test_given_a_wholesale_rule_then_webhook_and_poll_mark_the_order_and_k
         order = shop.shop.orders[number]
         order.tags, order.source = tags, source
         body, headers = shop.signed("orders/create", payloads.order(order, shop.shop_name))
-        (hooked,) = receive(client._settings, secrets, headers, body, "")
+        (hooked,) = receive(client.settings, secrets, headers, body, "")
         assert "canary" not in str(hooked.body).lower()
         classes[name] = read("eu-shop", hooked).demand_class
     polled = [payload async for told, _ in client.poll(None) for payload in told]
