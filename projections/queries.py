@@ -372,6 +372,28 @@ class Queries:
         )
         return int(found[0]["documents"])
 
+    async def came_late(
+        self, channel: str, skus: Sequence[str], *, since: datetime, before: datetime
+    ) -> list[dict[str, Any]]:
+        """Documents of a channel that were recorded since an instant, and tell of what happened before another: document, SKU and
+        locations of each.
+        """
+        return await self.rows(
+            "SELECT DISTINCT document, sku, locations FROM movements"
+            " WHERE channel = %s AND sku = ANY(%s) AND recorded_at >= %s AND occurred_at < %s ORDER BY document",
+            [channel, list(skus), since, before],
+        )
+
+    async def counted_at(self, sku: str, location: str) -> datetime | None:
+        """When a SKU was last counted or opened at a location; None if never."""
+        found = await self.rows(
+            "SELECT max(occurred_at) AS at FROM movements WHERE sku = %s AND %s = ANY(locations)"
+            " AND kind IN ('StockCounted', 'StockInitialised')",
+            [sku, location],
+        )
+        at: datetime | None = found[0]["at"]
+        return at
+
     # -- dead letters
 
     async def refused_about(self, channel: str, names: Sequence[str]) -> bool:

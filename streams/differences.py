@@ -27,6 +27,7 @@ class Cause(StrEnum):
 
     IN_FLIGHT = "in_flight"  # a push is not answered yet, a document not taken in, or the numbers moved while we looked
     HAND_EDIT = "hand_edit"  # it stood still, and no document explains it
+    LATE_DOCUMENT = "late_document"  # a document of the platform had not come; the poll brought it, and it is no difference any more
     REFUSED_DOCUMENT = "refused_document"  # a document of the platform about this SKU waits as a dead letter
     UNEXPLAINED = "unexplained"  # the platform's own ledger comes to our number, and its level does not
     UNTRACKED = "untracked"  # one of the two keeps no number there
@@ -38,7 +39,8 @@ class Cause(StrEnum):
 class Difference:
     """One difference, in our words where we have them. `expected` and `shown` are None where nobody keeps a number.
 
-    `since` is when the platform's level changed last, where it says so. `done` says what was done about it.
+    `since` is when the platform's level changed last, where it says so; of what is `unexplained`, when the place was last counted
+    or opened. `documents` names those that came late. `done` says what was done about it.
     """
 
     channel: str
@@ -48,7 +50,13 @@ class Difference:
     shown: int | None
     cause: Cause
     since: datetime | None = None
+    documents: tuple[str, ...] = ()
     done: str = ""
+
+    @property
+    def healed(self) -> bool:
+        """Whether it is none any more."""
+        return self.cause is Cause.LATE_DOCUMENT
 
 
 class Known(NamedTuple):

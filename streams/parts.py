@@ -397,6 +397,9 @@ def reconciling(channel: str, intake: Intake, queries: Queries, bootstrap: str, 
         bootstrap=bootstrap,
         dsn=dsn,
         poll=partial(poll_once, channel, client, intake, queries),
+        arrives_within=arrives_within(
+            intake.connectors[channel], intake.directories.settings.channels[channel].poll_every
+        ),
     )
 
 

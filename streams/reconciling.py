@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from connectors.errors import ConnectorError
 from connectors.polite import patiently
 from projections.pool import DatabaseError, leadership
 from projections.queries import Queries
+from schemas.accounts import NETWORK
 from streams.differences import (
     Cause,
     Cell,
@@ -29,7 +31,7 @@ from streams.differences import (
     known_of,
     target_of,
 )
-from streams.hand_edits import Editing
+from streams.hand_edits import Editing, shelf_of
 from streams.intake import Intake
 from streams.reader import Reader
 from streams.verify import Verifier
@@ -52,8 +54,8 @@ HOPS = 3
 
 @dataclass(slots=True, kw_only=True)
 class Reconciling:
-    """The comparisons of one channel; one at a time, whichever process asks. `poll` catches up with the platform. `apart` and
-    `patience` are in seconds.
+    """The comparisons of one channel; one at a time, whichever process asks. `poll` catches up with the platform. In
+    `arrives_within` seconds its documents have come by themselves, or are late. `apart` and `patience` are in seconds.
     """
 
     channel: str
@@ -64,6 +66,7 @@ class Reconciling:
     bootstrap: str
     dsn: str
     poll: Callable[[], Awaitable[Any]]
+    arrives_within: float = 1.0
     apart: float = APART
     patience: float = PATIENCE
     editing: Editing = field(init=False)
@@ -88,7 +91,7 @@ class Reconciling:
         """
         await self.intake.directories.known(self.channel)
         async with leadership(self.dsn, f"{self.intake.naming.prefix}reconcile {self.channel}"):
-            known = await self._known()
+            known, began = await self._known(), datetime.now(UTC)
             listing = await self._listing()
             found = listing.beyond(known)
             seen = await self._looked(listing.differing(known), known, listing)
@@ -96,8 +99,10 @@ class Reconciling:
             for left in reversed(range(ROUNDS)):
                 if not seen:
                     break
-                known, seen, more = await self._again(known, seen, listing, last=left == 0)
-                found += more
+                before, first = known, seen
+                known, seen, more = await self._again(before, first, listing, last=left == 0)
+                gone = first.keys() - seen.keys() - {(one.sku, one.place) for one in more}
+                found += more + await self._late(gone, before, first, began)
             self.editing.only({(one.sku, one.place) for one in found})
             return found
 
@@ -125,6 +130,31 @@ class Reconciling:
                     await self.editing.handle(one, after[cell]) if one.cause is Cause.HAND_EDIT else one
                 )
         return after, moving, found
+
+    async def _late(
+        self, cells: set[Cell], before: Mapping[Cell, Known], first: Mapping[Cell, Sighting], began: datetime
+    ) -> list[Difference]:
+        """Which of the cells that differ no more did so because a document of the platform came late."""
+        before_that = began - timedelta(seconds=self.arrives_within)
+        skus = sorted({sku for sku, _ in cells})
+        came = await self.queries.came_late(self.channel, skus, since=began, before=before_that)
+        late = defaultdict[Cell, list[str]](list)
+        for row in came:
+            for cell in cells & {(row["sku"], place) for place in (*row["locations"], NETWORK)}:
+                late[cell].append(row["document"])
+        return [
+            Difference(
+                channel=self.channel,
+                sku=cell[0],
+                place=cell[1],
+                expected=before[cell].shows,
+                shown=first[cell].shows,
+                cause=Cause.LATE_DOCUMENT,
+                documents=tuple(documents),
+                done="taken in",
+            )
+            for cell, documents in sorted(late.items())
+        ]
 
     def _difference(
         self, cell: Cell, known: Known, seen: Sighting, cause: Cause, listing: Listing
@@ -193,7 +223,12 @@ class Reconciling:
             await reader.stop()
 
     async def _attributed(self, found: Difference) -> Difference:
-        """Looks whether a document that waits as a dead letter may be behind what looks like a hand edit."""
+        """Looks whether a document that waits as a dead letter may be behind what looks like a hand edit, and since when what nobody
+        can explain may be so.
+        """
+        if found.cause is Cause.UNEXPLAINED:
+            shelf = shelf_of(found.place, self.editing.rules)
+            return replace(found, since=await self.queries.counted_at(found.sku, shelf))
         if found.cause is not Cause.HAND_EDIT:
             return found
         refs = {

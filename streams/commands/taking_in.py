@@ -103,8 +103,9 @@ def reconcile_command(
 
     found = run(body())
     differences = [asdict(one) for name in found for one in found[name]]
+    ok = all(one.healed for name in found for one in found[name])
     if as_json:
-        show({"ok": not differences, "channels": list(found), "differences": differences})
+        show({"ok": ok, "channels": list(found), "differences": differences})
     elif differences:
         table = Table(title=f"differences: {spoken(Counter(one['cause'].value for one in differences))}")
         for name in differences[0]:
@@ -114,5 +115,5 @@ def reconcile_command(
         out.print(table)
     else:
         out.print(f"every number is as it should be: {', '.join(found)}", style="green", highlight=False)
-    if differences:
+    if not ok:
         raise typer.Exit(1)

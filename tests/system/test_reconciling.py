@@ -174,7 +174,11 @@ async def test_given_our_own_push_and_orders_on_their_way_then_no_hand_edit_is_i
     assert await trade.reconcile(0) == {}, "the echo of our own push"
 
     trade.platform.sell("SOHO", 2)
-    assert await trade.reconcile(0) == {}, "an order that nobody has told us of"
+    await asyncio.sleep(1.5)
+    found = (await trade.reconcile(0))["SOHO"]
+    assert (found["cause"], found["expected"], found["shown"]) == ("late_document", OPENING + 5, OPENING + 3)
+    assert found["documents"], "an order that nobody has told us of has a name"
+    assert await trade.reconcile(0) == {}, "it was taken in"
     assert await trade.stock("SOHO") == trade.platform.level("SOHO") == OPENING + 5 - 2
 
     trade.platform.sell("HARLEM", 3)
