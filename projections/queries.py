@@ -297,6 +297,16 @@ class Queries:
             }
             return cells, await self._offsets_in(connection, "receipts")
 
+    async def refusal(self, channel: str, sku: str, place: str) -> str | None:
+        """Why a platform does not take a number; None where it does."""
+        found = await self.rows(
+            "SELECT coalesce(r.detail, '') AS detail FROM told AS t JOIN receipts AS r"
+            " USING (channel, sku, place, log_offset)"
+            " WHERE channel = %s AND sku = %s AND place = %s AND t.outcome = 'refused'",
+            [channel, sku, place],
+        )
+        return found[0]["detail"] if found else None
+
     async def all_told(self) -> AsyncIterator[dict[str, Any]]:
         """Every last word with a platform: channel, sku, place, level, own, sure, outcome."""
         async for row in self._stream("SELECT channel, sku, place, level, own, sure, outcome FROM told"):
@@ -383,6 +393,11 @@ class Queries:
             " WHERE channel = %s AND sku = ANY(%s) AND recorded_at >= %s AND occurred_at < %s ORDER BY document",
             [channel, list(skus), since, before],
         )
+
+    async def kept(self, skus: Sequence[str]) -> set[str]:
+        """Those of some SKUs that are kept anywhere."""
+        found = await self.rows("SELECT sku FROM stock WHERE sku = ANY(%s)", [list(skus)])
+        return {row["sku"] for row in found}
 
     async def counted_at(self, sku: str, location: str) -> datetime | None:
         """When a SKU was last counted or opened at a location; None if never."""

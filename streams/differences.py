@@ -28,6 +28,7 @@ class Cause(StrEnum):
     IN_FLIGHT = "in_flight"  # a push is not answered yet, a document not taken in, or the numbers moved while we looked
     HAND_EDIT = "hand_edit"  # it stood still, and no document explains it
     LATE_DOCUMENT = "late_document"  # a document of the platform had not come; the poll brought it, and it is no difference any more
+    REFUSED = "refused"  # the platform does not take our number, `done` says why
     REFUSED_DOCUMENT = "refused_document"  # a document of the platform about this SKU waits as a dead letter
     UNEXPLAINED = "unexplained"  # the platform's own ledger comes to our number, and its level does not
     UNTRACKED = "untracked"  # one of the two keeps no number there
@@ -72,6 +73,10 @@ class Known(NamedTuple):
     def shows(self) -> int | None:
         """What the platform should show now."""
         return self.place.shows(self.told)
+
+    def differs(self, shown: int | None) -> bool:
+        """Whether the platform shows another number than it should, or than it is to be told."""
+        return not shown == self.shows == self.wanted
 
     @property
     def settled(self) -> bool:
@@ -140,7 +145,7 @@ class Listing:
             self.strange[cause, reference] = self.strange.get((cause, reference), 0) + units
 
     def differing(self, known: Mapping[Cell, Known]) -> list[Cell]:
-        """The cells to look at: what is listed with another number than it should be, or is not listed.
+        """The cells to look at: what is listed with another number than it should be, or is not listed, or is to be told another.
 
         A list may count otherwise than a look: Magento lists what its own open orders wait for, too. So every such cell is
         looked at, and an edit by exactly these units is found when they have left.
@@ -148,7 +153,7 @@ class Listing:
         return sorted(
             cell
             for cell, its in known.items()
-            if its.shows is not None and (cell not in self.levels or self.levels[cell].level != its.shows)
+            if its.shows is not None and (cell not in self.levels or its.differs(self.levels[cell].level))
         )
 
     def beyond(self, known: Mapping[Cell, Known]) -> list[Difference]:
@@ -207,10 +212,16 @@ def cause_of(
 
     `caught_up` says that all that was in the log after the first look was taken in before the second.
     """
-    if after is None or after.shows is None or second.shows == after.shows:
+    if after is None or after.shows is None or not after.differs(second.shows):
         return None
     if second.level is None:
         return Cause.UNTRACKED if after.shows else None
-    if not caught_up or not after.settled or not before.same(after) or first != second:
+    if (
+        second.shows == after.shows
+        or not caught_up
+        or not after.settled
+        or not before.same(after)
+        or first != second
+    ):
         return Cause.IN_FLIGHT
     return Cause.UNEXPLAINED if second.certain else Cause.HAND_EDIT

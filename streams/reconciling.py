@@ -93,9 +93,9 @@ class Reconciling:
         async with leadership(self.dsn, f"{self.intake.naming.prefix}reconcile {self.channel}"):
             known, began = await self._known(), datetime.now(UTC)
             listing = await self._listing()
-            found = listing.beyond(known)
+            found = await self._heard_of(listing.beyond(known))
             seen = await self._looked(listing.differing(known), known, listing)
-            seen = {cell: sighting for cell, sighting in seen.items() if sighting.shows != known[cell].shows}
+            seen = {cell: one for cell, one in seen.items() if known[cell].differs(one.shows)}
             for left in reversed(range(ROUNDS)):
                 if not seen:
                     break
@@ -131,6 +131,16 @@ class Reconciling:
                 )
         return after, moving, found
 
+    async def _heard_of(self, found: list[Difference]) -> list[Difference]:
+        """A SKU that is kept nowhere is unknown, and not only at that place."""
+        kept = await self.queries.kept([one.sku for one in found])
+        return [
+            replace(one, cause=Cause.UNKNOWN_SKU)
+            if one.cause is Cause.UNTRACKED and one.sku not in kept
+            else one
+            for one in found
+        ]
+
     async def _late(
         self, cells: set[Cell], before: Mapping[Cell, Known], first: Mapping[Cell, Sighting], began: datetime
     ) -> list[Difference]:
@@ -164,7 +174,7 @@ class Reconciling:
             channel=self.channel,
             sku=cell[0],
             place=cell[1],
-            expected=known.shows,
+            expected=known.wanted if cause is Cause.IN_FLIGHT else known.shows,
             shown=seen.shows,
             cause=cause,
             since=None if level is None else level.changed_at,
@@ -223,9 +233,12 @@ class Reconciling:
             await reader.stop()
 
     async def _attributed(self, found: Difference) -> Difference:
-        """Looks whether a document that waits as a dead letter may be behind what looks like a hand edit, and since when what nobody
-        can explain may be so.
+        """Looks whether a document that waits as a dead letter may be behind what looks like a hand edit, since when what nobody can
+        explain may be so, and whether the platform takes a number that is in flight at all.
         """
+        if found.cause is Cause.IN_FLIGHT:
+            why = await self.queries.refusal(self.channel, found.sku, found.place)
+            return found if why is None else replace(found, cause=Cause.REFUSED, done=why)
         if found.cause is Cause.UNEXPLAINED:
             shelf = shelf_of(found.place, self.editing.rules)
             return replace(found, since=await self.queries.counted_at(found.sku, shelf))

@@ -62,6 +62,12 @@ def test_given_something_is_new_between_the_looks_then_it_is_in_flight_and_no_ha
     assert cause(**({"first": Sighting(12), "second": Sighting(12)} | how)) is Cause.IN_FLIGHT, what
 
 
+def test_given_a_platform_shows_what_it_was_told_last_then_a_number_it_was_not_told_yet_is_in_flight():
+    due = known(wanted=11)
+    assert cause(Sighting(10), Sighting(10), before=due) is Cause.IN_FLIGHT
+    assert cause(Sighting(10), Sighting(11), before=due, after=known(wanted=11, told=11)) is None
+
+
 def test_given_the_sku_moved_elsewhere_only_then_that_says_nothing_of_this_place():
     assert cause(Sighting(12), Sighting(12), after=known(offset=7)) is Cause.HAND_EDIT
 
@@ -122,6 +128,13 @@ def test_given_levels_then_what_shows_another_number_or_is_not_listed_is_looked_
     numbers = {("MUG", "SOHO"): known(), ("MUG", "HARLEM"): known(), ("TEE", "SOHO"): known()}
     found = listing(STORES, level("variant:1", "location:1", 10), level("variant:1", "location:2", 9))
     assert found.differing(numbers) == [("MUG", "HARLEM"), ("TEE", "SOHO")]
+
+
+def test_given_a_number_that_is_not_told_yet_then_it_is_looked_at():
+    listing = Listing(Directory(), STORES, "web")
+    listing.levels["A", "WH"] = Level(item="A", location="WH", level=10, version=1, observed_at=NOW)
+    assert listing.differing({("A", "WH"): known(), ("B", "WH"): known(told=None)}) == []
+    assert listing.differing({("A", "WH"): known(wanted=11)}) == [("A", "WH")]
 
 
 def test_given_one_number_for_all_locations_then_it_is_compared_where_it_is_told_and_nowhere_else():
