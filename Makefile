@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench-smoke bench-restore bench-publishing bench-reconciling chaos day laws race simulate mutation lock clean
+.PHONY: help setup demo test check bench-smoke bench-restore bench-channels chaos day laws race simulate mutation lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -34,13 +34,8 @@ bench-smoke: $(READY) ## a short benchmark: the ledger worker beside a plain loo
 bench-restore: $(READY) ## how fast a starting worker has a million keys back
 	@$(BIN)/python -m pytest -q -s tests/bench/bench_restore.py -o python_files="bench_*.py" -o timeout=600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
 
-bench-publishing: $(READY) ## how soon a channel with a tight limit is told, and one beside a channel that hangs
-	@ONHAND_WEB_ACCESS_TOKEN=sandbox ONHAND_TRADE_ACCESS_TOKEN=sandbox $(BIN)/python -m pytest -q -s tests/system/bench_publishing.py \
-	  -o python_files="bench_*.py" -o timeout=600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
-
-bench-reconciling: $(READY) ## fifty planted differences of five kinds among the numbers of ten thousand SKUs: are they found, and named
-	@ONHAND_WEB_ACCESS_TOKEN=sandbox ONHAND_TILLS_ACCESS_TOKEN=sandbox $(BIN)/python -m pytest -q -s tests/system/bench_reconciling.py \
-	  -o python_files="bench_*.py" -o timeout=900 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+bench-channels: $(READY) ## channels: a tight limit, one that hangs, the last four units, fifty planted differences (ARGS="-k last")
+	@$(BIN)/python -m pytest -q -s tests/system/bench_*.py -o python_files="bench_*.py" -o timeout=900 --engines-at-least 1 -p no:cacheprovider $(ARGS)
 
 chaos: $(READY) ## kills, stops and starves hubs on real engines under load, and counts what was lost (ARGS="-k 'worker and memory'")
 	@$(BIN)/python tests/chaos/chaos.py $(ARGS)

@@ -1,4 +1,4 @@
-"""How soon channels are told, through a worker on real engines: `make bench-publishing`.
+"""How soon channels are told, through a worker on real engines: `make bench-channels`.
 
 A channel that takes two calls a second of a hundred numbers, beside what that limit allows at best; and a channel beside
 another one that hangs, beside itself while the other does not.

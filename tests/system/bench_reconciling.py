@@ -1,4 +1,4 @@
-"""Fifty differences of five kinds among the numbers of ten thousand SKUs, found by a command: `make bench-reconciling`."""
+"""Fifty differences of five kinds among the numbers of ten thousand SKUs, found by a command: `make bench-channels`."""
 
 from __future__ import annotations
 

@@ -85,20 +85,29 @@ class Installation:
 
     def worker(self, name: str = "worker-0") -> subprocess.Popen[bytes]:
         """Starts a worker process; `until_ready` waits for it."""
-        log = (self.data / f"{name}.log").open("ab")
-        with log:
+        return self._process(name, "worker", "--name", name)
+
+    def server(self) -> str:
+        """Starts the server, and says where it is."""
+        return self.until_ready(self._process("server", "serve"))
+
+    def _process(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+        with (self.data / f"{name}.log").open("ab") as log:
             process = self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "streams.cli", "worker", "--name", name, "--config", str(self.config)],
+                [sys.executable, "-m", "streams.cli", *command, "--config", str(self.config)],
                 cwd=ROOT,
                 stdout=subprocess.PIPE,
                 stderr=log,
             )
         return process
 
-    def until_ready(self, process: subprocess.Popen[bytes]) -> None:
+    def until_ready(self, process: subprocess.Popen[bytes]) -> str:
+        """Waits until a process says that it is ready; returns what else it says."""
         assert process.stdout is not None
         with process.stdout:
-            assert process.stdout.readline().startswith(b"ready"), self.tail()
+            said = process.stdout.readline()
+        assert said.startswith(b"ready"), self.tail()
+        return said.decode().removeprefix("ready").strip()
 
     def tail(self) -> str:
         return "\n".join(file.read_text(errors="replace")[-2_000:] for file in self.data.glob("*.log"))
