@@ -183,6 +183,12 @@ def test_given_demand_no_place_was_chosen_for_then_the_network_is_offered_less_a
     assert offered(stock, by_location()) == 5
 
 
+def test_given_a_hundred_units_with_safety_threshold_and_open_demand_then_twenty_are_left_to_sell():
+    stock = stock_of(DC=100)
+    stock.locations[UNROUTED] = {"available": -50, "committed": 50}
+    assert offered(stock, network(safety_stock=20, threshold=10)) == 20
+
+
 def test_given_goods_came_back_to_nobody_knows_where_then_they_are_counted_once():
     stock = stock_of(A=5)
     stock.locations[UNROUTED] = {"available": 2}

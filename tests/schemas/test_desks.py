@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from schemas.accounts import UNROUTED, State
+from schemas.availability import quantity
 from schemas.claims import Fact
+from schemas.rules import ChannelRules
 
 
 def test_given_a_pick_is_rejected_then_the_other_store_owes_the_units(deal, units):
@@ -261,6 +263,21 @@ def test_given_wholesale_demand_then_it_takes_from_its_pool_whoever_tells_of_the
     )
     assert UNROUTED not in deal.stock.locations
     assert deal.stock.locations["WAREHOUSE"] == {"available": 4, "available[trade]": 3}
+
+
+def test_given_a_wholesale_order_of_five_hundred_from_its_own_pool_then_no_retail_number_moves(deal, units):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 700, "DC"))
+    deal.tell("erp", "pool/1", 1, units(Fact.POOL_ALLOCATED, 600, "DC", hour=1, to_pool="trade"))
+    retail = [ChannelRules(publish=publish) for publish in ("network", "locations")]
+    trade = ChannelRules(publish="network", pool="trade")
+    before = [quantity(deal.stock, "web", rules, "r").places for rules in retail]
+    assert quantity(deal.stock, "b2b", trade, "r").quantity == 600
+    deal.tell(
+        "b2b", "order/1", 1, units(Fact.ORDERED, 500, "DC", hour=2, pool="trade"), demand_class="wholesale"
+    )
+    assert [quantity(deal.stock, "web", rules, "r").places for rules in retail] == before
+    assert quantity(deal.stock, "web", retail[0], "r").quantity == 100
+    assert quantity(deal.stock, "b2b", trade, "r").quantity == 100
 
 
 def test_given_reserved_units_are_ordered_then_they_are_committed_once_and_the_shop_has_counted_its_order(
