@@ -72,9 +72,10 @@ class Http:
         query: Mapping[str, str] | str | None = None,
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        reads: bool = True,
     ) -> Reply:
         """One request: `body` goes as JSON, `form` as a form, `headers` with this request only. A `query` in one piece is sent
-        as it is, where a signature covers it.
+        as it is, where a signature covers it. Without `reads` an answer's body does not matter, whatever it is.
 
         Raises `SlowDown` on 429 and 503 with a delay, and without asking where it would come too early for the pace;
         `Unreachable` without a usable answer.
@@ -107,7 +108,7 @@ class Http:
             raise SlowDown(wait)
         if status >= 500:
             raise Unreachable(f"{method} {path}: HTTP {status}")
-        return Reply(status, found, _json(bytes(raw), method, path))
+        return Reply(status, found, _json(bytes(raw), method, path) if reads else None)
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -313,11 +313,26 @@ class Queries:
             yield row
 
     async def channels(self) -> list[dict[str, Any]]:
-        """Channels with how many SKUs have a number and how many cells were told one."""
+        """Channels with how many SKUs have a number, how many cells were told one, and how their sinks get on: numbers that wait,
+        and since when and why nothing can be told.
+        """
         return await self.rows(
             "SELECT channel, count(*)::int AS skus, coalesce(sum(quantity), 0)::bigint AS units,"
-            " (SELECT count(*)::int FROM told WHERE told.channel = q.channel) AS told"
-            " FROM channel_quantities AS q GROUP BY channel ORDER BY channel"
+            " (SELECT count(*)::int FROM told WHERE told.channel = q.channel) AS told,"
+            " h.waiting, h.failing_since, h.reason"
+            " FROM channel_quantities AS q LEFT JOIN channel_health AS h USING (channel)"
+            " GROUP BY channel, h.channel ORDER BY channel"
+        )
+
+    async def save_health(
+        self, channel: str, waiting: int, failing_since: datetime | None, reason: str | None, now: datetime
+    ) -> None:
+        """Remembers how a channel's sink gets on."""
+        await self._run(
+            "INSERT INTO channel_health VALUES (%s, %s, %s, %s, %s) ON CONFLICT (channel) DO UPDATE SET"
+            " waiting = excluded.waiting, failing_since = excluded.failing_since, reason = excluded.reason,"
+            " said_at = excluded.said_at",
+            [channel, waiting, failing_since, reason, now],
         )
 
     async def oversells(self, sku: str | None = None, limit: int = 100, cursor: str | None = None) -> Page:

@@ -255,9 +255,9 @@ def _stock_routes(router: APIRouter, service: Service) -> None:
 
     @router.get("/channels")
     async def channels() -> dict[str, Any]:
-        """The configured channels, and how many SKUs have a number there."""
+        """The configured channels: how many SKUs have a number there, how many wait to be told, and since when and why none can."""
         counted = {row["channel"]: row for row in await queries.channels()}
-        none = {"skus": 0, "units": 0, "told": 0}
+        none = {"skus": 0, "units": 0, "told": 0, "waiting": None, "failing_since": None, "reason": None}
         return {
             "items": [{"channel": name, **none, **counted.get(name, {})} for name in service.rules().channels]
         }

@@ -21,6 +21,7 @@ from faust.contrib.asgi import bind_to_running_loop
 
 from connectors.contract import Client, Connector
 from connectors.errors import ConnectorError, SlowDown
+from projections.alerts import Alerts
 from projections.pool import DatabaseError, migrate, open_pool
 from projections.queries import Queries
 from projections.recorder import Recorder
@@ -28,6 +29,7 @@ from projections.server import create_api
 from schemas.codec import encode, headers
 from schemas.rules import Rules
 from schemas.topics import RULES
+from streams.alerts import Alerting
 from streams.app import Topology, create_app
 from streams.directories import Directories
 from streams.intake import Intake
@@ -36,7 +38,7 @@ from streams.reader import Reader
 from streams.reconciling import Reconciling
 from streams.recorder import Recording
 from streams.reserving import Reserving
-from streams.settings import BadConfiguration, Settings, load, secrets_of
+from streams.settings import BadConfiguration, Settings, alert_secret, load, secrets_of
 from streams.sinks import Pushing
 from streams.stages import Naming
 from streams.topics import create_topics
@@ -258,6 +260,15 @@ async def serve(
         clock=lambda: datetime.now(UTC),
     )
 
+    alerting = Alerting(
+        settings=settings.alerts,
+        secret=alert_secret(),
+        alerts=Alerts(pool),
+        queries=queries,
+        dsn=dsn,
+        role=f"{naming.prefix}alerts",
+    )
+
     async def ready() -> str | None:
         return None if writer.connected else "Kafka has not answered yet"
 
@@ -302,6 +313,7 @@ async def serve(
             patiently("server", writer.start),
             _when_up(server, on_ready, address),
             reserving.run(),
+            alerting.run(),
             _or_end(server, recording.run()),
             *polls,
             *comparisons,

@@ -84,6 +84,22 @@ class WorkerSettings(BaseModel):
     store: Literal["memory", "rocksdict"] = "memory"
 
 
+class AlertSettings(BaseModel):
+    """What people are told of, by the log and by a webhook to `url` (signed with the secret ONHAND_ALERTS_SECRET).
+
+    `every` is how many seconds lie between two looks. A channel is stuck that has failed for `stuck_after` seconds; a commitment
+    is aged after `commitment_days`; more dead letters than `dead_letters` may not wait.
+    """
+
+    model_config = FROZEN
+
+    url: str | None = Field(None, pattern=r"^https?://")
+    every: float = Field(15.0, ge=0.1, le=3_600)
+    stuck_after: float = Field(300.0, ge=0)
+    commitment_days: int = Field(7, ge=0)
+    dead_letters: int = Field(10, ge=0)
+
+
 class TransactionSettings(BaseModel):
     """Transactions. One with nothing open leaves the table when it has been quiet for so many days; 0: it never does."""
 
@@ -132,6 +148,7 @@ class Settings(BaseSettings):
     serve: ServeSettings = ServeSettings()
     worker: WorkerSettings = WorkerSettings()
     transactions: TransactionSettings = TransactionSettings()
+    alerts: AlertSettings = AlertSettings()
     locations: dict[Annotated[str, Field(pattern=r"^[^@:|/\s][^|/]*$")], Location] = {}
     channels: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")], AnyChannel] = {}
     bundles: dict[str, Recipe] = {}
@@ -268,6 +285,20 @@ def _line(text: str, where: list[str]) -> int:
     return best
 
 
+def secret_in(env: Mapping[str, str], variable: str) -> str | None:
+    """A secret from a variable, or from the file that `<variable>_FILE` names; None where neither is set."""
+    value = env.get(variable)
+    if value is None and (file := env.get(f"{variable}_FILE")):
+        return Path(file).read_text(encoding="utf-8").strip()
+    return value
+
+
+def alert_secret(env: Mapping[str, str] = os.environ) -> SecretStr | None:
+    """What alerts are signed with: ONHAND_ALERTS_SECRET, or the file that ONHAND_ALERTS_SECRET_FILE names."""
+    found = secret_in(env, "ONHAND_ALERTS_SECRET")
+    return None if found is None else SecretStr(found)
+
+
 def secrets_of(
     channel: str, names: tuple[str, ...], settings: ChannelSettings, env: Mapping[str, str] = os.environ
 ) -> Secrets:
@@ -280,9 +311,7 @@ def secrets_of(
     for name in names:
         required, name = not name.endswith("?"), name.removesuffix("?")  # noqa: PLW2901  # the mark is no part of it
         variable = f"ONHAND_{channel}_{name}".upper().replace("-", "_")
-        value = env.get(variable)
-        if value is None and (file := env.get(f"{variable}_FILE")):
-            value = Path(file).read_text(encoding="utf-8").strip()
+        value = secret_in(env, variable)
         if value is None and settings.sandbox is not None and required:
             value = "sandbox"
         if value is not None:

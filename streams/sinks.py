@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -30,6 +31,9 @@ log = structlog.get_logger()
 
 CATALOGUE_AGE = 600.0
 """Seconds between two questions for a catalogue that lacks a SKU. The SKU itself is tried again at its next number."""
+
+SAY_EVERY = 5.0
+"""Seconds between two words of a sink about how it gets on."""
 
 Cell = tuple[str, str]
 """A SKU and a place."""
@@ -211,7 +215,8 @@ def receipt_out(naming: Naming, receipt: Receipt) -> Out:
 class Pushing:
     """The sink of one channel, at one worker at a time. `pace` is the time in seconds in which changes gather for one
     call; a full call is followed by the next at once. `held_for` is the time in seconds until a held or unsure number is
-    tried again: between two looks that agree, the platform's own documents must have had time to arrive.
+    tried again: between two looks that agree, the platform's own documents must have had time to arrive. `failing` says since when
+    nothing can be told, and why.
     """
 
     channel: str
@@ -229,6 +234,7 @@ class Pushing:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     board: Board | None = None
     breaker: Breaker = field(default_factory=Breaker)
+    failing: tuple[datetime, str] | None = None
 
     async def run(self) -> None:
         """Pushes until cancelled, coming back after every failure of Kafka, PostgreSQL or the platform."""
@@ -252,6 +258,7 @@ class Pushing:
         try:
             await self._restore(board, consumer)
             following = asyncio.create_task(self._follow(board, consumer))
+            saying = asyncio.create_task(self._say(board))
             try:
                 while True:
                     if following.done():
@@ -261,7 +268,8 @@ class Pushing:
                         await asyncio.sleep(max(0.02, self.pace - (time.monotonic() - began)))
             finally:
                 following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
+                saying.cancel()
+                await asyncio.gather(following, saying, return_exceptions=True)
         finally:
             await consumer.stop()
 
@@ -325,6 +333,14 @@ class Pushing:
         if receipt is not None and receipt.outcome is Outcome.OVERRULED:
             board.saw(receipt)
 
+    async def _say(self, board: Board) -> None:
+        """Says how the sink gets on, where others can look; nothing depends on that."""
+        while True:
+            since, why = self.failing or (None, None)
+            with suppress(*DatabaseError):
+                await self.queries.save_health(self.channel, len(board.due), since, why, self.clock())
+            await asyncio.sleep(SAY_EVERY)
+
     async def _push_some(self, board: Board) -> int:
         targets = board.next(self.sink.batch_max)
         if not targets:
@@ -339,6 +355,7 @@ class Pushing:
             await self._failed(board, targets, error)
             return 0
         self.breaker.success(map(_cell, targets))
+        self.failing = None
         board.worked(targets)
         await self._answered(board, answers)
         return len(targets)
@@ -346,6 +363,7 @@ class Pushing:
     async def _failed(self, board: Board, targets: Sequence[Target], error: ConnectorError) -> None:
         """Tries again later, a number that failed alone after the others; one that fails again and again is left alone."""
         board.failed(targets)
+        self.failing = (self.failing or (self.clock(), ""))[0], str(error)
         alone = targets[0] if len(targets) == 1 else None
         verdict = self.breaker.failure(_cell(alone) if alone else None)
         log.warning(

@@ -21,6 +21,7 @@ from deploy.processes import free_port
 from projections import server
 from projections.pool import Pool, open_pool
 from projections.problems import Problem
+from projections.queries import Queries
 from projections.server import create_api
 from schemas.claims import DeadLetter
 from schemas.ledger import view
@@ -331,10 +332,21 @@ async def test_given_a_catalogue_then_availability_and_explain_agree_and_pages_f
 async def test_given_configured_channels_then_all_are_listed_even_those_without_numbers(api, shop):
     shop.post(Kind.STOCK_INITIALISED, 5)
     await shop.record_all(web=RULES.channels["web"])
+    silent = {"waiting": None, "failing_since": None, "reason": None}
     assert (await api.get("/v1/channels")).json["items"] == [
-        {"channel": "web", "skus": 1, "units": 3, "told": 0},
-        {"channel": "tills", "skus": 0, "units": 0, "told": 0},
+        {"channel": "web", "skus": 1, "units": 3, "told": 0, **silent},
+        {"channel": "tills", "skus": 0, "units": 0, "told": 0, **silent},
     ]
+
+
+async def test_given_a_channel_that_cannot_be_told_then_it_says_since_when_and_why(api, shop, pool, after):
+    shop.post(Kind.STOCK_INITIALISED, 5)
+    await shop.record_all(web=RULES.channels["web"])
+    for since, why in ((after(minutes=1), "HTTP 500"), (None, None)):
+        await Queries(pool).save_health("web", 7, since, why, after(minutes=2))
+        found = (await api.get("/v1/channels")).json["items"][0]
+        assert (found["waiting"], found["reason"]) == (7, why)
+        assert (found["failing_since"] is None) == (since is None)
 
 
 async def test_given_a_journal_then_it_is_filtered_and_paged(api, shop, after):
