@@ -24,6 +24,7 @@ from projections.problems import Problem, response
 from projections.queries import AGE_MAX, BadCursor, Page, Queries
 from projections.reservations import Reserving
 from projections.reservations import routes as reservation_routes
+from projections.rules import Ruling, rule_routes
 from schemas.ledger import view
 from schemas.rules import ChannelRules, Rules
 
@@ -65,6 +66,7 @@ class Service:
     ready: Callable[[], Awaitable[str | None]]
     body_max: int
     reserving: Reserving
+    ruling: Ruling
 
     def channel(self, name: str) -> ChannelRules:
         """A channel's rules. Raises a 404 problem for a channel that is not configured."""
@@ -84,10 +86,11 @@ def create_api(
     intake: Intake,
     ready: Callable[[], Awaitable[str | None]],
     reserving: Reserving,
+    ruling: Ruling,
     body_max: int = 1_048_576,
 ) -> FastAPI:
     """The application. Every `/v1` route asks `keys` about the caller's bearer token."""
-    service = Service(Queries(pool), rules, skews, clock, keys, intake, ready, body_max, reserving)
+    service = Service(Queries(pool), rules, skews, clock, keys, intake, ready, body_max, reserving, ruling)
     api = FastAPI(title="Onhand", version="1", docs_url=None, redoc_url=None)
     _problems(api)
     api.include_router(_platform_routes(service))
@@ -216,6 +219,7 @@ def _v1_routes(service: Service) -> APIRouter:
     router.include_router(
         reservation_routes(service.reserving, service.channel, lambda: service.rules().bundles)
     )
+    router.include_router(rule_routes(service.ruling))
     return router
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.accounts import UNROUTED
-from schemas.claims import STRICT
+from schemas.claims import STRICT, Instant
 
 WHOLESALE = "wholesale"
 """The demand class of what is sold to other businesses."""
@@ -70,13 +70,21 @@ class ChannelRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The rules of all channels, and what each bundle consists of. `version` changes whenever any of them does."""
+    """The rules of all channels, and what each bundle consists of. `version` changes whenever any of them does.
+
+    `edition` counts the changes: of two the higher is newer. `by` is who made them, `at` when. `configured` has a digest of what the configuration file said of each channel then, and of the
+    bundles under the name `[bundles]`: where it says something else now, that is newer.
+    """
 
     __pydantic_config__ = STRICT
 
     version: str
     channels: dict[str, ChannelRules] = field(default_factory=dict)
     bundles: dict[str, Recipe] = field(default_factory=dict)
+    edition: int | None = None
+    by: str | None = None
+    at: Instant | None = None
+    configured: dict[str, str] | None = None
     v: int = 1
 
     def bundles_of(self, component: str) -> list[str]:

@@ -23,7 +23,7 @@ from streams.closing import Closing
 from streams.expiry import Expiry
 from streams.reader import Reader
 from streams.rocks import RocksStore
-from streams.stages import Naming, bundle_stage, ledger_stage, publish_again, settle_stage
+from streams.stages import Naming, Ruled, bundle_stage, ledger_stage, publish_again, settle_stage
 from streams.tables import ChunkTable, MemoryStore, Store
 from streams.writer import Writer
 
@@ -42,6 +42,7 @@ class Topology:
     settle: ChunkStage
     ledger: ChunkStage
     bundle: ChunkStage
+    ruled: Ruled
 
     @property
     def stages(self) -> tuple[ChunkStage, ...]:
@@ -51,6 +52,12 @@ class Topology:
     async def begin(self) -> None:
         """Begins what is restored."""
         await asyncio.gather(*(stage.begin() for stage in self.stages))
+
+    def rule(self, rules: Rules) -> None:
+        """Changes the rules in force: what they move is published again, by the partitions that are ours."""
+        self.ruled.rules = rules
+        self.ruled.known.set()
+        self.ledger.restamp(rules.version)
 
     async def close(self) -> None:
         """Ends the stages, once the app has stopped: another process may open their tables then."""
@@ -69,7 +76,7 @@ def create_app(
     bootstrap: str,
     partitions: int,
     naming: Naming,
-    rules: Rules,
+    rules: Rules | Ruled,
     authority: Authority,
     writer: Writer,
     reader: Reader,
@@ -78,13 +85,14 @@ def create_app(
     datadir: str = ".onhand/faust",
     store: str = "memory",
     close_after: timedelta | None = None,
+    known: Callable[[str], Rules | None] = lambda _version: None,
     fail: Callable[[str], None] = end_process,
 ) -> Topology:
     """A Faust app with its agents and tables; nothing is global, so a test may have as many as it likes.
 
     `instance` names this worker for ever (Kafka's static membership): a restarted worker takes its partitions back at
     once instead of waiting until its dead self times out. `store` says where its tables are: `memory`, or `rocksdict` for
-    files in `datadir`. `close_after` is how long a transaction must have been quiet to leave the table; None: never. Raises
+    files in `datadir`. `known` has the rules of a version, where it is known. `close_after` is how long a transaction must have been quiet to leave the table; None: never. Raises
     `StoreFailed` when the tables cannot be used.
     """
     sources, changelogs = (CLAIMS, MOVEMENTS, BUNDLE_PARTS), (TRANSACTIONS, STOCK, BUNDLES)
@@ -158,13 +166,14 @@ def create_app(
         app.timer(made.limits.commit_every)(made.tick)
         return made
 
-    expiry = Expiry(naming, writer, _now)
+    expiry, ruled = Expiry(naming, writer, _now), Ruled.of(rules)
     ledger = stage(
         MOVEMENTS,
         STOCK,
-        fold=ledger_stage(naming, rules),
-        stamp=rules.version,
-        on_stamp=publish_again(naming, rules, _now),
+        fold=ledger_stage(naming, ruled),
+        stamp=ruled.rules.version,
+        on_stamp=publish_again(naming, ruled, known, _now),
+        begins=ruled.known.wait,
         watch=expiry.note,
     )
 
@@ -179,8 +188,8 @@ def create_app(
         await to_close.tick(settle)
 
     app.timer(CLOSE_EVERY)(close)
-    bundle = stage(BUNDLE_PARTS, BUNDLES, fold=bundle_stage(naming, rules))
-    return Topology(app=app, settle=settle, ledger=ledger, bundle=bundle)
+    bundle = stage(BUNDLE_PARTS, BUNDLES, fold=bundle_stage(naming, ruled), begins=ruled.known.wait)
+    return Topology(app=app, settle=settle, ledger=ledger, bundle=bundle, ruled=ruled)
 
 
 def _now() -> datetime:

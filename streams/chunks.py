@@ -150,13 +150,15 @@ class ChunkSchema(faust.Schema):  # type: ignore[misc]  # faust has no types
 @dataclass(slots=True)
 class Progress:
     """Where one owned partition stands: the next source offset, the changelog's end as we know it, and where the source
-    ended when we began: up to there others may have folded.
+    ended when we began: up to there others may have folded. `stamp` is that of its output, `committed` the position and stamp
+    that are.
     """
 
     next: int
     changelog_end: int
     others: int = 0
-    committed: int = -1
+    stamp: str = ""
+    committed: tuple[int, str] = (-1, "")
     moved_at: float = field(default_factory=time.monotonic)
 
 
@@ -171,12 +173,16 @@ class Limits:
     dead_run: int = 1_000
 
 
+async def _at_once() -> None:
+    """Nothing has to be waited for."""
+
+
 class ChunkStage:
     """One agent: takes chunks of `source`, folds them into `table`, and writes what the fold says.
 
-    `stamp` is kept with every commit; `on_stamp` is called for a partition whose last commit had another one, before
-    its first chunk, and yields records to write again (a stage whose output depends on configuration writes its output
-    again when that changed). `watch` is shown every state that the table holds or takes in. `fail` ends the process.
+    `stamp` is kept with every commit; `on_stamp` is called for a partition whose last commit had another one (which it is told),
+    before its next chunk, and yields records to write again, some at a time (a stage whose output depends on configuration
+    writes its output again when that changed). `begins` is awaited before a partition is taken. `watch` is shown every state that the table holds or takes in. `fail` ends the process.
     """
 
     def __init__(
@@ -190,14 +196,15 @@ class ChunkStage:
         writer: Writer,
         reader: Reader,
         stamp: str = "",
-        on_stamp: Callable[[Store, int], Iterable[Out]] = lambda _table, _partition: (),
+        on_stamp: Callable[[Store, int, str], Iterable[list[Out]]] = lambda _table, _partition, _before: (),
+        begins: Callable[[], Awaitable[Any]] = _at_once,
         watch: Callable[[int, Iterable[Any]], None] = lambda _partition, _states: None,
         limits: Limits | None = None,
         fail: Callable[[str], None],
     ) -> None:
         self.app, self.source, self.table, self.changelog = app, source, table, changelog
         self.fold, self.writer, self.reader, self.stamp, self.on_stamp = fold, writer, reader, stamp, on_stamp
-        self.watch = watch
+        self.begins, self.watch = begins, watch
         self.limits = limits or Limits()
         self.fail = fail
         self.progress: dict[int, Progress] = {}
@@ -277,9 +284,11 @@ class ChunkStage:
             if partition in self._idle:
                 self._idle.discard(partition)
                 await self._look_after(partition)
+            await self._stamp(partition, epoch)
             while (waiting := self._waiting.pop(partition, None)) and epoch == self._epoch and self._open:
                 if partition not in self.progress and not await self._begin(partition):
                     return
+                await self._stamp(partition, epoch)
                 fresh = await self._continuing(partition, waiting)
                 for start in range(0, len(fresh), TOGETHER):
                     some = fresh[start : start + TOGETHER]
@@ -288,6 +297,7 @@ class ChunkStage:
                         return
                     self._count(folded)
                     await self._settle(partition, epoch, some[-1].offset + 1, folded)
+            await self._stamp(partition, epoch)  # it may have changed while the last chunk was written
         except Exception as error:  # noqa: BLE001  # a fold that fails would fail again: stop before it is passed over
             self.fail(f"{self.source}[{partition}]: {type(error).__name__}: {error}")
         finally:
@@ -399,6 +409,7 @@ class ChunkStage:
 
     async def _begin_alone(self, partition: int) -> bool:
         epoch = self._epoch
+        await self.begins()
         committed = (await self.reader.committed(self.app.conf.id)).get(
             TopicPartition(self.source, partition)
         )
@@ -424,13 +435,43 @@ class ChunkStage:
         if overwritten := self.table.strangers.get(partition):
             end = await self._write_again(partition, overwritten, end)
             self.table.strangers.pop(partition, None)
-        if committed is None or committed.metadata != self.stamp:
-            await self.writer.write(self.on_stamp(self.table, partition))
+        stamp = await self._stamped(partition, epoch, "" if committed is None else committed.metadata)
         if epoch != self._epoch:
             return False
         self.watch(partition, (cell.state for _, cell in self.table.cells_of(partition)))
-        self.progress.setdefault(partition, Progress(next=first, changelog_end=end, others=others))
+        self.progress.setdefault(
+            partition, Progress(next=first, changelog_end=end, others=others, stamp=stamp)
+        )
         return True
+
+    # -- output that depends on configuration
+
+    def restamp(self, stamp: str) -> None:
+        """The configuration changed: every owned partition writes its output again before its next chunk, or now if it has none."""
+        self.stamp = stamp
+        for partition in self.progress:
+            if partition not in self._inflight:
+                self._start(partition)
+
+    async def _stamp(self, partition: int, epoch: int) -> None:
+        """Brings the output of a partition up to the configuration of now."""
+        if self._mine(partition, epoch) and (progress := self.progress[partition]).stamp != self.stamp:
+            progress.stamp = await self._stamped(partition, epoch, progress.stamp)
+
+    async def _stamped(self, partition: int, epoch: int, before: str) -> str:
+        """Writes again what depends on the configuration, if that was another. Returns the stamp of what is written."""
+        stamp, due = self.stamp, list[Out]()
+        if before != stamp:
+            for outs in self.on_stamp(self.table, partition, before):
+                due += outs
+                await asyncio.sleep(0)
+                if epoch != self._epoch:
+                    return before
+                if len(due) >= TOGETHER:
+                    await self.writer.write(due)
+                    due = []
+            await self.writer.write(due)
+        return stamp
 
     async def _is_next(self, partition: int, expected: int, offered: int) -> bool:
         """Whether the log itself goes on at `offered` after `expected`: offsets that compaction or a transaction of
@@ -484,12 +525,12 @@ class ChunkStage:
 
     async def commit(self) -> None:
         """Commits the positions whose writes are all acknowledged."""
-        due = {p: progress for p, progress in self.progress.items() if progress.next != progress.committed}
-        if not due:
+        now = {p: (progress.next, progress.stamp) for p, progress in self.progress.items()}
+        positions = {p: at for p, at in now.items() if at != self.progress[p].committed}
+        if not positions:
             return
-        positions = {p: progress.next for p, progress in due.items()}
         thread = self.app.consumer._thread  # noqa: SLF001  # Faust's own commit has no metadata
-        offsets = {TopicPartition(self.source, p): (at, self.stamp) for p, at in positions.items()}
+        offsets = {TopicPartition(self.source, p): at for p, at in positions.items()}
         try:
             await thread.call_thread(thread._consumer.commit, offsets)  # noqa: SLF001  # as above
         except Exception as error:  # noqa: BLE001  # refused in a rebalance: the next owner repeats, nothing is lost

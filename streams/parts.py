@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,12 +24,11 @@ from connectors.contract import Client, Connector
 from connectors.errors import ConnectorError, SlowDown
 from projections.alerts import Alerts
 from projections.pool import DatabaseError, migrate, open_pool
+from projections.problems import Problem
 from projections.queries import Queries
 from projections.recorder import Recorder
 from projections.server import create_api
-from schemas.codec import encode, headers
 from schemas.rules import Rules
-from schemas.topics import RULES
 from streams.alerts import Alerting
 from streams.app import Topology, create_app
 from streams.directories import Directories
@@ -38,11 +38,12 @@ from streams.reader import Reader
 from streams.reconciling import Reconciling
 from streams.recorder import Recording
 from streams.reserving import Reserving
+from streams.ruling import Ruling
 from streams.settings import BadConfiguration, Settings, alert_secret, load, secrets_of
 from streams.sinks import Pushing
-from streams.stages import Naming
+from streams.stages import Naming, Ruled
 from streams.topics import create_topics
-from streams.writer import NotWritten, Out, Writer
+from streams.writer import NotWritten, Writer
 
 log = structlog.get_logger()
 
@@ -116,11 +117,13 @@ async def worker(
     stopping = on_signal(asyncio.get_running_loop())
     naming, partitions = Naming(settings.kafka.prefix), settings.kafka.partitions
     writer, pushes, reader = Writer(bootstrap, partitions), Writer(bootstrap, partitions), Reader(bootstrap)
+    ruling = Ruling(reader=reader, writer=writer, naming=naming, dsn=dsn, file=settings)
     topology = create_app(
         bootstrap=bootstrap,
         partitions=partitions,
         naming=naming,
-        rules=settings.rules,
+        rules=Ruled(settings.rules, known=False),
+        known=ruling.known.get,
         authority=settings.witnesses,
         writer=writer,
         reader=reader,
@@ -156,11 +159,11 @@ async def worker(
         for name in settings.channels
     ]
     try:
-        announced = asyncio.create_task(announce(settings.rules, writer, reader, naming))
         await directories.load()
         pushing = (_sink(sink, directories) for sink in sinks)
-        async with background(_standing_in(recording, topology), *pushing) as tasks, _agents(topology):
-            await asyncio.gather(announced, _until_ready(topology, stopping))
+        others = _standing_in(recording, topology), ruling.follow(topology.rule), *pushing
+        async with background(*others) as tasks, _agents(topology):
+            await _until_ready(topology, stopping)
             on_ready()
             await _until(stopping, tasks)
     finally:
@@ -176,17 +179,6 @@ async def _standing_in(recording: Recording, topology: Topology) -> None:
     while not topology.ready:
         await asyncio.sleep(0.1)
     await recording.run()
-
-
-async def announce(rules: Rules, writer: Writer, reader: Reader, naming: Naming) -> None:
-    """Writes the rules to their topic, unless they are the newest there: which rules made a number stays answerable."""
-    newest: tuple[int, str] = (-1, "")
-    async for records in reader.whole(naming(RULES), writer.partitions):
-        newest = max(newest, *((record.timestamp, record.key.decode()) for record in records))
-    if newest[1] != rules.version:
-        now = datetime.now(UTC)
-        ce = headers(RULES, f"{rules.version}/{now.timestamp()}", "settings", now)
-        await writer.write([Out(naming(RULES), rules.version.encode(), encode(rules), ce)])
 
 
 async def _sink(pushing: Pushing, directories: Directories) -> None:
@@ -232,7 +224,8 @@ async def serve(
     """Runs the HTTP server and the polls until a signal. It starts, and says 503, while Kafka is away."""
     naming, partitions = Naming(settings.kafka.prefix), settings.kafka.partitions
     await migrate(dsn)
-    writer = Writer(bootstrap, partitions)
+    writer, reader = Writer(bootstrap, partitions), Reader(bootstrap)
+    ruling = Ruling(reader=reader, writer=writer, naming=naming, dsn=dsn, file=settings)
     pool = await open_pool(dsn)
     queries = Queries(pool)
     clients = clients_of(settings)
@@ -247,7 +240,7 @@ async def serve(
         directories=directories,
         writer=writer,
         naming=naming,
-        reload=_reloader(path, directories),
+        reload=_reloader(path, directories, ruling),
     )
 
     recording = Recording(bootstrap, partitions, naming, Recorder(pool), writer, dsn)
@@ -260,6 +253,11 @@ async def serve(
         clock=lambda: datetime.now(UTC),
     )
 
+    async def rule() -> None:
+        """Keeps this process to the rules in force."""
+        await patiently("rules", reader.start)
+        await ruling.follow(lambda rules: directories.configure(directories.settings.ruled(rules)))
+
     alerting = Alerting(
         settings=settings.alerts,
         secret=alert_secret(),
@@ -270,7 +268,7 @@ async def serve(
     )
 
     async def ready() -> str | None:
-        return None if writer.connected else "Kafka has not answered yet"
+        return None if writer.connected and ruling.newest is not None else "Kafka has not answered yet"
 
     api = create_api(
         pool,
@@ -281,6 +279,7 @@ async def serve(
         intake=intake,
         ready=ready,
         reserving=reserving,
+        ruling=Rulings(ruling, directories),
         body_max=settings.serve.body_max,
     )
     server = uvicorn.Server(
@@ -314,6 +313,7 @@ async def serve(
             _when_up(server, on_ready, address),
             reserving.run(),
             alerting.run(),
+            rule(),
             _or_end(server, recording.run()),
             *polls,
             *comparisons,
@@ -327,7 +327,31 @@ async def serve(
         for client in clients.values():
             await client.close()
         await pool.close()
-        await writer.stop()
+        for part in (writer, reader):
+            await part.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Rulings:
+    """The rules, as the API shows and changes them."""
+
+    ruling: Ruling
+    directories: Directories
+
+    @property
+    def events(self) -> list[Rules]:
+        """All of them, oldest first."""
+        return self.ruling.events
+
+    async def change(self, channel: str, patch: dict[str, Any]) -> Rules:
+        """Changes a channel's rules. Raises `BadRules`, and `Problem` where the log does not answer."""
+        settings = self.directories.settings
+        if channel not in settings.channels:
+            raise Problem(404, "Unknown channel", f"channels are: {', '.join(settings.channels)}")
+        try:
+            return await self.ruling.change(settings, channel, patch, "the API", datetime.now(UTC))
+        except (KafkaError, NotWritten):
+            raise Problem(503, "Not available", "the log does not answer", retry_after=5) from None
 
 
 async def _or_end(server: uvicorn.Server, body: Coroutine[Any, Any, None]) -> None:
@@ -345,8 +369,8 @@ async def _when_up(server: uvicorn.Server, on_ready: Callable[[str], None], addr
     on_ready(address)
 
 
-def _reloader(path: Path, directories: Directories) -> Callable[[], None]:
-    """Takes a changed file's mapping over without a restart; a file that cannot be used changes nothing."""
+def _reloader(path: Path, directories: Directories, ruling: Ruling) -> Callable[[], None]:
+    """Takes a changed file's mapping and rules over without a restart; a file that cannot be used changes nothing."""
     seen = path.stat().st_mtime_ns
 
     def reload() -> None:
@@ -360,7 +384,8 @@ def _reloader(path: Path, directories: Directories) -> Callable[[], None]:
                     log.error("the changed configuration cannot be used", reason=str(error))
                     return
                 if fresh.channels.keys() == directories.settings.channels.keys():
-                    directories.configure(fresh)
+                    directories.configure(fresh if ruling.newest is None else fresh.ruled(ruling.newest))
+                    ruling.file = fresh
 
     return reload
 

@@ -5,7 +5,6 @@ Only this module reads the environment. Secrets come from it, or from files it n
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import tomllib
@@ -29,8 +28,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from connectors.contract import ChannelSettings, Connector, Secrets
 from connectors.registry import CONNECTORS, AnyChannel
 from schemas.accounts import UNROUTED
-from schemas.codec import adapter
-from schemas.rules import Recipe, Rules
+from schemas.rules import ChannelRules, Recipe, Rules
+from schemas.ruling import BadRules, rules_of
 from schemas.witnesses import NOBODY, Authority
 
 EMBEDDED = "embedded"
@@ -199,10 +198,31 @@ class Settings(BaseSettings):
     @property
     def rules(self) -> Rules:
         """The rules of all channels; their version is a digest of their content."""
-        channels = {name: channel.rules for name, channel in sorted(self.channels.items())}
-        rules = Rules(version="", channels=channels, bundles=dict(sorted(self.bundles.items())))
-        content = adapter(Rules).dump_json(rules)
-        return replace(rules, version=hashlib.sha256(content).hexdigest()[:12])
+        return rules_of({name: channel.rules for name, channel in self.channels.items()}, self.bundles)
+
+    def with_rules(self, channel: str, rules: ChannelRules) -> Settings:
+        """The settings with other rules of a channel. Raises `BadRules` where they name a location that is not configured."""
+        named = {*(rules.locations or ()), *rules.safety_stock_by_location}
+        if unknown := sorted(named - {*self.locations, UNROUTED}):
+            raise BadRules(
+                f"unknown location {unknown[0]!r}; locations are: {', '.join(sorted(self.locations))}"
+            )
+        return self.model_copy(
+            update={
+                "channels": {
+                    **self.channels,
+                    channel: self.channels[channel].model_copy(update={"rules": rules}),
+                }
+            }
+        )
+
+    def ruled(self, rules: Rules) -> Settings:
+        """The settings under other rules; of channels that these do not know, their own hold."""
+        channels = {
+            name: channel.model_copy(update={"rules": rules.channels.get(name, channel.rules)})
+            for name, channel in self.channels.items()
+        }
+        return self.model_copy(update={"channels": channels, "bundles": rules.bundles})
 
     @property
     def witnesses(self) -> Authority:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 from aiokafka import ConsumerRecord
@@ -20,6 +22,7 @@ from schemas.ledger import Stock
 from schemas.movements import Cause, Movement
 from schemas.oversells import Oversell, oversells
 from schemas.rules import Rules
+from schemas.ruling import touched
 from schemas.settling import Closed, Settler, Transaction, apply, late, sent_on
 from schemas.topics import (
     BUNDLE_PARTS,
@@ -37,6 +40,9 @@ from schemas.witnesses import Authority
 from streams.chunks import Folded
 from streams.tables import Cell, Store
 from streams.writer import Out
+
+REPUBLISHED = 256
+"""SKUs whose numbers are worked out in one go when the rules changed; then others get their turn."""
 
 NUMBERS_KNOWN = 20_000
 """SKUs whose numbers are remembered: about 1 KB each."""
@@ -120,13 +126,28 @@ def claim_out(naming: Naming, claim: Claim) -> Out:
     return Out(naming(CLAIMS), claim.transaction.encode(), encode(claim), ce)
 
 
-def ledger_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
+class Ruled:
+    """The rules in force; they may change while a stage runs. `known` is set once they are known: before that no stage begins."""
+
+    def __init__(self, rules: Rules, *, known: bool = True) -> None:
+        self.rules, self.known = rules, asyncio.Event()
+        if known:
+            self.known.set()
+
+    @classmethod
+    def of(cls, rules: Rules | Ruled) -> Ruled:
+        """Rules that never change, or what may."""
+        return rules if isinstance(rules, Ruled) else cls(rules)
+
+
+def ledger_stage(naming: Naming, rules: Rules | Ruled) -> Callable[..., Folded]:
     """Movements to stock, and to the channel quantities that changed with it.
 
     What the ledger posts by itself goes to `movements` too, and is passed over there: its stock holds it already. So is
     what was applied before: a state is written after its outputs, so those are in the log.
     """
-    numbers = Numbers(rules)
+    ruled = Ruled.of(rules)
+    numbers = Numbers(ruled)
 
     def fold_movements(
         partition: int, look_up: LookUp, records: Sequence[ConsumerRecord], again: bool = False
@@ -154,7 +175,7 @@ def ledger_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
                 unused += 1
                 continue
             after[key] = stepped
-            found = oversells(stock, after[key], movement, posted, rules.channels)
+            found = oversells(stock, after[key], movement, posted, ruled.rules.channels)
             outputs += [_oversell(naming, one) for one in found]
             outputs += [_movement(naming, "ledger", own, movement.recorded_at) for own in posted]
             outputs += [claim_out(naming, claim) for claim in claims]
@@ -189,22 +210,32 @@ class Said(NamedTuple):
 class Numbers:
     """What each SKU says to the channels: remembered, so that only what moved since is worked out again."""
 
-    def __init__(self, rules: Rules) -> None:
-        self.rules = rules
+    def __init__(self, ruled: Ruled) -> None:
+        self._ruled, self._by = ruled, ruled.rules
         self._known: dict[str, tuple[Stock, Said]] = {}
 
+    @property
+    def rules(self) -> Rules:
+        """The rules in force. What was worked out under others is forgotten."""
+        if self._by is not self._ruled.rules:
+            self._by = self._ruled.rules
+            self._known.clear()
+        return self._by
+
     def of(self, stock: Stock) -> Said:
-        """What the stock of a SKU says."""
+        """What the stock of a SKU says under the rules in force."""
+        rules = self.rules
         then, said = self._known.pop(stock.sku, (None, Said({}, {})))
         if then is not stock:
-            said = self._said(stock, then, said.numbers)
+            said = self._said(stock, then, said.numbers, rules)
         self._known[stock.sku] = stock, said
         if len(self._known) > NUMBERS_KNOWN:
             del self._known[next(iter(self._known))]
         return said
 
-    def _said(self, stock: Stock, then: Stock | None, before: dict[str, ChannelQuantity | None]) -> Said:
-        rules = self.rules
+    def _said(
+        self, stock: Stock, then: Stock | None, before: dict[str, ChannelQuantity | None], rules: Rules
+    ) -> Said:
         numbers = {
             channel: quantity(
                 stock, channel, its, rules.version, None if then is None else Known(then, before[channel])
@@ -217,23 +248,31 @@ class Numbers:
 def _quantities(
     naming: Naming, numbers: Numbers, before: Stock | None, after: Stock, now: datetime
 ) -> Iterable[Out]:
-    """What became new to the channels: the SKU's own numbers, and its part in those of bundles."""
-    rules = numbers.rules
-    if after.sku in rules.bundles:  # whatever stands on a shelf under its name, its components decide
-        return
-    old = None if before is None else numbers.of(before)
-    said = numbers.of(after)
-    for channel, new in said.numbers.items():
-        if new is not None and not same_numbers(old and old.numbers[channel], new):
+    """What a movement made new to the channels."""
+    if (
+        after.sku not in numbers.rules.bundles
+    ):  # whatever stands on a shelf under its name, its components decide
+        yield from _news(naming, None if before is None else numbers.of(before), numbers.of(after), now)
+
+
+def _news(naming: Naming, before: Said | None, after: Said, now: datetime) -> Iterable[Out]:
+    """What is new to the channels: a SKU's own numbers, and its parts in those of bundles. `before` None: all of it."""
+    for channel, new in after.numbers.items():
+        if new is not None and not same_numbers(before and before.numbers.get(channel), new):
             yield _quantity(naming, new, now)
-    for bundle, its in said.parts.items():
-        if old is None or not same_part(old.parts[bundle], its):
-            ce = headers(BUNDLE_PARTS, f"{bundle}/{its.component}/{its.offset}", "publish", now)
-            yield Out(naming(BUNDLE_PARTS), bundle.encode(), encode(its), ce)
+    for bundle, its in after.parts.items():
+        if before is None or not same_part(before.parts[bundle], its):
+            yield _part(naming, bundle, its, now)
 
 
-def bundle_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
+def _part(naming: Naming, bundle: str, its: BundlePart, now: datetime) -> Out:
+    ce = headers(BUNDLE_PARTS, f"{bundle}/{its.component}/{its.offset}", "publish", now)
+    return Out(naming(BUNDLE_PARTS), bundle.encode(), encode(its), ce)
+
+
+def bundle_stage(naming: Naming, rules: Rules | Ruled) -> Callable[..., Folded]:
     """Parts of bundles to the bundles' numbers. Only the newest counts, so what one chunk says of a bundle is one number."""
+    ruled = Ruled.of(rules)
 
     def fold_parts(
         partition: int,  # noqa: ARG001  # a fold's signature
@@ -261,11 +300,11 @@ def bundle_stage(naming: Naming, rules: Rules) -> Callable[..., Folded]:
                 continue
             after[key] = bundle.take(its, record.offset)
             used += 1
-        now = instant(records[-1])
+        now, in_force = instant(records[-1]), ruled.rules
         for key, bundle in after.items():
-            for channel in rules.channels:
-                new = bundle_quantity(bundle, channel, rules)
-                old = None if again else bundle_quantity(before[key], channel, rules)
+            for channel in in_force.channels:
+                new = bundle_quantity(bundle, channel, in_force)
+                old = None if again else bundle_quantity(before[key], channel, in_force)
                 if new is not None and not same_numbers(old, new):
                     outputs.append(_quantity(naming, new, now))
         cells = {key: _cell(BUNDLES, key, bundle, bundle.offset, now) for key, bundle in after.items()}
@@ -280,18 +319,46 @@ def _quantity(naming: Naming, new: ChannelQuantity, now: datetime) -> Out:
 
 
 def publish_again(
-    naming: Naming, rules: Rules, clock: Callable[[], datetime]
-) -> Callable[[Store, int], Iterable[Out]]:
-    """What a partition must publish when the rules changed: every number of every SKU, under the rules of now."""
+    naming: Naming, ruled: Ruled, known: Callable[[str], Rules | None], clock: Callable[[], datetime]
+) -> Callable[[Store, int, str], Iterable[list[Out]]]:
+    """What a partition must publish when the rules changed, some of its SKUs at a time: exactly the numbers that the change moves.
 
-    def all_of(table: Store, partition: int) -> Iterable[Out]:
-        numbers = Numbers(rules)
-        for _, cell in table.cells_of(partition):
-            stock = _state(cell, Stock)
-            if stock is not None:
-                yield from _quantities(naming, numbers, None, stock, clock())
+    `known` has the rules of a version; where it does not know those of before, every number of every SKU is published.
+    """
+
+    def all_of(table: Store, partition: int, version: str) -> Iterable[list[Out]]:
+        before, after = known(version), ruled.rules
+        if before is not None and before.bundles != after.bundles:
+            before = None
+        old, new = None if before is None else Numbers(Ruled(before)), Numbers(Ruled(after))
+        for some in _batched(_moved_by(table, partition, before, after), REPUBLISHED):
+            now = clock()
+            yield [
+                out
+                for cell in some
+                if (stock := _state(cell, Stock)) is not None and stock.sku not in after.bundles
+                for out in _news(naming, None if old is None else old.of(stock), new.of(stock), now)
+            ]
 
     return all_of
+
+
+def _moved_by(table: Store, partition: int, before: Rules | None, after: Rules) -> Iterable[Cell]:
+    """The cells of the SKUs whose numbers a change of rules may move."""
+    its = [
+        touched(None if before is None else before.channels.get(name), rules)
+        for name, rules in after.channels.items()
+    ]
+    if before is None or None in its:
+        return (cell for _, cell in table.cells_of(partition))
+    keys = sorted({sku for skus in its if skus is not None for sku in skus})
+    return (cell for key in keys if (cell := table.get(partition, key.encode())) is not None)
+
+
+def _batched(cells: Iterable[Cell], size: int) -> Iterator[list[Cell]]:
+    cells = iter(cells)
+    while some := list(islice(cells, size)):
+        yield some
 
 
 def _state(cell: Cell | None, kind: type[State]) -> State | None:

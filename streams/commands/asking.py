@@ -89,7 +89,9 @@ def explain(
 
     async def body() -> dict[str, Any]:
         async with opened(config) as parts:
-            settings, its = parts.settings, parts.channel(channel)
+            its = parts.channel(channel)
+            await parts.ruling()
+            settings = parts.settings
             return await explain_number(await parts.queries(), sku, its, settings.rules, skews=settings.skews)
 
     found = run(body())

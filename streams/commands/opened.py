@@ -23,11 +23,13 @@ from connectors.errors import ConnectorError
 from deploy.engines import EngineError
 from projections.pool import DatabaseError, migrate, open_pool
 from projections.queries import Queries
+from schemas.ruling import BadRules
 from streams.directories import Directories
 from streams.intake import Intake
 from streams.opening import NotReady
 from streams.parts import clients_of
 from streams.reader import Reader
+from streams.ruling import Ruling
 from streams.settings import BadConfiguration, Settings, load
 from streams.stages import Naming
 from streams.system import addresses
@@ -76,6 +78,17 @@ class Parts:
         await reader.start()
         self._stack.push_async_callback(reader.stop)
         return reader
+
+    async def ruling(self) -> Ruling:
+        """The rules in force, read; and this command's settings under them."""
+        writer = Writer(self.bootstrap, self.settings.kafka.partitions)
+        await writer.start()
+        self._stack.push_async_callback(writer.stop)
+        ruling = Ruling(reader=await self.reader(), writer=writer, naming=self.naming, dsn=self.dsn)
+        await ruling.read()
+        if ruling.newest is not None:
+            self.settings = self.settings.ruled(ruling.newest)
+        return ruling
 
     async def intake(self, queries: Queries) -> Intake:
         """The way in."""
@@ -131,7 +144,7 @@ def run(body: Awaitable[Result]) -> Result:
 
     try:
         return asyncio.run(main())
-    except BadConfiguration as error:
+    except (BadConfiguration, BadRules) as error:
         err.print(str(error), style="red", soft_wrap=True, markup=False, highlight=False)
         raise typer.Exit(2) from None
     except (EngineError, WrongTopics, ConnectorError, NotWritten, NotReady, StoreFailed) as error:
@@ -163,6 +176,7 @@ def show(value: Any) -> None:
 
 async def verifier_of(parts: Parts) -> Verifier:
     """What looks at everything of this installation."""
+    await parts.ruling()
     return Verifier(
         reader=await parts.reader(),
         queries=await parts.queries(),

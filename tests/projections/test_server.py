@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from typing import Any
@@ -28,6 +28,7 @@ from schemas.ledger import view
 from schemas.postings import Kind
 from schemas.reservations import Ask, Request
 from schemas.rules import ChannelRules, Rules
+from schemas.ruling import changed, rules_of
 from schemas.topics import DEAD_LETTERS
 
 KEY = "the-right-key-3f9c"
@@ -139,8 +140,24 @@ class Counter:
         return answer
 
 
+class Book:
+    """The rules of a shop, as its log would have them."""
+
+    def __init__(self):
+        self.events = [replace(RULES, by="onhand.toml", at=NOW)]
+
+    async def change(self, channel, patch):
+        last = self.events[-1]
+        if channel not in last.channels:
+            raise Problem(404, "Unknown channel", "channels are: web, tills")
+        channels = {**last.channels, channel: changed(last.channels[channel], patch)}
+        self.events.append(rules_of(channels, {}, by="the API", at=NOW))
+        return self.events[-1]
+
+
 async def serving(pool: Pool):
-    desk, ledger, held = Desk(), Ledger(), socket.create_server(("127.0.0.1", 0))
+    desk, ledger, book = Desk(), Ledger(), Book()
+    held = socket.create_server(("127.0.0.1", 0))
     held.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     async def ready() -> str | None:
@@ -155,6 +172,7 @@ async def serving(pool: Pool):
         intake=desk,
         ready=ready,
         reserving=ledger,
+        ruling=book,
         body_max=BODY_MAX,
     )
     running = uvicorn.Server(uvicorn.Config(api, log_level="critical", access_log=False))
@@ -347,6 +365,38 @@ async def test_given_a_channel_that_cannot_be_told_then_it_says_since_when_and_w
         found = (await api.get("/v1/channels")).json["items"][0]
         assert (found["waiting"], found["reason"]) == (7, why)
         assert (found["failing_since"] is None) == (since is None)
+
+
+async def test_given_rules_then_they_are_shown_changed_and_their_history_says_who_did_it(api):
+    assert (await api.get("/v1/rules")).json["by"] == "onhand.toml"
+    answer = await api.ask(
+        "PATCH", "/v1/rules/web", json={"safety_stock": 4, "safety_stock_by_sku": {"MUG": 9}}
+    )
+    assert answer.json["channels"]["web"]["safety_stock"] == 4
+    assert (await api.get("/v1/rules")).json["channels"]["web"]["safety_stock_by_sku"] == {"MUG": 9}
+    newest, first = (await api.get("/v1/rules/history")).json["items"]
+    assert newest["by"] == "the API"
+    assert set(newest["changed"]["web"]) == {"safety_stock", "safety_stock_by_sku"}
+    assert first["by"] == "onhand.toml"
+
+
+@pytest.mark.parametrize(
+    ("channel", "patch", "status", "said"),
+    [
+        ("web", {"safety_stock": -1}, 422, "safety_stock"),
+        ("web", {"stock": 1}, 422, "there is no rule"),
+        ("web", {"publish": "locations"}, 422, "configuration file"),
+        ("web", [1], 422, "dict"),
+        ("shop", {"cap": 1}, 404, "channels are"),
+    ],
+)
+async def test_given_rules_that_cannot_be_then_the_answer_says_why_and_nothing_changes(
+    api, channel, patch, status, said
+):
+    answer = await api.ask("PATCH", f"/v1/rules/{channel}", json=patch)
+    assert answer.status == status
+    assert said in answer.json["detail"]
+    assert len((await api.get("/v1/rules/history")).json["items"]) == 1
 
 
 async def test_given_a_journal_then_it_is_filtered_and_paged(api, shop, after):

@@ -84,6 +84,7 @@ class Running:
     def __init__(self, bootstrap: str, naming: Naming, datadir, store: str) -> None:
         self.bootstrap, self.naming, self.datadir, self.store = bootstrap, naming, datadir, store
         self.failed: list[str] = []
+        self.known: dict[str, Rules] = {}
 
     @asynccontextmanager
     async def worker(self, rules: Rules, home: str = "worker-0") -> AsyncIterator:
@@ -98,6 +99,7 @@ class Running:
             instance="worker-0",
             datadir=str(self.datadir / home),
             store=self.store,
+            known=self.known.get,
             fail=self.failed.append,
         )
         (self.datadir / home).mkdir(exist_ok=True)

@@ -1,0 +1,65 @@
+"""The rules in force over HTTP: what they are, who changed them, and changing them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any, Protocol
+
+from fastapi import APIRouter, Body
+
+from projections.problems import Problem
+from schemas.rules import Rules
+from schemas.ruling import BadRules, changes
+
+
+class Ruling(Protocol):
+    """The events of the rules."""
+
+    @property
+    def events(self) -> list[Rules]:
+        """All of them, oldest first."""
+
+    async def change(self, channel: str, patch: dict[str, Any]) -> Rules:
+        """Changes a channel's rules by a merge patch. Raises `BadRules`, or `Problem` where the log is away."""
+
+
+def rule_routes(ruling: Ruling) -> APIRouter:
+    """`/rules`."""
+    router = APIRouter()
+
+    @router.get("/rules")
+    async def rules() -> dict[str, Any]:
+        """The rules in force of every channel, their version, and who made them when."""
+        events = ruling.events
+        if not events:
+            raise Problem(503, "Not available", "the rules are not known yet", retry_after=1)
+        return _shown(events[-1])
+
+    @router.get("/rules/history")
+    async def history() -> dict[str, Any]:
+        """Every change, newest first, with the names of the rules that it changed."""
+        return {"items": changes(ruling.events)}
+
+    @router.patch("/rules/{channel}")
+    async def change(
+        channel: str,
+        patch: Annotated[
+            dict[str, Any],
+            Body(
+                media_type="application/merge-patch+json",
+                examples=[{"safety_stock": 2, "safety_stock_by_sku": {"MUG": 5}, "cap": None}],
+            ),
+        ],
+    ) -> dict[str, Any]:
+        """Changes rules of a channel (RFC 7396; null is the default again). The numbers that this moves are published at once."""
+        try:
+            return _shown(await ruling.change(channel, patch))
+        except BadRules as error:
+            raise Problem(422, "Bad rules", str(error)) from None
+
+    return router
+
+
+def _shown(rules: Rules) -> dict[str, Any]:
+    channels = {name: asdict(its) for name, its in rules.channels.items()}
+    return {"version": rules.version, "by": rules.by, "at": rules.at, "channels": channels}

@@ -1,0 +1,124 @@
+"""What holds when a configuration file and a person's decisions both say something of the rules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from schemas.rules import ChannelRules, Rules
+from schemas.ruling import BadRules, changed, changes, merged, rules_of, touched
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+SHOP, TILL = ChannelRules(safety_stock=1), ChannelRules(publish="locations")
+
+
+def file(**channels: ChannelRules) -> Rules:
+    return rules_of(channels or {"shop": SHOP, "till": TILL}, {})
+
+
+def decided(rules: Rules, channel: str, **patch) -> Rules:
+    """An event after somebody's decision."""
+    channels = {**rules.channels, channel: changed(rules.channels[channel], patch)}
+    return rules_of(channels, rules.bundles, by="ann", at=NOW, configured=rules.configured)
+
+
+def test_given_nothing_was_decided_yet_then_the_file_holds():
+    assert merged(None, file()).channels == file().channels
+
+
+def test_given_a_decision_then_it_holds_until_the_file_says_something_else_of_that_channel():
+    event = decided(merged(None, file()), "shop", safety_stock=5)
+    assert merged(event, file()) is event
+    other = merged(event, file(shop=SHOP, till=replace(TILL, safety_stock=9)))
+    assert (other.channels["shop"].safety_stock, other.channels["till"].safety_stock) == (5, 9)
+    newer = merged(event, file(shop=replace(SHOP, cap=7), till=TILL))
+    assert newer.channels["shop"] == replace(SHOP, cap=7)
+
+
+def test_given_the_file_is_taken_back_to_what_it_said_then_that_is_news_again():
+    event = decided(merged(None, file()), "shop", safety_stock=5)
+    edited = merged(event, file(shop=replace(SHOP, cap=7), till=TILL))
+    assert merged(edited, file()).channels["shop"] == SHOP
+
+
+def test_given_a_channel_comes_or_goes_in_the_file_then_so_do_its_rules():
+    event = decided(merged(None, file()), "shop", safety_stock=5)
+    more = merged(event, file(shop=SHOP, till=TILL, trade=ChannelRules(cap=3)))
+    assert (more.channels["shop"].safety_stock, more.channels["trade"].cap) == (5, 3)
+    assert merged(more, file(shop=SHOP)).channels.keys() == {"shop"}
+
+
+def test_given_bundles_in_the_file_then_they_hold_and_a_decision_about_a_channel_leaves_them():
+    event = decided(merged(None, rules_of({"shop": SHOP}, {"SET": {"MUG": 2}})), "shop", cap=1)
+    assert event.bundles == {"SET": {"MUG": 2}}
+    assert merged(event, rules_of({"shop": SHOP}, {"SET": {"MUG": 3}})).bundles == {"SET": {"MUG": 3}}
+    assert merged(event, rules_of({"shop": SHOP}, {"SET": {"MUG": 3}})).channels["shop"].cap == 1
+
+
+def test_given_the_same_rules_then_their_version_is_the_same_whoever_made_them():
+    assert (
+        rules_of({"a": SHOP, "b": TILL}, {}).version == rules_of({"b": TILL, "a": SHOP}, {}, by="ann").version
+    )
+    assert rules_of({"a": SHOP}, {}).version != rules_of({"a": TILL}, {}).version
+
+
+@pytest.mark.parametrize(
+    ("patch", "expected"),
+    [
+        ({"safety_stock": 4}, replace(SHOP, safety_stock=4)),
+        ({"safety_stock": None}, ChannelRules()),
+        ({"safety_stock_by_sku": {"MUG": 3}}, replace(SHOP, safety_stock_by_sku={"MUG": 3})),
+        ({"locations": ["A", "B"]}, replace(SHOP, locations=("A", "B"))),
+        ({"cap": 5, "share_percent": 50}, replace(SHOP, cap=5, share_percent=50)),
+        ({}, SHOP),
+    ],
+)
+def test_given_a_patch_then_only_what_it_names_changes(patch, expected):
+    assert changed(SHOP, patch) == expected
+
+
+def test_given_a_rule_of_one_sku_is_taken_back_then_the_others_stay():
+    rules = ChannelRules(safety_stock_by_sku={"MUG": 3, "TEE": 4})
+    assert changed(rules, {"safety_stock_by_sku": {"MUG": None}}).safety_stock_by_sku == {"TEE": 4}
+    assert changed(rules, {"safety_stock_by_sku": None}) == ChannelRules()
+
+
+@pytest.mark.parametrize(
+    ("patch", "said"),
+    [
+        ({"safty_stock": 1}, "there is no rule 'safty_stock'"),
+        ({"publish": "network"}, "change it in the configuration file"),
+        ({"pool": "trade"}, "change it in the configuration file"),
+        ({"safety_stock": -1}, "safety_stock"),
+        ({"share_percent": 101}, "share_percent"),
+        ({"safety_stock_by_sku": {"MUG": "many"}}, "safety_stock_by_sku"),
+        ({"cap": "five"}, "cap"),
+    ],
+)
+def test_given_a_patch_that_cannot_be_then_it_is_refused_with_its_reason(patch, said):
+    with pytest.raises(BadRules, match=said):
+        changed(SHOP, patch)
+
+
+def test_given_a_change_then_only_the_skus_it_is_about_are_touched():
+    by_sku = ChannelRules(safety_stock_by_sku={"MUG": 3, "TEE": 4})
+    assert touched(by_sku, by_sku) == frozenset()
+    assert touched(by_sku, replace(by_sku, safety_stock_by_sku={"MUG": 3, "CAP": 1})) == {"TEE", "CAP"}
+    assert touched(by_sku, replace(by_sku, safety_stock_by_sku={"MUG": 2, "TEE": 4})) == {"MUG"}
+    assert touched(by_sku, replace(by_sku, safety_stock=1)) is None
+    assert touched(None, by_sku) is None
+
+
+def test_given_events_then_each_says_who_changed_what_newest_first():
+    first = merged(None, file())
+    second = decided(first, "shop", safety_stock=5, cap=3)
+    found = changes([first, second])
+    assert found[0] == {
+        "version": second.version,
+        "by": "ann",
+        "at": NOW,
+        "changed": {"shop": ["safety_stock", "cap"]},
+    }
+    assert found[1]["changed"].keys() == {"shop", "till"}
