@@ -153,9 +153,10 @@ def quantity(
         open_demand = stock.balance(UNROUTED, state)
         sold = offered + sum(step.amount for step in _network_steps(offered, -open_demand, rules))
         own = stock.told_by.get(rules.ships_from, NOTHING).get(counted_for(channel, bundle), 0)
-        level = sum(_level(stock, rules, location) for location in where) + (
-            0 if rules.level == ON_HAND else open_demand
-        )
+        if rules.level == ON_HAND:
+            level = sum(map(stock.on_hand, where))
+        else:
+            level = sum(levels.values()) + open_demand
         places: dict[str, Place] = {NETWORK: Place(quantity=sold, level=level, own=own)}
     else:
         before = {} if known is None or known.number is None else known.number.places
@@ -189,15 +190,10 @@ def _at(stock: Stock, channel: str, rules: ChannelRules, location: str, bundle: 
     own = stock.told_by.get(location, NOTHING).get(counted_for(channel, bundle), 0)
     return Place(
         quantity=max(0, available - rules.held_back(stock.sku, location)),
-        level=_level(stock, rules, location),
+        level=stock.on_hand(location) if rules.level == ON_HAND else available,
         own=own,
         opened=stock.tracked.get(location) == channel,
     )
-
-
-def _level(stock: Stock, rules: ChannelRules, location: str) -> int:
-    """What is there, or what of it is not promised."""
-    return stock.on_hand(location) if rules.level == ON_HAND else stock.balance(location, pooled(rules.pool))
 
 
 def same_numbers(one: ChannelQuantity | None, other: ChannelQuantity | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
@@ -225,24 +225,28 @@ class Numbers:
     def of(self, stock: Stock) -> Said:
         """What the stock of a SKU says under the rules in force."""
         rules = self.rules
-        then, said = self._known.pop(stock.sku, (None, Said({}, {})))
-        if then is not stock:
-            said = self._said(stock, then, said.numbers, rules)
-        self._known[stock.sku] = stock, said
+        then, known = self._known.pop(stock.sku, (None, None))
+        if then is not stock or known is None:
+            known = said(stock, rules, then, known)
+        self._known[stock.sku] = stock, known
         if len(self._known) > NUMBERS_KNOWN:
             del self._known[next(iter(self._known))]
-        return said
+        return known
 
-    def _said(
-        self, stock: Stock, then: Stock | None, before: dict[str, ChannelQuantity | None], rules: Rules
-    ) -> Said:
-        numbers = {
-            channel: quantity(
-                stock, channel, its, rules.version, None if then is None else Known(then, before[channel])
-            )
-            for channel, its in rules.channels.items()
-        }
-        return Said(numbers, {bundle: part(stock, bundle, rules) for bundle in rules.bundles_of(stock.sku)})
+
+def said(stock: Stock, rules: Rules, then: Stock | None = None, before: Said | None = None) -> Said:
+    """What a stock says to the channels; of what it said `before`, as it was `then`, places that have not moved are taken over."""
+    numbers = {
+        channel: quantity(
+            stock,
+            channel,
+            its,
+            rules.version,
+            None if then is None or before is None else Known(then, before.numbers[channel]),
+        )
+        for channel, its in rules.channels.items()
+    }
+    return Said(numbers, {bundle: part(stock, bundle, rules) for bundle in rules.bundles_of(stock.sku)})
 
 
 def _quantities(
@@ -330,17 +334,30 @@ def publish_again(
         before, after = known(version), ruled.rules
         if before is not None and before.bundles != after.bundles:
             before = None
-        old, new = None if before is None else Numbers(Ruled(before)), Numbers(Ruled(after))
+        if before is not None and not after.bundles:  # of other channels nothing can have moved
+            before, after = _where_they_differ(before, after)
         for some in _batched(_moved_by(table, partition, before, after), REPUBLISHED):
             now = clock()
             yield [
                 out
                 for cell in some
                 if (stock := _state(cell, Stock)) is not None and stock.sku not in after.bundles
-                for out in _news(naming, None if old is None else old.of(stock), new.of(stock), now)
+                for out in _news(
+                    naming, None if before is None else said(stock, before), said(stock, after), now
+                )
             ]
 
     return all_of
+
+
+def _where_they_differ(before: Rules, after: Rules) -> tuple[Rules, Rules]:
+    """Rules of the channels only whose rules are other ones."""
+    names = {name for name, its in after.channels.items() if before.channels.get(name) != its}
+    first, second = (
+        replace(rules, channels={name: its for name, its in rules.channels.items() if name in names})
+        for rules in (before, after)
+    )
+    return first, second
 
 
 def _moved_by(table: Store, partition: int, before: Rules | None, after: Rules) -> Iterable[Cell]:
