@@ -34,6 +34,9 @@ class ShopifySettings(ChannelSettings):
 
     An order is wholesale if a company placed it, or if it has one of `wholesale_tags` (in any case), or comes from one of
     `wholesale_sources` (`source_name`, such as an app's id or `shopify_draft_order`).
+
+    `customers` says that whom an order is for is kept, encrypted, so that the order can be created elsewhere for them; else
+    nobody's name gets past the door. It needs the scope read_customers and access to protected customer data.
     """
 
     platform: Literal["shopify"]
@@ -45,6 +48,7 @@ class ShopifySettings(ChannelSettings):
     polls: tuple[Read, ...] = ("routing", "returns", "transfers")
     wholesale_tags: tuple[str, ...] = ()
     wholesale_sources: tuple[str, ...] = ()
+    customers: bool = False
 
     @field_validator("api_version")
     @classmethod
