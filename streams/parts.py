@@ -29,6 +29,7 @@ from schemas.codec import encode, headers
 from schemas.rules import Rules
 from schemas.topics import RULES
 from streams.app import Topology, create_app
+from streams.customers import customers_of
 from streams.directories import Directories
 from streams.intake import Intake
 from streams.keys import Keys
@@ -246,6 +247,7 @@ async def serve(
         writer=writer,
         naming=naming,
         reload=_reloader(path, directories),
+        customers=await customers_of(pool, settings.data),
     )
 
     recording = Recording(bootstrap, partitions, naming, Recorder(pool), writer, dsn)

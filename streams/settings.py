@@ -28,6 +28,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from connectors.contract import ChannelSettings, Connector, Secrets
 from connectors.registry import CONNECTORS, AnyChannel
+from projections.envelope import MasterKey
 from schemas.accounts import UNROUTED
 from schemas.codec import adapter
 from schemas.rules import Recipe, Rules
@@ -280,9 +281,7 @@ def secrets_of(
     for name in names:
         required, name = not name.endswith("?"), name.removesuffix("?")  # noqa: PLW2901  # the mark is no part of it
         variable = f"ONHAND_{channel}_{name}".upper().replace("-", "_")
-        value = env.get(variable)
-        if value is None and (file := env.get(f"{variable}_FILE")):
-            value = Path(file).read_text(encoding="utf-8").strip()
+        value = _given(variable, env)
         if value is None and settings.sandbox is not None and required:
             value = "sandbox"
         if value is not None:
@@ -292,6 +291,34 @@ def secrets_of(
                 f"channels.{channel}: set {variable}, or {variable}_FILE to a file that holds it"
             )
     return found
+
+
+def _given(variable: str, env: Mapping[str, str]) -> str | None:
+    """A secret from a variable, or from the file that `<variable>_FILE` names."""
+    value = env.get(variable)
+    if value is None and (file := env.get(f"{variable}_FILE")):
+        value = Path(file).read_text(encoding="utf-8").strip()
+    return value
+
+
+def vault_key(data: Path, env: Mapping[str, str] = os.environ) -> MasterKey | None:
+    """The vault's master key: `ONHAND_VAULT_KEY`, the file that `ONHAND_VAULT_KEY_FILE` names, or `<data>/vault-key`. None where
+    there is none yet. Raises `BadConfiguration` for one that cannot be used.
+    """
+    file = data / "vault-key"
+    try:
+        written = _given("ONHAND_VAULT_KEY", env)
+        if written is None and not file.exists():
+            return None
+        return MasterKey.read(file.read_text(encoding="utf-8") if written is None else written)
+    except OSError as error:
+        raise BadConfiguration(
+            f"the vault's key cannot be read ({error.strerror}): {error.filename}"
+        ) from None
+    except ValueError as error:
+        raise BadConfiguration(
+            f"the vault's key (ONHAND_VAULT_KEY, ONHAND_VAULT_KEY_FILE or {file}) cannot be used: {error}"
+        ) from None
 
 
 def api_keys(data: Path, env: Mapping[str, str] = os.environ) -> tuple[SecretStr, ...]:
