@@ -23,7 +23,7 @@ from projections.envelope import MasterKey, Sealed, SubjectKey, WrongKey
 from projections.pool import Connection, Pool
 
 OTHER_KEY = (
-    "this database's vault was sealed with another master key: give the first one back (ONHAND_VAULT_KEY, ONHAND_VAULT_KEY_FILE "
+    "this database's vault was sealed with another master key: give that one (ONHAND_VAULT_KEY, ONHAND_VAULT_KEY_FILE "
     "or the file vault-key). If it is lost, so is what the vault holds: empty vault, subjects, subject_keys and deal_subjects"
 )
 
@@ -39,6 +39,12 @@ OF_DEAL = f"{READ} WHERE d.transaction = %s"
 
 Known = Mapping[str, str]
 """What is known of somebody, by name."""
+
+
+async def sealed(pool: Pool) -> bool:
+    """Whether a vault was ever opened in this database."""
+    async with pool.connection() as connection:
+        return await (await connection.execute("SELECT 1 FROM vault")).fetchone() is not None
 
 
 class Vault:
@@ -154,15 +160,13 @@ class Vault:
         return self._master.unwrap(ref, Sealed(bytes(row[0]), bytes(row[1]))) if row else None
 
     async def _new_key(self, connection: Connection, ref: str) -> SubjectKey:
-        """The key that the subject has from now on, whoever made it first."""
-        sealed = self._master.wrap(ref, SubjectKey.new())
+        """The key of a subject whose row this transaction has made: others who want to make it wait for its end."""
+        key = SubjectKey.new()
         await connection.execute(
-            "INSERT INTO subject_keys (ref, nonce, wrapped) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-            [ref, *sealed],
+            "INSERT INTO subject_keys (ref, nonce, wrapped) VALUES (%s, %s, %s)",
+            [ref, *self._master.wrap(ref, key)],
         )
-        found = await self._key(connection, ref)
-        assert found is not None, "a subject that is not being erased keeps its key"
-        return found
+        return key
 
 
 def _about(ref: str, transaction: str) -> str:

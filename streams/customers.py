@@ -13,7 +13,7 @@ from typing import NamedTuple
 from connectors.contract import NewOrder, Ordered, Person, Recipient
 from projections.envelope import WrongKey
 from projections.pool import Pool
-from projections.vault import Vault
+from projections.vault import OTHER_KEY, Vault, sealed
 from schemas.claims import Claim
 from streams.keys import generate_vault_key
 from streams.settings import BadConfiguration, vault_key
@@ -101,11 +101,13 @@ class Customers:
 
 
 async def customers_of(pool: Pool, data: Path) -> Customers:
-    """The people of an installation. Makes its master key where none is given. Raises `BadConfiguration` for another one than
-    the vault was sealed with.
+    """The people of an installation. Makes its master key where none is given and none was ever needed. Raises `BadConfiguration`
+    for another one than the vault was sealed with, and where that one is missing.
     """
     master = vault_key(data)
     if master is None:
+        if await sealed(pool):
+            raise BadConfiguration(OTHER_KEY)
         generate_vault_key(data)
         master = vault_key(data)
     assert master is not None, "it was made a moment ago"

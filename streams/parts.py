@@ -247,7 +247,7 @@ async def serve(
         writer=writer,
         naming=naming,
         reload=_reloader(path, directories),
-        customers=await customers_of(pool, settings.data),
+        customers=await customers_of(pool, settings.data) if settings.keeps_customers else None,
     )
 
     recording = Recording(bootstrap, partitions, naming, Recorder(pool), writer, dsn)

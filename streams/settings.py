@@ -199,6 +199,11 @@ class Settings(BaseSettings):
         """By how many seconds each channel's clock may be wrong."""
         return {name: channel.clock_skew for name, channel in self.channels.items()}
 
+    @property
+    def keeps_customers(self) -> bool:
+        """Whether any channel wants to know whom its orders are for."""
+        return any(getattr(channel, "customers", False) for channel in self.channels.values())
+
     def addressed(self, channel: str) -> ChannelSettings:
         """A channel's settings, with the address of its sandbox where it has one, and where its processes share a pace."""
         its = self.channels[channel]

@@ -105,7 +105,7 @@ class Parts:
             directories=directories,
             writer=writer,
             naming=self.naming,
-            customers=await self.customers(),
+            customers=await self.customers() if self.settings.keeps_customers else None,
         )
 
     def channel(self, name: str) -> str:

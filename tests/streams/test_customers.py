@@ -167,7 +167,11 @@ class TestMasterKey:
 
     async def test_given_another_key_than_the_vault_s_then_the_start_says_so(self, pool, tmp_path):
         await customers_of(pool, tmp_path / "one")
-        with pytest.raises(BadConfiguration, match="sealed with another master key: give the first one back"):
+        with pytest.raises(BadConfiguration, match="sealed with another master key: give that one"):
+            await customers_of(pool, tmp_path / "two")
+        assert not (tmp_path / "two").exists(), "a key that would open nothing is not made"
+        generate_vault_key(tmp_path / "two")
+        with pytest.raises(BadConfiguration, match="sealed with another master key: give that one"):
             await customers_of(pool, tmp_path / "two")
 
     def test_given_a_key_in_the_environment_or_in_a_file_it_names_then_it_is_that(self, tmp_path):
