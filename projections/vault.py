@@ -1,14 +1,15 @@
 """The vault: whom orders are for, which no topic of the log ever holds.
 
-Every subject has a key, in a table of its own and wrapped by the master key; what is known of them is sealed with that. To erase
-somebody is to delete their key: what a backup still has of them opens nowhere. (A backup of `subject_keys` with the master key
-does bring both back, and PostgreSQL keeps deleted rows in its files until it vacuums: how long is the operator's to say.)
+Every subject has a key, in a table of its own and wrapped by the master key; what is known of them is sealed with that. To
+erase somebody is to delete their key: what a backup still has of them opens nowhere. (A backup of `subject_keys` with the
+master key does bring both back, and PostgreSQL keeps deleted rows in its files until it vacuums: for how long is the
+operator's to say.)
 
 Each deal keeps its own recipient: of two orders of one customer each goes to its own address.
 
-An erased reference stays erased. Its tombstone, and the deals that were its own and are now nobody's, bar what comes later: a platform
-goes on sending documents of old orders (a refund, a return), each with the name and address in it, and they would bring the person
-back without anybody's knowing. Who may come again under another reference is for the caller to decide.
+An erased reference stays erased. Its tombstone, and the deals that were its own and are now nobody's, bar what comes later: a
+platform goes on sending documents of old orders (a refund, a return), each with the name and address in it, and they would
+bring the person back without anybody's knowing. Who may come again under another reference is for the caller to decide.
 """
 
 from __future__ import annotations
@@ -71,11 +72,12 @@ class Vault:
     async def keep(
         self, ref: str, transaction: str, known: Known, *, channel: str, said_at: datetime
     ) -> datetime | None:
-        """Keeps whom a deal is for, as its channel said at `said_at`. Returns when `ref` was erased, if it was: then nothing is kept.
+        """Keeps whom a deal is for, as its channel said at `said_at`. Returns when `ref` was erased, if it was: nothing is
+        kept then.
 
-        The same again changes nothing; what is newer replaces, with its reference, and what is older does not. A deal belongs to
-        the channel that named its person first: another's document is of an order that we created there, and repeats what
-        we said. One whose subject was erased takes nobody in again.
+        The same again changes nothing; what is newer replaces, with its reference, and what is older does not. A deal belongs
+        to the channel that named its person first: another's document is of an order that we created there, and repeats what
+        we said. A deal whose subject was erased takes nobody in again.
         """
         content = orjson.dumps(dict(known), option=orjson.OPT_SORT_KEYS)
         async with self._locked(ref, SHARED) as connection:

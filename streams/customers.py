@@ -1,4 +1,6 @@
-"""Whom orders are for, between connectors and the vault: who somebody is, who comes back after an erasure, whom to create an order for."""
+"""Whom orders are for, between connectors and the vault: who somebody is, who comes back after an erasure, for whom an order
+is created elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,8 @@ class Erased(NamedTuple):
 class Customers:
     """The people of all channels. Raises `DatabaseError`, and `WrongKey` rather than show a wrong one.
 
-    A customer of a platform is one subject, a guest's order another each. Who was erased and orders again, after that, is
-    a new subject: theirs is a new deal, and without a name it could not be carried out. Their old orders, placed before, take nobody
+    A customer of a platform is one subject, a guest's order another each. Who was erased and orders again after that is a new
+    subject: theirs is a new deal, and without a name it could not be carried out. Their old orders, placed before, take nobody
     in again, however late a platform speaks of them; nor does an order that does not say when it was placed.
     """
 
@@ -63,8 +65,8 @@ class Customers:
         placed_at: datetime,
         currency: str = "USD",
     ) -> NewOrder:
-        """The order of a deal's lines that a platform is to carry out at one of our places, for whom the deal is for; for nobody,
-        where that is not known, or no more.
+        """The order of a deal's lines that a platform is to carry out at one of our places, for whom the deal is for; for
+        nobody, where that is not known, or no more.
         """
         known = await self._vault.recipient(transaction) or {}
         return NewOrder(
@@ -77,7 +79,9 @@ class Customers:
         )
 
     async def erase(self, named: str, channels: Collection[str]) -> list[Erased]:
-        """Erases whoever a reference, a `CHANNEL:ID` or a transaction names. Returns who that was, as far as anything was known."""
+        """Erases whoever a reference, a `CHANNEL:ID` or a transaction names. Returns who that was; nobody, where nothing was
+        known of them.
+        """
         return [erased async for erased in self._erasing(named, channels) if erased.deals]
 
     async def _erasing(self, named: str, channels: Collection[str]) -> AsyncIterator[Erased]:
@@ -101,8 +105,8 @@ class Customers:
 
 
 async def customers_of(pool: Pool, data: Path) -> Customers:
-    """The people of an installation. Makes its master key where none is given and none was ever needed. Raises `BadConfiguration`
-    for another one than the vault was sealed with, and where that one is missing.
+    """The people of an installation. Makes its master key where none is given and none was ever needed. Raises
+    `BadConfiguration` for another one than the vault was sealed with, and where that one is missing.
     """
     master = vault_key(data)
     if master is None:

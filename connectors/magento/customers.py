@@ -1,7 +1,8 @@
 """Whom an order of Magento is for. Pure, and never logged.
 
-Fields as in OpenAPI 2.4.9 (SalesDataOrderInterface and its addresses). Of an order for pick-up the shipping address is the shop's own,
-with the shop's name (inferred from magento/inventory, In-Store Pickup), so that the billing address says who comes, and no street.
+Fields as in OpenAPI 2.4.9 (SalesDataOrderInterface and its addresses). Of an order for pick-up the shipping address is the
+shop's own, with the shop's name (inferred from magento/inventory, In-Store Pickup): there the customer's name and the billing
+address's stand, and no street.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Whom an order of Shopify is for. Pure, and never logged.
 
-Fields as in the samples of `orders/*` (API 2026-07); a polled order has the same ones under the same names. An order for pick-up
-and one from the till have no `shipping_address`: then the customer's own name stands, and no street.
+Fields as in the samples of `orders/*` (API 2026-07); a polled order has the same ones under the same names. An order for
+pick-up and one from the till have no `shipping_address`: then the customer's own name stands, and no street.
 """
 
 from __future__ import annotations

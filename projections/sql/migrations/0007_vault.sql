@@ -8,7 +8,8 @@ CREATE TABLE vault (
     mark   bytea   NOT NULL
 );
 
--- Everybody who was ever kept, by an opaque reference. One that was erased stays as a tombstone, so that it is not taken in again.
+-- Everybody who was ever kept, by an opaque reference. One that was erased stays as a tombstone, so that nobody is taken in
+-- under it again.
 CREATE TABLE subjects (
     ref        text PRIMARY KEY,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -22,7 +23,7 @@ CREATE TABLE subject_keys (
     wrapped bytea NOT NULL
 );
 
--- Whom each deal is for: its recipient, sealed with its subject's key. One whose subject was erased has no subject any more.
+-- Whom each deal is for: its recipient, sealed with its subject's key. A deal whose subject was erased has none any more.
 CREATE TABLE deal_subjects (
     transaction text PRIMARY KEY,
     channel     text NOT NULL,
@@ -32,6 +33,6 @@ CREATE TABLE deal_subjects (
     digest      bytea,
     said_at     timestamptz NOT NULL,
     updated_at  timestamptz NOT NULL DEFAULT now(),
-    CHECK ((ref IS NULL) = (nonce IS NULL) AND (ref IS NULL) = (ciphertext IS NULL) AND (ref IS NULL) = (digest IS NULL))
+    CHECK (num_nulls(ref, nonce, ciphertext, digest) IN (0, 4))
 );
 CREATE INDEX deal_subjects_by_ref ON deal_subjects (ref, said_at DESC);
