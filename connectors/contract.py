@@ -7,7 +7,7 @@ Kafka or PostgreSQL.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -65,12 +65,51 @@ Secrets = Mapping[str, SecretStr]
 """A channel's secrets by name, as `Connector.secrets` lists them; from the environment or files only."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Recipient:
+    """Whom an order is for, as the platform must be told. It passes through memory only: never into the log. It shows nothing
+    of itself, so that no message and no traceback can. `region` and `country` are codes (`NY`, `US`) where a platform has them.
+    """
+
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+    street: str = ""
+    city: str = ""
+    postcode: str = ""
+    region: str = ""
+    country: str = ""
+
+    def __repr__(self) -> str:
+        return "Recipient(...)"
+
+
+class Person:
+    """Whom a document's order is for, as its platform said before the document was cut down.
+
+    `customer` is the platform's own name for them, None for a guest; `order` its name for the order, and `placed_at` when
+    that was placed. Not a dataclass, so that nothing that serialises a `Payload` can serialise this with it.
+    """
+
+    __slots__ = ("customer", "order", "placed_at", "recipient")
+
+    def __init__(
+        self, *, customer: str | None, order: str, placed_at: datetime | None, recipient: Recipient
+    ) -> None:
+        self.customer, self.order, self.placed_at, self.recipient = customer, order, placed_at, recipient
+
+
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """One document as the platform sent it, cut down to the connector's allow-list: no personal data passes here."""
+    """One document as the platform sent it, cut down to the connector's allow-list: no personal data is in the `body`.
+
+    `person` is whom it is for, where the channel asks for that. It goes to the vault and nowhere else, and is no part of what
+    the document says: not shown, not compared, not serialised.
+    """
 
     topic: str
     body: Mapping[str, Any]
+    person: Person | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,20 +233,6 @@ class Sandbox(Protocol):
         """A webhook as the platform sends it: its body and headers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipient:
-    """Whom an order is for, as the platform must be told. It passes through memory only: never into the log."""
-
-    name: str = ""
-    email: str = ""
-    phone: str = ""
-    street: str = ""
-    city: str = ""
-    postcode: str = ""
-    region: str = ""
-    country: str = ""
-
-
 class Ordered(NamedTuple):
     """So many units of one of our SKUs. `price` is of one unit, in the order's currency, where a platform insists on one."""
 
@@ -265,7 +290,8 @@ class Connector:
     its secrets in clear and our names of its places. `orders` creates orders, where the platform carries them out.
     `absolute` says that a number stands as it was told: which of its own documents a platform counts on top of it is not
     known for certain, so it is told anew whenever these moved. `points` says that its webhooks carry no documents: they only
-    say that there is something to poll.
+    say that there is something to poll. `person` says whom a document is for, before `reduce` cuts it: `receive` and `client` put
+    it beside the payload where the channel's settings ask for it. It refuses nothing: what it cannot read, it leaves out.
     """
 
     platform: str
@@ -281,6 +307,7 @@ class Connector:
     sink: Callable[[Client], Sink]
     sandbox: Callable[[ChannelSettings, Mapping[str, str], Sequence[str]], Sandbox]
     orders: Callable[[Client], Orders] | None = None
+    person: Callable[[str, Mapping[str, Any]], Person | None] | None = None
     absolute: bool = False
     points: bool = False
     documents: Callable[[str, bytes], Sequence[Mapping[str, Any]]] = one_document

@@ -11,6 +11,7 @@ import typer
 
 from streams.commands.asking import commitments, explain, map_command, stock, verify
 from streams.commands.checking import check
+from streams.commands.erasing import erase
 from streams.commands.letters import letters
 from streams.commands.ruling import rules
 from streams.commands.running import demo, serve_command, up, worker_command
@@ -30,6 +31,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "import": import_command,
     "poll": poll_command,
     "reconcile": reconcile_command,
+    "erase": erase,
 }
 """The commands in the order of the help, by their names."""
 

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
+
 from connectors.contract import Connector, Payload, Secrets
 from connectors.directory import resolve, resolve_observation
 from connectors.errors import Forged, Malformed, Refused
+from projections.envelope import WrongKey
+from projections.pool import DatabaseError
 from projections.problems import Problem
 from schemas.bundles import NotKept, unbundled
 from schemas.claims import Claim, DeadLetter, Fact, Line, Observation
 from schemas.codec import encode, headers
 from schemas.topics import DEAD_LETTERS, OBSERVATIONS
 from streams.custom import Custom, claim_of, of_csv, of_json
+from streams.customers import Customers
 from streams.directories import Directories
 from streams.stages import Naming, claim_out
 from streams.writer import NotWritten, Out, Writer
+
+log = structlog.get_logger()
 
 REF_KEYS = ("admin_graphql_api_id", "id", "sale_id", "inventory_item_id", "product_id")
 
@@ -32,7 +39,8 @@ class Intake:
     `patience` is how long a webhook waits for the log, in seconds: a platform gives up after five. `reload` reads the
     configuration again if its file changed; `clock` is the present. `wakes` has an event for each channel that is set when a
     webhook only says that there is something to poll, `turns` a lock that a poll of the channel holds: a client remembers what it
-    handed out, so two at once would each leave to the other what neither has in the log yet.
+    handed out, so two at once would each leave to the other what neither has in the log yet. `customers` keeps whom documents are
+    for; without it they are for nobody. `their_patience` is how long a webhook waits for that, in seconds.
     """
 
     connectors: Mapping[str, Connector]
@@ -43,6 +51,8 @@ class Intake:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     reload: Callable[[], None] = lambda: None
     patience: float = 3.0
+    customers: Customers | None = None
+    their_patience: float = 1.0
     wakes: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
     turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
@@ -65,7 +75,10 @@ class Intake:
             return
         if not await self.directories.known(channel):
             raise Problem(503, "Not ready", "the platform's catalogue is not known yet", retry_after=5)
+        kept = await self._kept_in_time(channel, payloads)
         await self._write_in_time([await self.outcome(channel, payload) for payload in payloads])
+        if not kept:
+            raise Problem(503, "The vault is not reachable", "whom it is for was not kept", retry_after=5)
 
     async def movements(self, body: bytes, key: str) -> dict[str, Any]:
         """Takes a claim of an application of the user's own in. The same key is the same document: again is no-op."""
@@ -97,8 +110,9 @@ class Intake:
         if any(line.bundle is not None for line in lines):
             raise Problem(400, "Malformed claim", "bundle: name the bundle as the line's sku")
 
-    async def documents(self, channel: str, payloads: Iterable[Payload]) -> None:
-        """Takes documents in that we asked for. Raises `NotWritten`."""
+    async def documents(self, channel: str, payloads: Sequence[Payload]) -> None:
+        """Takes documents in that we asked for, and whom they are for. Raises `NotWritten`, `DatabaseError`."""
+        await self._keep(channel, payloads)
         await self.writer.send([await self.outcome(channel, payload) for payload in payloads])
 
     async def claims(self, claims: Iterable[Claim]) -> None:
@@ -160,6 +174,35 @@ class Intake:
             DEAD_LETTERS, f"{payload.topic}/{ref}/{payload.body.get('updated_at', '')}", channel, now
         )
         return Out(self.naming(DEAD_LETTERS), channel.encode(), encode(letter), ce)
+
+    async def _kept_in_time(self, channel: str, payloads: Sequence[Payload]) -> bool:
+        """Whether it is kept whom the documents are for. Their stock counts in any case: the platform sends them again, which is
+        no-op in the log. It is kept first, so that whoever reads the log finds them in the vault.
+        """
+        if not any(payload.person for payload in payloads):
+            return True
+        try:
+            await asyncio.wait_for(self._keep(channel, payloads), self.their_patience)
+        except (*DatabaseError, TimeoutError) as error:
+            log.warning("not kept whom it is for", channel=channel, reason=type(error).__name__)
+            return False
+        return True
+
+    async def _keep(self, channel: str, payloads: Sequence[Payload]) -> None:
+        """Keeps whom the documents are for. What cannot be read is for no deal that we know of. A row that was changed in the
+        vault stays as it is, and stops nobody else's documents. Raises `DatabaseError`.
+        """
+        for payload in payloads:
+            if payload.person is None or self.customers is None:
+                continue
+            try:
+                claim = self.connectors[channel].read(channel, payload)
+                if isinstance(claim, Claim):
+                    await self.customers.keep(payload.person, claim)
+            except Refused:
+                continue
+            except WrongKey as error:
+                log.error("not kept whom it is for", channel=channel, reason=str(error))
 
     async def _write_in_time(self, outs: list[Out]) -> None:
         try:

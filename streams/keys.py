@@ -1,4 +1,4 @@
-"""API keys: accepted or not, in constant time."""
+"""API keys: accepted or not, in constant time. And how an installation's own secrets are made."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import hmac
 import os
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import SecretStr
+
+from projections.envelope import MasterKey
 
 
 class Keys:
@@ -30,9 +33,22 @@ def _digest(key: str) -> bytes:
 
 def generate(data: Path) -> Path:
     """Makes a key in `<data>/api-key`, readable by its owner only, unless there is one. Returns the file."""
-    file = data / "api-key"
+    return _made(data / "api-key", f"onhand_{secrets.token_urlsafe(32)}")
+
+
+def generate_vault_key(data: Path) -> Path:
+    """Makes a master key in `<data>/vault-key`, as above. Of several processes that start at once, all get the same."""
+    return _made(data / "vault-key", MasterKey.new())
+
+
+def _made(file: Path, secret: str) -> Path:
+    """Writes a secret whole under another name first: nobody ever reads half of it, and the first one stays."""
     if not file.exists():
-        data.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            out.write(f"onhand_{secrets.token_urlsafe(32)}\n")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        written = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
+        with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(f"{secret}\n")
+        with suppress(FileExistsError):
+            os.link(written, file)
+        written.unlink()
     return file

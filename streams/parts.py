@@ -31,6 +31,7 @@ from projections.server import create_api
 from schemas.rules import Rules
 from streams.alerts import Alerting
 from streams.app import Topology, create_app
+from streams.customers import customers_of
 from streams.directories import Directories
 from streams.intake import Intake
 from streams.keys import Keys
@@ -241,6 +242,7 @@ async def serve(
         writer=writer,
         naming=naming,
         reload=_reloader(path, directories, ruling),
+        customers=await customers_of(pool, settings.data) if settings.keeps_customers else None,
     )
 
     recording = Recording(bootstrap, partitions, naming, Recorder(pool), writer, dsn)

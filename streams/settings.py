@@ -27,6 +27,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from connectors.contract import ChannelSettings, Connector, Secrets
 from connectors.registry import CONNECTORS, AnyChannel
+from projections.envelope import MasterKey
 from schemas.accounts import UNROUTED
 from schemas.rules import ChannelRules, Recipe, Rules
 from schemas.ruling import BadRules, rules_of
@@ -235,6 +236,11 @@ class Settings(BaseSettings):
         """By how many seconds each channel's clock may be wrong."""
         return {name: channel.clock_skew for name, channel in self.channels.items()}
 
+    @property
+    def keeps_customers(self) -> bool:
+        """Whether any channel wants to know whom its orders are for."""
+        return any(getattr(channel, "customers", False) for channel in self.channels.values())
+
     def addressed(self, channel: str) -> ChannelSettings:
         """A channel's settings, with the address of its sandbox where it has one, and where its processes share a pace."""
         its = self.channels[channel]
@@ -341,6 +347,26 @@ def secrets_of(
                 f"channels.{channel}: set {variable}, or {variable}_FILE to a file that holds it"
             )
     return found
+
+
+def vault_key(data: Path, env: Mapping[str, str] = os.environ) -> MasterKey | None:
+    """The vault's master key: `ONHAND_VAULT_KEY`, the file that `ONHAND_VAULT_KEY_FILE` names, or `<data>/vault-key`. None where
+    there is none yet. Raises `BadConfiguration` for one that cannot be used.
+    """
+    file = data / "vault-key"
+    try:
+        written = secret_in(env, "ONHAND_VAULT_KEY")
+        if written is None and not file.exists():
+            return None
+        return MasterKey.read(file.read_text(encoding="utf-8") if written is None else written)
+    except OSError as error:
+        raise BadConfiguration(
+            f"the vault's key cannot be read ({error.strerror}): {error.filename}"
+        ) from None
+    except ValueError as error:
+        raise BadConfiguration(
+            f"the vault's key (ONHAND_VAULT_KEY, ONHAND_VAULT_KEY_FILE or {file}) cannot be used: {error}"
+        ) from None
 
 
 def api_keys(data: Path, env: Mapping[str, str] = os.environ) -> tuple[SecretStr, ...]:

@@ -8,6 +8,7 @@ from connectors.contract import ChannelSettings, Connector, Sandbox
 from connectors.magento.allowlist import cut
 from connectors.magento.api import DOUBLES, NEEDED
 from connectors.magento.client import MagentoClient
+from connectors.magento.customers import person
 from connectors.magento.mapping import TOPICS, read
 from connectors.magento.settings import MagentoSettings
 from connectors.magento.sink import MagentoSink
@@ -39,4 +40,5 @@ connector = Connector(
     client=MagentoClient,
     sink=MagentoSink,
     sandbox=_sandbox,
+    person=person,
 )

@@ -17,6 +17,7 @@ from connectors.errors import Refused, Unreachable
 from connectors.magento import fields
 from connectors.magento.allowlist import ORDER, cut
 from connectors.magento.api import Api, Row, any_of
+from connectors.magento.customers import person
 from connectors.magento.rows import COMPOSITE, NO_SHELF
 from connectors.magento.settings import MagentoSettings
 
@@ -147,7 +148,10 @@ class MagentoClient:
             self._told(order, *(parts[path, ident] for path in PARTS))
             for order, ident in zip(orders, ids, strict=True)
         ]
-        return [Payload(ORDER, cut(ORDER, order)) for order in whole], names
+        asks = self.settings.customers
+        return [
+            Payload(ORDER, cut(ORDER, order), person(ORDER, order) if asks else None) for order in whole
+        ], names
 
     def _told(self, order: Row, shipments: Iterable[Row], memos: Iterable[Row]) -> Row:
         """An order with its parts, and with what only the channel's settings say of them."""

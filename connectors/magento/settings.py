@@ -22,8 +22,9 @@ class MagentoSettings(ChannelSettings):
     Magento does not tell whether a credit memo's units went back to stock (OpenAPI 2.4.9 has no such field), so
     `refunds_restock` says whether this shop's do. `single_source` is where a shipment that names no source left from.
     `wholesale_groups` are customer groups that buy for business; orders of a company do anyway. `page_size` and `batch_max`
-    must fit the shop's own limits, where it has set any. A poll begins `poll_overlap` seconds behind its cursor, because
-    Magento's instants have whole seconds and a long database transaction becomes visible late.
+    must fit the shop's own limits, where it has set any. `customers` says that whom an order is for is kept, encrypted, so that
+    the order can be created elsewhere for them; else nobody's name gets past the door. A poll begins `poll_overlap` seconds
+    behind its cursor, because Magento's instants have whole seconds and a long database transaction becomes visible late.
     """
 
     platform: Literal["magento"]
@@ -36,6 +37,7 @@ class MagentoSettings(ChannelSettings):
     refunds_restock: bool = False
     single_source: str = Field("default", min_length=1)
     wholesale_groups: frozenset[int] = frozenset()
+    customers: bool = False
     page_size: int = Field(100, ge=1, le=300)
     batch_max: int = Field(100, ge=1, le=5_000)
     poll_overlap: int = Field(120, ge=0)

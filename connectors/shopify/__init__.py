@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from connectors.contract import ChannelSettings, Connector, Sandbox
 from connectors.shopify.allowlist import cut
 from connectors.shopify.client import ShopifyClient
+from connectors.shopify.customers import person
 from connectors.shopify.mapping import TOPICS, read
 from connectors.shopify.settings import ShopifySettings
 from connectors.shopify.sink import ShopifySink
@@ -46,4 +47,5 @@ connector = Connector(
     client=ShopifyClient,
     sink=ShopifySink,
     sandbox=_sandbox,
+    person=person,
 )

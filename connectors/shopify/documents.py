@@ -89,6 +89,14 @@ fragment Whole on Order {{
   id legacyResourceId createdAt processedAt updatedAt cancelledAt test sourceName tags
   retailLocation {{ legacyResourceId }}
   purchasingEntity {{ __typename }}
+  email @include(if: $customers)
+  phone @include(if: $customers)
+  customer @include(if: $customers) {{
+    legacyResourceId firstName lastName defaultEmailAddress {{ emailAddress }} defaultPhoneNumber {{ phoneNumber }}
+  }}
+  shippingAddress @include(if: $customers) {{
+    firstName lastName name phone address1 address2 city zip provinceCode countryCodeV2
+  }}
   lineItems(first: 100) {{ ...Lines }}
   fulfillments {{
     id legacyResourceId status createdAt updatedAt location {{ legacyResourceId }}
@@ -108,7 +116,9 @@ fragment RoutedTo on FulfillmentOrderConnection {{
 }}{ORDER_LINES}{PARCEL_LINES}{REFUND_LINES}{ROUTED_LINES}"""
 
 ORDERS = f"""
-query Orders($first: Int!, $after: String, $query: String, $routing: Boolean!, $returns: Boolean!) {{
+query Orders(
+  $first: Int!, $after: String, $query: String, $routing: Boolean!, $returns: Boolean!, $customers: Boolean!
+) {{
   orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
     nodes {{ ...Whole }}
     pageInfo {{ hasNextPage endCursor }}
@@ -116,7 +126,7 @@ query Orders($first: Int!, $after: String, $query: String, $routing: Boolean!, $
 }}{ORDER}"""
 
 ORDER_AGAIN = f"""
-query OrderAgain($id: ID!, $routing: Boolean!, $returns: Boolean!) {{
+query OrderAgain($id: ID!, $routing: Boolean!, $returns: Boolean!, $customers: Boolean!) {{
   node(id: $id) {{ ...Whole }}
 }}{ORDER}"""
 

@@ -11,6 +11,20 @@ from typing import Any
 
 Node = Mapping[str, Any]
 
+ADDRESS = {
+    "first_name": "firstName",
+    "last_name": "lastName",
+    "name": "name",
+    "phone": "phone",
+    "address1": "address1",
+    "address2": "address2",
+    "city": "city",
+    "zip": "zip",
+    "province_code": "provinceCode",
+    "country_code": "countryCodeV2",
+}
+"""An address's fields: their names in a webhook, and in GraphQL."""
+
 
 def order(node: Node, lines: Sequence[Node], fulfillments: Sequence[Node], refunds: Sequence[Node]) -> Node:
     """An order, of its lines, parcels and refunds already in the webhook's shape."""
@@ -28,6 +42,23 @@ def order(node: Node, lines: Sequence[Node], fulfillments: Sequence[Node], refun
         "line_items": lines,
         "fulfillments": fulfillments,
         "refunds": refunds,
+    }
+
+
+def buyer(node: Node) -> Node:
+    """Whom an order is for, where that was asked."""
+    customer, to = node.get("customer") or {}, node.get("shippingAddress") or {}
+    return {
+        "email": node.get("email"),
+        "phone": node.get("phone"),
+        "customer": {
+            "id": customer.get("legacyResourceId"),
+            "first_name": customer.get("firstName"),
+            "last_name": customer.get("lastName"),
+            "email": (customer.get("defaultEmailAddress") or {}).get("emailAddress"),
+            "phone": (customer.get("defaultPhoneNumber") or {}).get("phoneNumber"),
+        },
+        "shipping_address": {name: to.get(theirs) for name, theirs in ADDRESS.items()},
     }
 
 

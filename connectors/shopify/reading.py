@@ -9,6 +9,7 @@ from connectors.contract import Payload
 from connectors.shopify import documents, polled
 from connectors.shopify.admin import Admin, Node
 from connectors.shopify.allowlist import POLLED_ORDERS, POLLED_TRANSFERS, cut
+from connectors.shopify.customers import asked
 from connectors.shopify.settings import ShopifySettings
 from connectors.shopify.wholesale import marked
 
@@ -22,7 +23,11 @@ class Reader:
     def __init__(self, admin: Admin, settings: ShopifySettings) -> None:
         self._admin = admin
         self._settings = settings
-        self.wants = {"routing": "routing" in settings.polls, "returns": "returns" in settings.polls}
+        self.wants = {
+            "routing": "routing" in settings.polls,
+            "returns": "returns" in settings.polls,
+            "customers": settings.customers,
+        }
         """The variables of every document that reads an order."""
         network = settings.rules.publish == "network"
         self._nowhere = settings.publish_location if network else None
@@ -46,7 +51,8 @@ class Reader:
             body["fulfillment_orders"] = await self._routed(node)
         if self.wants["returns"]:
             body["reverse_fulfillment_orders"] = await self._reversed(node)
-        return Payload(POLLED_ORDERS, cut(POLLED_ORDERS, marked(self._settings, body)))
+        whom = asked(self._settings, POLLED_ORDERS, {**body, **polled.buyer(node)})
+        return Payload(POLLED_ORDERS, cut(POLLED_ORDERS, marked(self._settings, body)), whom)
 
     async def order_again(self, gid: str) -> Payload | None:
         """An order by its gid; None where there is none."""

@@ -35,6 +35,9 @@ class ShopifySettings(ChannelSettings):
     An order is wholesale if a company placed it, or if it has one of `wholesale_tags` (in any case), or comes from one of
     `wholesale_sources` (`source_name`, such as an app's id or `shopify_draft_order`). `batch_max` is how many numbers one call
     tells; an input array has at most 250 entries (shopify.dev limits).
+
+    `customers` says that whom an order is for is kept, encrypted, so that the order can be created elsewhere for them; else
+    nobody's name gets past the door. It needs the scope read_customers and access to protected customer data.
     """
 
     platform: Literal["shopify"]
@@ -47,6 +50,7 @@ class ShopifySettings(ChannelSettings):
     wholesale_tags: tuple[str, ...] = ()
     wholesale_sources: tuple[str, ...] = ()
     batch_max: int = Field(250, ge=1, le=250)
+    customers: bool = False
 
     @field_validator("api_version")
     @classmethod

@@ -14,6 +14,7 @@ from connectors.bodies import json_object, signed_by
 from connectors.contract import ChannelSettings, Payload, Secrets
 from connectors.errors import Forged, Malformed
 from connectors.shopify.allowlist import ORDER_TOPICS, cut
+from connectors.shopify.customers import asked
 from connectors.shopify.settings import ShopifySettings
 from connectors.shopify.wholesale import marked
 
@@ -39,6 +40,6 @@ def receive(
     if not topic:
         raise Malformed("the Shopify-Topic header is missing")
     document: Mapping[str, Any] = json_object(body)
-    if topic in ORDER_TOPICS and isinstance(settings, ShopifySettings):
-        document = marked(settings, document)
-    return [Payload(topic, cut(topic, document))]
+    if topic not in ORDER_TOPICS or not isinstance(settings, ShopifySettings):
+        return [Payload(topic, cut(topic, document))]
+    return [Payload(topic, cut(topic, marked(settings, document)), asked(settings, topic, document))]

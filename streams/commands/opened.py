@@ -21,9 +21,11 @@ from rich.console import Console
 
 from connectors.errors import ConnectorError
 from deploy.engines import EngineError
-from projections.pool import DatabaseError, migrate, open_pool
+from projections.envelope import WrongKey
+from projections.pool import DatabaseError, Pool, migrate, open_pool
 from projections.queries import Queries
 from schemas.ruling import BadRules
+from streams.customers import Customers, customers_of
 from streams.directories import Directories
 from streams.intake import Intake
 from streams.opening import NotReady
@@ -64,13 +66,23 @@ class Parts:
         self.bootstrap, self.dsn, self.versions = found.bootstrap, found.dsn, found.versions
         self.naming = Naming(self.settings.kafka.prefix)
         self._stack = contextlib.AsyncExitStack()
+        self._pool: Pool | None = None
+
+    async def pool(self) -> Pool:
+        """PostgreSQL, with its schema."""
+        if self._pool is None:
+            await migrate(self.dsn)
+            self._pool = await open_pool(self.dsn, 2)
+            self._stack.push_async_callback(self._pool.close)
+        return self._pool
 
     async def queries(self) -> Queries:
         """The read side."""
-        await migrate(self.dsn)
-        pool = await open_pool(self.dsn, 2)
-        self._stack.push_async_callback(pool.close)
-        return Queries(pool)
+        return Queries(await self.pool())
+
+    async def customers(self) -> Customers:
+        """Whom orders are for."""
+        return await customers_of(await self.pool(), self.settings.data)
 
     async def reader(self) -> Reader:
         """The log."""
@@ -106,6 +118,7 @@ class Parts:
             directories=directories,
             writer=writer,
             naming=self.naming,
+            customers=await self.customers() if self.settings.keeps_customers else None,
         )
 
     def channel(self, name: str) -> str:
@@ -147,7 +160,7 @@ def run(body: Awaitable[Result]) -> Result:
     except (BadConfiguration, BadRules) as error:
         err.print(str(error), style="red", soft_wrap=True, markup=False, highlight=False)
         raise typer.Exit(2) from None
-    except (EngineError, WrongTopics, ConnectorError, NotWritten, NotReady, StoreFailed) as error:
+    except (EngineError, WrongTopics, ConnectorError, NotWritten, NotReady, StoreFailed, WrongKey) as error:
         err.print(f"{error}", style="red", soft_wrap=True, markup=False, highlight=False)
     except KafkaError as error:
         err.print(f"Kafka does not answer: {type(error).__name__}", style="red")

@@ -15,7 +15,7 @@ from streams.commands.opened import ONHAND_TOML, Config, Json, err, out, run, sh
 from streams.keys import Keys
 from streams.parts import on_signal, serve, worker
 from streams.settings import api_keys as keys_of
-from streams.settings import load, secrets_of
+from streams.settings import load, secrets_of, vault_key
 from streams.system import System, addresses, end_with_parent
 
 
@@ -26,6 +26,7 @@ def up(config: Config = ONHAND_TOML) -> None:
         settings = load(config)
         for name, channel in settings.channels.items():
             secrets_of(name, settings.connector(name).secrets, channel)
+        vault_key(settings.data)
         key = None if keys_of(settings.data) else api_keys.generate(settings.data)
         stopping = on_signal(asyncio.get_running_loop())
         system = System(settings, config.resolve(), lambda text: err.print(f"  {text}", highlight=False))

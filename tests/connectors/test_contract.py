@@ -130,6 +130,15 @@ def test_given_any_field_missing_or_of_another_kind_then_the_answer_is_a_claim_o
             assert said(connector, topic, reduced)
 
 
+@pytest.mark.parametrize(("connector", "fixture"), [one for one in FIXTURES if one.values[0].person])
+def test_given_a_document_for_somebody_then_what_is_kept_of_it_is_for_nobody(connector, fixture):
+    topic, body = fixture["topic"], copy.deepcopy(fixture["payload"])
+    whom = connector.person(topic, body)
+    assert connector.person(topic, connector.reduce(topic, body)) is None
+    assert whom is None or "canary" in f"{whom.recipient.name}{whom.recipient.email}".lower(), "invented"
+    assert body == fixture["payload"]
+
+
 def test_given_a_topic_that_nobody_reads_then_it_is_refused_and_its_topics_are_not(connector):
     assert "unknown topic" in said(connector, "customers/update", {})
     for topic in connector.topics:

@@ -89,12 +89,22 @@ def read(tmp_path):
             "4: channels.web.reconcile_every: Input should be greater than or equal to 0",
         ),
         ("[channels.web]", 'authority = ["erp"]\n[channels.web]', "channels.web: authority"),
+        (
+            "[channels.web]",
+            '[channels.depot]\nplatform = "rlm"\nfolder = "depot"\ncustomers = true\n[channels.web]',
+            "6: channels.depot.customers: Extra inputs are not permitted: there is no such setting",
+        ),
     ],
 )
 def test_given_a_fault_then_the_line_and_the_field_are_named(read, old, new, fault):
     with pytest.raises(BadConfiguration) as refused:
         read(GOOD.replace(old, new))
     assert fault in str(refused.value) or fault.startswith("channels.web: authority")
+
+
+def test_given_no_channel_that_asks_for_customers_then_none_are_kept(read):
+    assert not read(GOOD).keeps_customers
+    assert read(GOOD.replace("[channels.web]", "[channels.web]\ncustomers = true")).keeps_customers
 
 
 def test_given_an_unknown_location_then_those_that_exist_are_listed(read):

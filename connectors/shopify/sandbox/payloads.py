@@ -27,7 +27,7 @@ ADDRESS: dict[str, Any] = {
     "phone": "canary-phone",
     "latitude": None,
     "longitude": None,
-    "country_code": "XX",
+    "country_code": "ZZ",
     "province_code": "XX",
 }
 

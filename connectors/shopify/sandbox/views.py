@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from connectors.shopify.sandbox.payloads import PERSON
 from connectors.shopify.sandbox.shop import (
     GID,
     Item,
@@ -101,12 +102,46 @@ def order(found: Order) -> dict[str, Any]:
         "sourceName": found.source,
         "tags": list(found.tags),
         "retailLocation": None if found.till is None else location(found.till),
+        "email": PERSON["email"],
+        "phone": PERSON["phone"],
+        "customer": _customer,
+        "shippingAddress": _shipping_address,
         "purchasingEntity": {"__typename": "PurchasingCompany" if found.company else "Customer"},
         "lineItems": lambda _info, **_window: listed([line(one) for one in found.lines]),
         "fulfillments": lambda _info, **_window: [fulfillment(parcel) for parcel in found.parcels],
         "refunds": lambda _info, **_window: [refund(made) for made in found.refunds],
         "fulfillmentOrders": lambda _info, **_window: listed([route(one) for one in found.routes]),
         "returns": lambda _info, **_window: listed([returned(one) for one in found.returns]),
+    }
+
+
+def _customer(_info: object) -> dict[str, Any]:
+    """The invented customer of every order."""
+    found = PERSON["customer"]
+    return {
+        "__typename": "Customer",
+        "legacyResourceId": str(found["id"]),
+        "firstName": found["first_name"],
+        "lastName": found["last_name"],
+        "defaultEmailAddress": {"emailAddress": found["email"]},
+        "defaultPhoneNumber": {"phoneNumber": found["phone"]},
+    }
+
+
+def _shipping_address(_info: object) -> dict[str, Any]:
+    found = PERSON["shipping_address"]
+    return {
+        "__typename": "MailingAddress",
+        "firstName": found["first_name"],
+        "lastName": found["last_name"],
+        "name": found["name"],
+        "phone": found["phone"],
+        "address1": found["address1"],
+        "address2": found["address2"],
+        "city": found["city"],
+        "zip": found["zip"],
+        "provinceCode": found["province_code"],
+        "countryCodeV2": found["country_code"],
     }
 
 

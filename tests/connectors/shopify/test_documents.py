@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from graphql import NoDeprecatedCustomRule, Visitor, parse, specified_rules, validate, visit
+from graphql import SKIP, NoDeprecatedCustomRule, Visitor, parse, specified_rules, validate, visit
 
 from connectors.shopify import documents
 from connectors.shopify.mapping import WEBHOOKS
@@ -30,7 +30,7 @@ def test_given_shopifys_schema_then_every_topic_can_be_subscribed():
 class Scoped(Visitor):
     """Which fields of a document need a scope of their own, and which variable leaves each out."""
 
-    NEED = ("fulfillmentOrders", "returns")
+    NEED = ("fulfillmentOrders", "returns", "customer", "email", "phone", "shippingAddress")
 
     def __init__(self):
         super().__init__()
@@ -38,12 +38,15 @@ class Scoped(Visitor):
 
     def enter_field(self, node, *_):
         if node.name.value in self.NEED:
-            skips = [directive.arguments[0].value.name.value for directive in node.directives]
+            skips = [directive.arguments[0].value.name.value for directive in node.directives or ()]
             self.found.append((node.name.value, *skips))
+            return SKIP  # what is in it is left out with it
+        return None
 
 
 @pytest.mark.parametrize("document", [documents.ORDERS, documents.ORDER_AGAIN])
 def test_given_a_token_without_a_scope_then_every_field_that_needs_it_can_be_left_out(document):
     seen = Scoped()
     visit(parse(document), seen)
-    assert set(seen.found) == {("fulfillmentOrders", "routing"), ("returns", "returns")}
+    asked = {"fulfillmentOrders": "routing", "returns": "returns"}
+    assert set(seen.found) == {(name, asked.get(name, "customers")) for name in Scoped.NEED}

@@ -320,7 +320,7 @@ async def test_given_a_scope_is_missing_then_the_poll_says_which_and_what_to_do(
         return reply
 
     hub.client.admin._http.call = denied
-    with pytest.raises(ConnectorError, match=r"read_assigned_fulfillment_orders.*polls"):
+    with pytest.raises(ConnectorError, match=r"read_assigned_fulfillment_orders.*polls, customers"):
         await hub.poll()
 
 

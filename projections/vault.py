@@ -1,0 +1,192 @@
+"""The vault: whom orders are for, which no topic of the log ever holds.
+
+Every subject has a key, in a table of its own and wrapped by the master key; what is known of them is sealed with that. To
+erase somebody is to delete their key: what a backup still has of them opens nowhere. (A backup of `subject_keys` with the
+master key does bring both back, and PostgreSQL keeps deleted rows in its files until it vacuums: for how long is the
+operator's to say.)
+
+Each deal keeps its own recipient: of two orders of one customer each goes to its own address.
+
+An erased reference stays erased. Its tombstone, and the deals that were its own and are now nobody's, bar what comes later: a
+platform goes on sending documents of old orders (a refund, a return), each with the name and address in it, and they would
+bring the person back without anybody's knowing. Who may come again under another reference is for the caller to decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import orjson
+
+from projections.envelope import MasterKey, Sealed, SubjectKey, WrongKey
+from projections.pool import Connection, Pool
+
+OTHER_KEY = (
+    "this database's vault was sealed with another master key: give that one (ONHAND_VAULT_KEY, ONHAND_VAULT_KEY_FILE "
+    "or the file vault-key). If it is lost, so is what the vault holds: empty vault, subjects, subject_keys and deal_subjects"
+)
+
+SHARED = "SELECT pg_advisory_xact_lock_shared(%s)"
+ALONE = "SELECT pg_advisory_xact_lock(%s)"
+
+READ = (
+    "SELECT d.ref, d.transaction, d.nonce, d.ciphertext, k.nonce, k.wrapped"
+    " FROM deal_subjects d JOIN subject_keys k USING (ref)"
+)
+OF_SUBJECT = f"{READ} WHERE d.ref = %s ORDER BY d.said_at DESC, d.transaction LIMIT 1"
+OF_DEAL = f"{READ} WHERE d.transaction = %s"
+
+Known = Mapping[str, str]
+"""What is known of somebody, by name."""
+
+
+async def sealed(pool: Pool) -> bool:
+    """Whether a vault was ever opened in this database."""
+    async with pool.connection() as connection:
+        return await (await connection.execute("SELECT 1 FROM vault")).fetchone() is not None
+
+
+class Vault:
+    """Keeps, finds and erases subjects. Every call raises `DatabaseError`, and `WrongKey` rather than show a wrong subject."""
+
+    def __init__(self, pool: Pool, master: MasterKey) -> None:
+        self._pool, self._master = pool, master
+        self._right = False
+        self.ref = master.ref
+
+    async def check(self) -> None:
+        """Raises `WrongKey` where the vault was sealed with another master key. The first one to come seals it."""
+        if self._right:
+            return
+        async with self._pool.connection() as connection:
+            await connection.execute(
+                "INSERT INTO vault (mark) VALUES (%s) ON CONFLICT DO NOTHING", [self._master.mark]
+            )
+            row = await (await connection.execute("SELECT mark FROM vault")).fetchone()
+        if row is None or bytes(row[0]) != self._master.mark:
+            raise WrongKey(OTHER_KEY)
+        self._right = True
+
+    async def keep(
+        self, ref: str, transaction: str, known: Known, *, channel: str, said_at: datetime
+    ) -> datetime | None:
+        """Keeps whom a deal is for, as its channel said at `said_at`. Returns when `ref` was erased, if it was: nothing is
+        kept then.
+
+        The same again changes nothing; what is newer replaces, with its reference, and what is older does not. A deal belongs
+        to the channel that named its person first: another's document is of an order that we created there, and repeats what
+        we said. A deal whose subject was erased takes nobody in again.
+        """
+        content = orjson.dumps(dict(known), option=orjson.OPT_SORT_KEYS)
+        async with self._locked(ref, SHARED) as connection:
+            if not await _free(connection, transaction, channel):
+                return None
+            erased_at = await _subject(connection, ref)
+            if erased_at is not None:
+                return erased_at
+            key = await self._key(connection, ref) or await self._new_key(connection, ref)
+            sealed = key.seal(_about(ref, transaction), content)
+            await connection.execute(
+                "INSERT INTO deal_subjects (transaction, channel, ref, nonce, ciphertext, digest, said_at)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (transaction) DO UPDATE SET ref = excluded.ref,"
+                " nonce = excluded.nonce, ciphertext = excluded.ciphertext, digest = excluded.digest,"
+                " said_at = excluded.said_at, updated_at = now()"
+                " WHERE deal_subjects.ref IS NOT NULL AND deal_subjects.channel = excluded.channel"
+                " AND (deal_subjects.said_at < excluded.said_at OR"
+                " deal_subjects.said_at = excluded.said_at AND deal_subjects.digest <> excluded.digest)",
+                [transaction, channel, ref, *sealed, key.digest(content), said_at],
+            )
+        return None
+
+    async def find(self, ref: str) -> Known | None:
+        """What was last said of a subject; None where nothing is known of them, or no more."""
+        return await self._read(OF_SUBJECT, ref)
+
+    async def recipient(self, transaction: str) -> Known | None:
+        """Whom a deal is for; None where that is not known, or no more."""
+        return await self._read(OF_DEAL, transaction)
+
+    async def of(self, transaction: str) -> str | None:
+        """The reference of whom a deal is for; None where that is not known, or no more."""
+        await self.check()
+        async with self._pool.connection() as connection:
+            row = await (
+                await connection.execute(
+                    "SELECT ref FROM deal_subjects WHERE transaction = %s", [transaction]
+                )
+            ).fetchone()
+        return row[0] if row else None
+
+    async def erase(self, ref: str) -> tuple[str, ...] | None:
+        """Erases a subject for good. Returns the deals that were theirs, or None where there never was such a subject."""
+        async with self._locked(ref, ALONE) as connection:
+            await connection.execute("DELETE FROM subject_keys WHERE ref = %s", [ref])
+            deals = await connection.execute(
+                "UPDATE deal_subjects SET ref = NULL, nonce = NULL, ciphertext = NULL, digest = NULL, updated_at = now()"
+                " WHERE ref = %s RETURNING transaction",
+                [ref],
+            )
+            found = tuple(sorted(row[0] for row in await deals.fetchall()))
+            tombstone = await connection.execute(
+                "UPDATE subjects SET erased_at = coalesce(erased_at, clock_timestamp()) WHERE ref = %s", [ref]
+            )
+        return found if tombstone.rowcount else None
+
+    @asynccontextmanager
+    async def _locked(self, ref: str, lock: str) -> AsyncIterator[Connection]:
+        """A transaction during which a subject is not erased; `ALONE`, and nothing of them is kept either."""
+        await self.check()
+        async with self._pool.connection() as connection, connection.transaction():
+            number = int.from_bytes(bytes.fromhex(ref[:16]), "big", signed=True)
+            await connection.execute(lock.encode(), [number])
+            yield connection
+
+    async def _read(self, query: str, value: str) -> Known | None:
+        await self.check()
+        async with self._pool.connection() as connection:
+            row = await (await connection.execute(query.encode(), [value])).fetchone()
+        if row is None:
+            return None
+        ref, transaction, *blobs = row
+        nonce, ciphertext, key_nonce, wrapped = map(bytes, blobs)
+        key = self._master.unwrap(ref, Sealed(key_nonce, wrapped))
+        found: dict[str, str] = orjson.loads(key.open(_about(ref, transaction), Sealed(nonce, ciphertext)))
+        return found
+
+    async def _key(self, connection: Connection, ref: str) -> SubjectKey | None:
+        row = await (
+            await connection.execute("SELECT nonce, wrapped FROM subject_keys WHERE ref = %s", [ref])
+        ).fetchone()
+        return self._master.unwrap(ref, Sealed(bytes(row[0]), bytes(row[1]))) if row else None
+
+    async def _new_key(self, connection: Connection, ref: str) -> SubjectKey:
+        """The key of a subject whose row this transaction has made: others who want to make it wait for its end."""
+        key = SubjectKey.new()
+        await connection.execute(
+            "INSERT INTO subject_keys (ref, nonce, wrapped) VALUES (%s, %s, %s)",
+            [ref, *self._master.wrap(ref, key)],
+        )
+        return key
+
+
+def _about(ref: str, transaction: str) -> str:
+    return f"{ref}|{transaction}"
+
+
+async def _free(connection: Connection, transaction: str, channel: str) -> bool:
+    """Whether this channel may say whom the deal is for."""
+    row = await (
+        await connection.execute(
+            "SELECT ref, channel FROM deal_subjects WHERE transaction = %s", [transaction]
+        )
+    ).fetchone()
+    return row is None or (row[0] is not None and row[1] == channel)
+
+
+async def _subject(connection: Connection, ref: str) -> datetime | None:
+    """Makes sure of a subject's row. Returns when they were erased, None where they were not."""
+    await connection.execute("INSERT INTO subjects (ref) VALUES (%s) ON CONFLICT DO NOTHING", [ref])
+    row = await (await connection.execute("SELECT erased_at FROM subjects WHERE ref = %s", [ref])).fetchone()
+    return row[0] if row else None

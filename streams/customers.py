@@ -1,0 +1,123 @@
+"""Whom orders are for, between connectors and the vault: who somebody is, who comes back after an erasure, for whom an order
+is created elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from dataclasses import asdict, fields
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+from connectors.contract import NewOrder, Ordered, Person, Recipient
+from projections.envelope import WrongKey
+from projections.pool import Pool
+from projections.vault import OTHER_KEY, Vault, sealed
+from schemas.claims import Claim
+from streams.keys import generate_vault_key
+from streams.settings import BadConfiguration, vault_key
+
+REF = re.compile(r"[0-9a-f]{64}")
+FIELDS = {field.name for field in fields(Recipient)}
+
+
+class Erased(NamedTuple):
+    """A subject that is gone, and the deals that were theirs: what other platforms were told of those is in those platforms."""
+
+    ref: str
+    deals: tuple[str, ...]
+
+
+class Customers:
+    """The people of all channels. Raises `DatabaseError`, and `WrongKey` rather than show a wrong one.
+
+    A customer of a platform is one subject, a guest's order another each. Who was erased and orders again after that is a new
+    subject: theirs is a new deal, and without a name it could not be carried out. Their old orders, placed before, take nobody
+    in again, however late a platform speaks of them; nor does an order that does not say when it was placed.
+    """
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    async def keep(self, person: Person, claim: Claim) -> None:
+        """Keeps whom a claim's deal is for."""
+        known = {name: value for name, value in asdict(person.recipient).items() if value}
+        for ref in self._refs(claim.channel, person.customer, person.order):
+            erased_at = await self._vault.keep(
+                ref, claim.transaction, known, channel=claim.channel, said_at=claim.occurred_at
+            )
+            if erased_at is None or person.placed_at is None or person.placed_at <= erased_at:
+                return
+
+    async def of(self, transaction: str) -> str | None:
+        """The opaque reference of whom a deal is for; None where that is not known, or no more."""
+        return await self._vault.of(transaction)
+
+    async def order(
+        self,
+        transaction: str,
+        location: str,
+        lines: Sequence[Ordered],
+        *,
+        placed_at: datetime,
+        currency: str = "USD",
+    ) -> NewOrder:
+        """The order of a deal's lines that a platform is to carry out at one of our places, for whom the deal is for; for
+        nobody, where that is not known, or no more.
+        """
+        known = await self._vault.recipient(transaction) or {}
+        return NewOrder(
+            transaction=transaction,
+            location=location,
+            placed_at=placed_at,
+            lines=tuple(lines),
+            recipient=Recipient(**{name: known[name] for name in FIELDS & known.keys()}),
+            currency=currency,
+        )
+
+    async def erase(self, named: str, channels: Collection[str]) -> list[Erased]:
+        """Erases whoever a reference, a `CHANNEL:ID` or a transaction names. Returns who that was; nobody, where nothing was
+        known of them.
+        """
+        return [erased async for erased in self._erasing(named, channels) if erased.deals]
+
+    async def _erasing(self, named: str, channels: Collection[str]) -> AsyncIterator[Erased]:
+        channel, _, ident = named.partition(":")
+        if REF.fullmatch(named):
+            refs = iter([named])
+        elif ident and channel in channels:
+            refs = iter(self._refs(channel, ident, ""))
+        else:
+            refs = iter(filter(None, [await self._vault.of(named)]))
+        for ref in refs:
+            deals = await self._vault.erase(ref)
+            if deals is None:
+                return
+            yield Erased(ref, deals)
+
+    def _refs(self, channel: str, customer: str | None, order: str) -> Iterator[str]:
+        """The references that somebody has had, or would have next, from the first on: one more after each erasure."""
+        who = ("order", order) if customer is None else ("customer", customer)
+        return (self._vault.ref(channel, *who, str(times)) for times in count())
+
+
+async def customers_of(pool: Pool, data: Path) -> Customers:
+    """The people of an installation. Makes its master key where none is given and none was ever needed. Raises
+    `BadConfiguration` for another one than the vault was sealed with, and where that one is missing.
+    """
+    master = vault_key(data)
+    if master is None:
+        if await sealed(pool):
+            raise BadConfiguration(OTHER_KEY)
+        generate_vault_key(data)
+        master = vault_key(data)
+    assert master is not None, "it was made a moment ago"
+    vault = Vault(pool, master)
+    try:
+        await vault.check()
+    except WrongKey as error:
+        raise BadConfiguration(str(error)) from None
+    return Customers(vault)

@@ -1,0 +1,341 @@
+"""Whom orders are for, from a platform's document to an order in another platform, and what an erasure leaves: nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import os
+import stat
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from connectors.contract import Ordered, Payload, Person, Recipient
+from connectors.directory import Directory, Item
+from connectors.registry import CONNECTORS
+from deploy.processes import free_port
+from projections.envelope import MasterKey
+from projections.pool import DatabaseError, open_pool
+from projections.problems import Problem
+from projections.vault import Vault
+from schemas.claims import Claim
+from schemas.codec import decode
+from schemas.topics import CLAIMS, DEAD_LETTERS
+from streams.customers import Customers, customers_of
+from streams.intake import Intake
+from streams.keys import generate_vault_key
+from streams.settings import BadConfiguration, load, vault_key
+from streams.stages import Naming
+
+MASTER = MasterKey(bytes(range(32)))
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ADA = Recipient(name="Ada Quenneville", email="ada@example.invalid", street="7 Invented Row", city="Bath")
+YEARS = timedelta(days=3_650)
+
+
+@pytest.fixture
+def customers(pool):
+    return Customers(Vault(pool, MASTER))
+
+
+@pytest.fixture
+def keep(customers, claim):
+    async def kept(order="1", customer="7", *, placed=NOW, to=ADA, channel="web"):
+        whom = Person(customer=customer, order=order, placed_at=placed, recipient=to)
+        await customers.keep(whom, claim(f"order/{channel}/{order}", channel=channel))
+
+    return kept
+
+
+@pytest.fixture
+def recipient(customers):
+    async def told(order="1", channel="web"):
+        lines = [Ordered("TEE", 2)]
+        made = await customers.order(f"order/{channel}/{order}", "SOHO", lines, placed_at=NOW, currency="EUR")
+        assert (made.transaction, made.location, made.lines) == (
+            f"order/{channel}/{order}",
+            "SOHO",
+            tuple(lines),
+        )
+        assert (made.placed_at, made.currency) == (NOW, "EUR")
+        return made.recipient
+
+    return told
+
+
+class TestKeeping:
+    async def test_given_somebody_known_then_the_order_elsewhere_is_for_them_and_else_for_nobody(
+        self, keep, recipient
+    ):
+        await keep()
+        assert await recipient() == ADA
+        assert await recipient("2") == Recipient()
+
+    async def test_given_orders_of_one_customer_then_they_are_one_subject_and_each_guest_is_another(
+        self, keep, customers
+    ):
+        for order, customer, channel in (
+            *(("1", "7", "web"), ("2", "7", "web"), ("3", "8", "web"), ("4", None, "web")),
+            *(("5", None, "web"), ("7", None, "web"), ("6", "7", "eu")),
+        ):
+            await keep(order, customer, channel=channel)
+        refs = [await customers.of(f"order/web/{order}") for order in "123457"]
+        refs.append(await customers.of("order/eu/6"))
+        assert refs[0] == refs[1]
+        assert len(set(refs)) == 6
+
+    async def test_given_what_the_platform_redacted_then_the_vault_has_no_more_of_them_either(
+        self, keep, recipient
+    ):
+        await keep()
+        await keep(to=Recipient())
+        assert await recipient() == Recipient()
+
+
+class TestErasing:
+    @pytest.mark.parametrize("named", ["web:7", "order/web/2", "the reference"])
+    async def test_given_any_name_of_theirs_then_all_of_them_goes(self, keep, customers, recipient, named):
+        await keep("1")
+        await keep("2")
+        await keep("3", "8")
+        ref = await customers.of("order/web/1")
+        erased = await customers.erase(ref if named == "the reference" else named, {"web"})
+        assert erased == [(ref, ("order/web/1", "order/web/2"))]
+        assert [await recipient(order) for order in "123"] == [Recipient(), Recipient(), ADA]
+
+    @pytest.mark.parametrize(
+        "named", ["web:9", "web:", ":7", "eu:7", "nowhere:7", "order/web/9", "0" * 64, ""]
+    )
+    async def test_given_a_name_that_nobody_has_then_nobody_is_erased(
+        self, keep, customers, recipient, named
+    ):
+        await keep()
+        assert await customers.erase(named, {"web", "eu"}) == []
+        assert await recipient() == ADA
+
+    async def test_given_an_erasure_then_old_orders_bring_nobody_back_known_or_new_dated_or_not(
+        self, keep, customers, recipient
+    ):
+        await keep("1")
+        assert len(await customers.erase("web:7", {"web"})) == 1
+        await keep("1")
+        await keep("1", placed=datetime.now(UTC) + YEARS)
+        await keep("2")
+        await keep("3", placed=None)
+        assert [await recipient(order) for order in "123"] == [Recipient()] * 3
+        assert await customers.erase("web:7", {"web"}) == []
+
+    async def test_given_who_was_erased_and_orders_again_then_the_new_order_is_for_them_until_erased_again(
+        self, keep, customers, recipient
+    ):
+        await keep("1")
+        (first,) = await customers.erase("web:7", {"web"})
+        for turn in ("2", "3"):
+            later = datetime.now(UTC) + timedelta(seconds=1)
+            await keep(turn, placed=later)
+            assert await recipient(turn) == ADA
+            assert await recipient("1") == Recipient()
+            (again,) = await customers.erase("web:7", {"web"})
+            assert again.deals == (f"order/web/{turn}",)
+            assert again.ref != first.ref
+            assert await recipient(turn) == Recipient()
+            await asyncio.sleep(1.1)
+
+    async def test_given_a_guest_s_order_that_was_erased_then_it_is_for_nobody_again(
+        self, keep, customers, recipient
+    ):
+        await keep("4", None)
+        assert len(await customers.erase("order/web/4", {"web"})) == 1
+        await keep("4", None)
+        assert await recipient("4") == Recipient()
+
+
+class TestMasterKey:
+    async def test_given_no_key_then_one_is_made_once_for_its_owner_only(self, pool, tmp_path):
+        data = tmp_path / "data"
+        await asyncio.gather(*(asyncio.to_thread(generate_vault_key, data) for _ in range(8)))
+        assert [file.name for file in data.iterdir()] == ["vault-key"]
+        first = (data / "vault-key").read_text()
+        await customers_of(pool, data)
+        await customers_of(pool, data)
+        assert (data / "vault-key").read_text() == first
+        assert stat.S_IMODE((data / "vault-key").stat().st_mode) == 0o600
+
+    async def test_given_another_key_than_the_vault_s_then_the_start_says_so(self, pool, tmp_path):
+        await customers_of(pool, tmp_path / "one")
+        with pytest.raises(BadConfiguration, match="sealed with another master key: give that one"):
+            await customers_of(pool, tmp_path / "two")
+        assert not (tmp_path / "two").exists(), "a key that would open nothing is not made"
+        generate_vault_key(tmp_path / "two")
+        with pytest.raises(BadConfiguration, match="sealed with another master key: give that one"):
+            await customers_of(pool, tmp_path / "two")
+
+    def test_given_a_key_in_the_environment_or_in_a_file_it_names_then_it_is_that(self, tmp_path):
+        assert vault_key(tmp_path, {}) is None
+        generate_vault_key(tmp_path)
+        given = MasterKey.new()
+        named = tmp_path / "elsewhere"
+        named.write_text(given + "\n")
+        marks = {
+            vault_key(tmp_path, {"ONHAND_VAULT_KEY": given}).mark,
+            vault_key(tmp_path, {"ONHAND_VAULT_KEY_FILE": str(named)}).mark,
+        }
+        assert marks == {MasterKey.read(given).mark}
+        assert vault_key(tmp_path, {}).mark not in marks
+
+    @pytest.mark.parametrize("env", [{"ONHAND_VAULT_KEY": "sandbox"}, {"ONHAND_VAULT_KEY_FILE": "/nowhere"}])
+    def test_given_a_key_that_cannot_be_used_then_it_is_not_replaced_but_refused(self, tmp_path, env):
+        with pytest.raises(BadConfiguration, match="the vault's key"):
+            vault_key(tmp_path, env)
+        assert list(tmp_path.iterdir()) == []
+
+
+ORDER = {
+    "id": 1,
+    "created_at": "2026-11-20T10:00:00Z",
+    "updated_at": "2026-11-20T10:00:00Z",
+    "customer": {"id": 7, "first_name": "Ada", "last_name": "Quenneville", "email": "ada@example.invalid"},
+    "line_items": [{"id": 1, "sku": "TEE", "quantity": 2, "current_quantity": 2, "fulfillable_quantity": 2}],
+}
+TOML = """[locations.SOHO]
+[channels.web]
+platform = "shopify"
+shop = "example.myshopify.com"
+customers = true
+[channels.web.rules]
+ships_from = "SOHO"
+"""
+
+
+class Log:
+    """Takes everything, and asks somebody first, if told to."""
+
+    def __init__(self):
+        self.outs, self.asks, self.told = [], None, None
+
+    async def send(self, outs):
+        self.told = await self.asks("order/web/1") if self.asks else None
+        self.outs += outs
+
+
+class Catalogue:
+    def __init__(self, settings):
+        self.settings = settings
+
+    async def known(self, channel):
+        return True
+
+    async def refresh(self, channel):
+        pass
+
+    def of(self, channel):
+        return Directory(items={"TEE": Item("TEE")}, locations={})
+
+
+@pytest.fixture
+def intake(tmp_path):
+    file = tmp_path / "onhand.toml"
+    file.write_text(TOML)
+
+    def made(customers):
+        secrets = {"web": {"webhook_secret": SecretStr("secret")}}
+        connectors = {"web": CONNECTORS["shopify"]}
+        return Intake(connectors, secrets, Catalogue(load(file)), Log(), Naming(), customers=customers)
+
+    return made
+
+
+@pytest.fixture
+async def away():
+    """The people of a PostgreSQL that does not answer."""
+    opened = await open_pool(f"postgresql://onhand@127.0.0.1:{free_port()}/onhand", 1)
+    yield Customers(Vault(opened, MASTER))
+    await opened.close()
+
+
+async def post(intake, document=ORDER):
+    body = json.dumps(document).encode()
+    signature = base64.b64encode(hmac.digest(b"secret", body, hashlib.sha256)).decode()
+    await intake.webhook(
+        "web", "", {"X-Shopify-Topic": "orders/create", "X-Shopify-Hmac-Sha256": signature}, body
+    )
+
+
+def polled(document=ORDER):
+    shopify = CONNECTORS["shopify"]
+    topic = "orders/polled"
+    return [Payload(topic, shopify.reduce(topic, document), shopify.person(topic, document))]
+
+
+class TestIntake:
+    async def test_given_a_webhook_then_the_person_is_in_the_vault_and_the_order_in_the_log(
+        self, intake, customers, recipient
+    ):
+        door = intake(customers)
+        door.writer.asks = customers.of
+        await post(door)
+        assert await recipient() == Recipient(name="Ada Quenneville", email="ada@example.invalid")
+        assert door.writer.told == await customers.of("order/web/1"), "whoever reads the log finds them"
+        (out,) = door.writer.outs
+        assert decode(Claim, out.value).transaction == "order/web/1"
+        assert b"Ada" not in b"".join([out.value, out.key, *(value for _, value in out.headers)])
+
+    async def test_given_an_order_that_waits_as_a_dead_letter_then_the_person_is_kept_and_not_in_it(
+        self, intake, customers, recipient
+    ):
+        door = intake(customers)
+        await post(door, ORDER | {"line_items": [{**ORDER["line_items"][0], "sku": "UNKNOWN"}]})
+        assert (await recipient()).name == "Ada Quenneville"
+        assert [out.topic for out in door.writer.outs] == [DEAD_LETTERS.name]
+        assert b"Ada" not in door.writer.outs[0].value
+
+    async def test_given_a_document_that_nobody_understands_then_nobody_is_kept(
+        self, intake, customers, pool
+    ):
+        door = intake(customers)
+        await post(door, ORDER | {"updated_at": "yesterday"})
+        assert [out.topic for out in door.writer.outs] == [DEAD_LETTERS.name]
+        async with pool.connection() as connection:
+            assert await (await connection.execute("SELECT count(*) FROM subjects")).fetchone() == (0,)
+
+    async def test_given_a_vault_that_does_not_answer_then_a_webhook_counts_and_is_asked_for_again(
+        self, intake, away
+    ):
+        door = intake(away)
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(Problem) as problem:
+            await post(door)
+        assert (problem.value.status, problem.value.retry_after) == (503, 5)
+        assert [out.topic for out in door.writer.outs] == [CLAIMS.name]
+        assert asyncio.get_running_loop().time() - began < 3, "a platform gives up after five seconds"
+
+    async def test_given_a_vault_that_does_not_answer_then_who_is_for_nobody_is_not_kept_waiting(
+        self, intake, away
+    ):
+        door = intake(away)
+        began = asyncio.get_running_loop().time()
+        await post(door, {name: value for name, value in ORDER.items() if name != "customer"})
+        assert asyncio.get_running_loop().time() - began < 0.5
+
+    async def test_given_a_vault_that_does_not_answer_then_a_poll_stays_where_it_is(self, intake, away):
+        door = intake(away)
+        with pytest.raises(DatabaseError):
+            await door.documents("web", polled())
+        assert door.writer.outs == []
+
+    async def test_given_a_row_that_somebody_changed_then_it_stops_nobody_s_documents(
+        self, intake, customers, pool, recipient
+    ):
+        door = intake(customers)
+        await post(door)
+        async with pool.connection() as connection:
+            await connection.execute("UPDATE subject_keys SET wrapped = %s", [os.urandom(80)])
+        await post(door, ORDER | {"updated_at": "2026-11-20T11:00:00Z"})
+        other = ORDER | {"id": 2, "customer": {"id": 8, "first_name": "Eve"}}
+        await door.documents("web", [*polled(), *polled(other)])
+        assert len(door.writer.outs) == 4
+        assert (await recipient("2")).name == "Eve"
