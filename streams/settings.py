@@ -30,7 +30,9 @@ from connectors.contract import ChannelSettings, Connector, Secrets
 from connectors.registry import CONNECTORS, AnyChannel
 from schemas.accounts import UNROUTED
 from schemas.codec import adapter
+from schemas.distances import Point
 from schemas.rules import Recipe, Rules
+from schemas.sites import Site
 from schemas.witnesses import NOBODY, Authority
 
 EMBEDDED = "embedded"
@@ -104,12 +106,49 @@ class Location(BaseModel):
     in as stock, `correct` tells the platform our number again, `alert` leaves both as they are and says so. The last is what
     happens unless another is chosen: of the three it alone destroys nobody's work, and a difference that nobody has looked at
     yet may be a mistake on either side.
+
+    What shoppers may know of it: `latitude` and `longitude` in degrees, or `postcode` and `country` (ISO 3166, two letters), whose
+    point is looked up (`onhand geo load`); `pickup`, whether goods are collected there; `ships`, whether parcels and transfers leave
+    from there; `in_store_buffer`, units of each SKU that stay on the shelf and are not offered for collection; and `ready_in`, after how
+    many hours goods that lie there are ready for the shopper or the carrier.
     """
 
     model_config = FROZEN
 
     title: str = ""
     hand_edits: HandEdits = "alert"
+    latitude: float | None = Field(None, ge=-90, le=90)
+    longitude: float | None = Field(None, ge=-180, le=180)
+    postcode: str | None = Field(None, min_length=1, max_length=20)
+    country: str | None = Field(None, pattern=r"^[A-Z]{2}$")
+    pickup: bool = False
+    ships: bool = True
+    in_store_buffer: int = Field(0, ge=0)
+    ready_in: int = Field(2, ge=0, le=8_760)
+
+    @model_validator(mode="after")
+    def _place_is_whole(self) -> Location:
+        """Half a point is none, and a postcode says nothing without its country."""
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude go together; add the other")
+        if self.postcode is not None and self.country is None:
+            raise ValueError('a postcode needs its country; add country = "DE", or what ISO 3166 calls it')
+        return self
+
+    def site(self, name: str) -> Site:
+        """The location as shoppers meet it."""
+        north, east = self.latitude, self.longitude
+        return Site(
+            location=name,
+            title=self.title,
+            point=None if north is None or east is None else Point(north, east),
+            postcode=self.postcode,
+            country=self.country,
+            pickup=self.pickup,
+            ships=self.ships,
+            in_store_buffer=self.in_store_buffer,
+            ready_in=self.ready_in,
+        )
 
 
 def _trusted(given: Any) -> Any:
@@ -186,6 +225,11 @@ class Settings(BaseSettings):
         rules = Rules(version="", channels=channels, bundles=dict(sorted(self.bundles.items())))
         content = adapter(Rules).dump_json(rules)
         return replace(rules, version=hashlib.sha256(content).hexdigest()[:12])
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """The locations as shoppers meet them."""
+        return tuple(location.site(name) for name, location in sorted(self.locations.items()))
 
     @property
     def witnesses(self) -> Authority:
