@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -107,6 +107,11 @@ class Queries:
         """The balances of a SKU, None where it never moved."""
         found = await self.rows("SELECT stock FROM stock WHERE sku = %s", [sku])
         return _stock(found[0]["stock"]) if found else None
+
+    async def stocks(self, skus: Iterable[str]) -> dict[str, Stock]:
+        """The balances of SKUs; those that never moved are left out."""
+        found = await self.rows("SELECT sku, stock FROM stock WHERE sku = ANY(%s)", [sorted(set(skus))])
+        return {row["sku"]: _stock(row["stock"]) for row in found}
 
     async def stock_as_of(self, sku: str, at: datetime | None, known_at: datetime | None) -> Stock | None:
         """The balances of what had occurred by `at`, of what was recorded by `known_at`. None: nothing had."""

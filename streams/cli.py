@@ -11,6 +11,7 @@ import typer
 
 from streams.commands.asking import commitments, explain, map_command, stock, verify
 from streams.commands.checking import check
+from streams.commands.geo import geo
 from streams.commands.letters import letters
 from streams.commands.running import demo, serve_command, up, worker_command
 from streams.commands.taking_in import import_command, poll_command, reconcile_command
@@ -36,6 +37,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 for name, command in COMMANDS.items():
     app.command(name)(command)
 app.add_typer(letters, name="dead-letters")
+app.add_typer(geo, name="geo")
 
 
 def main() -> None:

@@ -271,6 +271,7 @@ async def serve(
         ready=ready,
         reserving=reserving,
         body_max=settings.serve.body_max,
+        sites=lambda: directories.settings.sites,
     )
     server = uvicorn.Server(
         uvicorn.Config(api, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=30)

@@ -21,7 +21,7 @@ from rich.console import Console
 
 from connectors.errors import ConnectorError
 from deploy.engines import EngineError
-from projections.pool import DatabaseError, migrate, open_pool
+from projections.pool import DatabaseError, Pool, migrate, open_pool
 from projections.queries import Queries
 from streams.directories import Directories
 from streams.intake import Intake
@@ -63,12 +63,16 @@ class Parts:
         self.naming = Naming(self.settings.kafka.prefix)
         self._stack = contextlib.AsyncExitStack()
 
-    async def queries(self) -> Queries:
-        """The read side."""
+    async def pool(self) -> Pool:
+        """PostgreSQL, with this version's tables."""
         await migrate(self.dsn)
         pool = await open_pool(self.dsn, 2)
         self._stack.push_async_callback(pool.close)
-        return Queries(pool)
+        return pool
+
+    async def queries(self) -> Queries:
+        """The read side."""
+        return Queries(await self.pool())
 
     async def reader(self) -> Reader:
         """The log."""
