@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench-smoke bench-restore chaos day laws race simulate mutation lock clean
+.PHONY: help setup demo test check bench-availability bench-smoke bench-restore chaos day laws race simulate mutation lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,6 +33,9 @@ bench-smoke: $(READY) ## a short benchmark: the ledger worker beside a plain loo
 
 bench-restore: $(READY) ## how fast a starting worker has a million keys back
 	@$(BIN)/python -m pytest -q -s tests/bench/bench_restore.py -o python_files="bench_*.py" -o timeout=600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+
+bench-availability: $(READY) ## how soon a product page has its number, of 200,000 in PostgreSQL
+	@$(BIN)/python -m pytest -q -s tests/bench/bench_availability.py -o python_files="bench_*.py" -o timeout=600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
 
 chaos: $(READY) ## kills, stops and starves hubs on real engines under load, and counts what was lost (ARGS="-k 'worker and memory'")
 	@$(BIN)/python tests/chaos/chaos.py $(ARGS)
