@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -62,7 +63,9 @@ class Storefront:
         wanted = in_components(((line.sku, line.quantity) for line in basket.lines), recipes)
         sites, point = await self._around(basket)
         stocks = await self.queries.stocks(wanted)
-        found = options(wanted, stocks, basket.channel, rules, sites, point, basket.limit)
+        found = await asyncio.to_thread(  # a long basket takes its time, and product pages do not wait for it
+            options, wanted, stocks, basket.channel, rules, sites, point, basket.limit
+        )
         return _Telling(basket, found, {site.location: site for site in sites}, point, recipes).all()
 
     async def _around(self, asked: StoresWanted | Basket) -> tuple[list[Site], Point | None]:

@@ -109,8 +109,9 @@ class Location(BaseModel):
 
     What shoppers may know of it: `latitude` and `longitude` in degrees, or `postcode` and `country` (ISO 3166, two letters), whose
     point is looked up (`onhand geo load`); `pickup`, whether goods are collected there; `ships`, whether parcels and transfers leave
-    from there; `in_store_buffer`, units of each SKU that stay on the shelf and are not offered for collection; and `ready_in`, after how
-    many hours goods that lie there are ready for the shopper or the carrier.
+    from there; `in_store_buffer`, units of each SKU that stay on the shelf and are not offered for collection; and `ready_in`, after
+    how many hours goods that lie there are ready for the shopper or the carrier. What a channel may sell is for its rules to say: the
+    `locations` of one that ships should leave out a place from where nothing leaves.
     """
 
     model_config = FROZEN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,6 +86,43 @@ def test_given_the_place_with_the_most_is_no_help_to_the_rest_then_it_stays_out(
     }
     wanted = {"tee": 3, "mug": 3, "bowl": 3}
     assert [parcel.location for parcel in plan(wanted, wanted, gives).parcels] == ["LEFT", "RIGHT"]
+
+
+def one_each(*skus):
+    return dict.fromkeys(skus, 1)
+
+
+TEMPTING = {
+    "MANY": one_each("b", "c", "d", "f", "g"),
+    "SOME": one_each("a", "e"),
+    "LAST": one_each("h"),
+    "LEFT": one_each(*"abcd"),
+    "RIGHT": one_each(*"efgh"),
+}
+
+
+def places(wanted, gives, **more):
+    return [parcel.location for parcel in plan(wanted, wanted, gives, **more).parcels]
+
+
+def test_given_the_place_with_the_most_leads_to_three_parcels_then_the_two_are_found_while_there_is_time():
+    assert places(one_each(*"abcdefgh"), TEMPTING) == ["LEFT", "RIGHT"]
+    assert places(one_each(*"abcdefgh"), TEMPTING, work=0) == ["MANY", "SOME", "LAST"]
+
+
+@pytest.mark.parametrize("work", [0, 100_000])
+@pytest.mark.parametrize(
+    ("units", "senders"),
+    [(1, "A"), (2, "A"), (3, "D"), (4, "AD"), (5, "AD"), (6, "ABD"), (7, "ABCD"), (9, "ABCD")],
+)
+def test_given_places_in_their_order_then_of_equally_few_the_first_send(units, senders, work):
+    gives = {name: {"tee": held} for name, held in zip("ABCD", (2, 1, 1, 3), strict=True)}
+    assert places({"tee": units}, gives, work=work) == list(senders)
+
+
+def test_given_sets_of_places_that_only_look_sufficient_then_the_search_for_the_fewest_ends_in_time():
+    gives = {f"S{n:02d}": {("tee", "mug")[n % 2]: 1} for n in range(60)}
+    assert len(places({"tee": 20, "mug": 20}, gives)) == 40
 
 
 def test_given_two_parcels_then_a_line_that_one_of_them_can_hold_is_not_torn():
