@@ -75,6 +75,37 @@ def test_given_stores_of_which_none_sends_then_nothing_is_brought_to_another():
     assert found.earliest is None
 
 
+def test_given_only_a_store_together_with_another_place_has_it_then_that_is_the_way_from_both():
+    held = stocks(tee={"MITTE": 1, "DEPOT": 1})
+    found = ways({"tee": 2}, held, sites=[DEPOT, MITTE])
+    assert found.earliest == Earliest(way="pickup_later", locations=("DEPOT", "MITTE"), ready_in=24)
+    assert (found.ship.missing, found.free_shipping) == ({"tee": 1}, False)
+    slow = replace(MITTE, ready_in=30)
+    assert ways({"tee": 2}, held, sites=[DEPOT, slow]).pickup_later[0].ready_in == 30
+
+
+def test_given_nothing_of_it_lies_in_a_store_then_it_is_ready_when_its_source_is():
+    found = ways({"tee": 1}, stocks(tee={"SPANDAU": 1}), sites=[replace(SPANDAU, pickup=False), MITTE])
+    (mitte,) = found.pickup_later
+    assert (mitte.here, mitte.ready_in) == ({}, 3)
+    assert found.earliest == Earliest(way="ship", locations=("SPANDAU",), ready_in=3)
+
+
+def test_given_a_channel_may_not_sell_as_much_then_nothing_is_brought_to_a_store():
+    held = stocks(tee={"DEPOT": 9}, mug={"DEPOT": 9})
+    assert at(ways({"tee": 3, "mug": 1}, held, ChannelRules(cap=3)).pickup_later) == [
+        "MITTE",
+        "SPANDAU",
+        "HAMBURG",
+    ]
+    assert ways({"tee": 4, "mug": 1}, held, ChannelRules(cap=3)).pickup_later == ()
+
+
+def test_given_one_store_only_then_it_is_collected_and_shipping_is_not_free():
+    found = ways({"tee": 1}, stocks(tee={"MITTE": 1}), sites=[MITTE])
+    assert (at(found.pickup_now), found.pickup_later, found.free_shipping) == (["MITTE"], (), False)
+
+
 def test_given_no_store_can_have_it_then_shipping_is_free():
     found = ways({"tee": 1}, stocks(tee={"DEPOT": 1}), sites=[DEPOT])
     assert found.free_shipping

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,7 +11,7 @@ from schemas.accounts import UNROUTED
 from schemas.availability import eligible, quantity
 from schemas.granting import free
 from schemas.ledger import Stock
-from schemas.offers import collectable, offer, shelves
+from schemas.offers import Offer, collectable, offer, shelves
 from schemas.reservations import Wanted
 from schemas.rules import ChannelRules
 from schemas.sites import Site
@@ -75,6 +77,22 @@ def test_given_a_store_with_a_buffer_then_no_shopper_is_promised_what_it_or_the_
         assert units <= max(
             0, stock.balance(place, "available[trade]" if rules.pool else "available") - buffer
         )
+
+
+def test_given_a_sku_that_nobody_tracks_then_nothing_is_offered():
+    assert offer(Stock(sku="mug", locations={"A": {"available": 9}}), "web", ChannelRules()) == Offer(0, {})
+
+
+def test_given_demand_without_a_place_then_each_place_offers_no_more_than_is_free_in_all_of_them():
+    stock = Stock(
+        sku="mug",
+        locations={"A": {"available": 5}, "B": {"available": -1}, UNROUTED: {"available": -2}},
+        tracked={"A": "", "B": "", "C": ""},
+    )
+    for publish in ("network", "locations"):
+        assert offer(stock, "web", ChannelRules(publish=publish)) == Offer(3, {"A": 3, "B": 0, "C": 0})
+    gone = replace(stock, locations={"A": {"available": 1}, UNROUTED: {"available": -2}})
+    assert offer(gone, "web", ChannelRules(publish="locations")) == Offer(0, {"A": 0, "B": 0, "C": 0})
 
 
 def test_given_no_channel_then_a_store_offers_all_that_is_available_beyond_its_buffer():

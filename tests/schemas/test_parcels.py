@@ -85,7 +85,18 @@ def test_given_the_place_with_the_most_is_no_help_to_the_rest_then_it_stays_out(
         "RIGHT": {"mug": 2, "bowl": 3},
     }
     wanted = {"tee": 3, "mug": 3, "bowl": 3}
-    assert [parcel.location for parcel in plan(wanted, wanted, gives).parcels] == ["LEFT", "RIGHT"]
+    for work in (0, 100_000):
+        assert [parcel.location for parcel in plan(wanted, wanted, gives, work).parcels] == ["LEFT", "RIGHT"]
+
+
+def test_given_a_place_has_none_of_a_torn_line_then_its_parcel_does_not_mention_it():
+    gives = {"A": {"tee": 2, "mug": 1}, "B": {"tee": 2, "mug": 0}, "C": {"tee": 0, "bowl": 1}}
+    wanted = {"tee": 4, "mug": 1, "bowl": 1}
+    assert [parcel.lines for parcel in plan(wanted, wanted, gives).parcels] == [
+        {"mug": 1, "tee": 2},
+        {"tee": 2},
+        {"bowl": 1},
+    ]
 
 
 def one_each(*skus):
