@@ -16,6 +16,9 @@ from schemas.sites import Site, nearest_first
 NAMED = 20
 """How many stores are named for each way of collecting, unless more are asked for."""
 
+TRANSFERS_WORK = WORK // NAMED
+"""How long the fewest transfers to one of so many stores are looked for."""
+
 Way = Literal["pickup_now", "ship", "pickup_later"]
 
 
@@ -98,7 +101,7 @@ class _Basket:
         rules: ChannelRules,
         sites: Sequence[Site],
     ) -> None:
-        self.wanted, self.rules = dict(sorted(wanted.items())), rules
+        self.wanted, self.rules = {sku: units for sku, units in sorted(wanted.items()) if units > 0}, rules
         allowed = None if rules.locations is None else set(rules.locations)
         self.sites = [site for site in sites if allowed is None or site.location in allowed]
         self.ready = {site.location: site.ready_in for site in sites}
@@ -112,7 +115,7 @@ class _Basket:
         now = [
             Collection(site=site, here=here, ready_in=site.ready_in)
             for site, here in stores
-            if all(here.get(sku, 0) == units for sku, units in self.wanted.items())
+            if here == self.wanted
         ][:named]
         later = list(self._later([one for one in stores if one[1] != self.wanted], named))
         shipped = plan(self.wanted, self.limits, self._gives(ordered))
@@ -150,7 +153,7 @@ class _Basket:
             rest = {sku: units for sku, units in rest.items() if units}
             others = [site for site in self.sites if site != store]
             gives = self._gives(nearest_first(others, store.point, self.rules.locations))
-            brought = plan(rest, rest, gives, WORK // named)
+            brought = plan(rest, rest, gives, TRANSFERS_WORK)
             if brought.missing:
                 continue
             sources = [*(parcel.location for parcel in brought.parcels), *([store.location] if here else [])]
@@ -162,7 +165,7 @@ class _Basket:
                 return
 
     def _ready_in(self, locations: Iterable[str]) -> int:
-        return max((self.ready[name] for name in locations), default=0)
+        return max(self.ready[name] for name in locations)
 
     def _ways(
         self, now: Sequence[Collection], later: Sequence[Collection], shipped: Plan

@@ -1,5 +1,6 @@
 """How soon a product page has its number: `make bench-availability`. Requests come open loop, each at its own moment, and are
-timed from that moment on, so that a slow answer cannot hide the ones that had to wait for it.
+timed from that moment on, so that a slow answer cannot hide the ones that had to wait for it. The server records changes
+meanwhile, as many as a trading day at fifty documents a second brings.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from rich.table import Table
 from projections.pool import migrate
 
 ROWS, RATE, SECONDS = 200_000, 50, float(os.environ.get("ONHAND_SECONDS", "20"))
-WARM_UP, KEY, SEED = 100, "bench", 1
+WARM_UP, KEY, SEED, CHANGES = 100, "bench", 1, 100
 LIMITS = {1: 20.0, 100: 50.0}
 """Milliseconds that 99 of 100 answers may take, by how many SKUs are asked for."""
 
@@ -33,7 +34,7 @@ FILL = """
     INSERT INTO channel_quantities
     SELECT channel, sku, 7 * cardinality(places), jsonb_build_object('channel', channel, 'sku', sku, 'quantity', 7, 'places',
       (SELECT jsonb_object_agg(name, jsonb_build_object('quantity', 7, 'level', 9, 'own', -2, 'opened', true))
-       FROM unnest(places) AS name), 'rules', 'bench', 'offset', n, 'v', 1), n
+       FROM unnest(places) AS name), 'rules', 'bench', 'offset', n, 'v', 1), -1
     FROM (SELECT 'SKU-' || lpad(n::text, 7, '0') AS sku, n FROM generate_series(0, %(each)s - 1) AS n) AS skus,
     (VALUES ('web', ARRAY['network']), ('tills', (SELECT array_agg('STORE-' || n) FROM generate_series(1, 12) AS n)))
       AS channels (channel, places)
@@ -65,7 +66,8 @@ def filled(dsn) -> str:
 
 @pytest.fixture
 def server(filled) -> Iterator[Process]:
-    command = [sys.executable, str(Path(__file__).parent / "availability_onhand.py"), filled, KEY]
+    script = str(Path(__file__).parent / "availability_onhand.py")
+    command = [sys.executable, script, filled, KEY, str(CHANGES), str(ROWS // 2)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
     ) as process:
@@ -125,7 +127,8 @@ async def test_availability(server):
     }
     table = Table(
         title=f"{ROWS:,} channel quantities; {RATE} requests a second, open loop, {SECONDS:g} s each; {os.cpu_count()} cores",
-        caption="p50 / p99 / worst in ms; beside it, in turn with it: /livez, asked as often; CPU of both, of the server alone",
+        caption="p50 / p99 / worst in ms; beside it, in turn with it: /livez, asked as often; CPU of the server alone, for both and for"
+        f" what it records meanwhile ({CHANGES} changes a second)",
     )
     for name in ("asked for", "took", "beside it", "CPU ms", "p99 at most"):
         table.add_column(name, justify="left" if name == "asked for" else "right")

@@ -192,7 +192,7 @@ rules = st.builds(
     safety_stock=st.integers(0, 2),
     cap=st.none() | st.integers(0, 9),
 )
-wants = st.dictionaries(st.sampled_from(SKUS), st.integers(1, 6), min_size=1)
+wants = st.dictionaries(st.sampled_from(SKUS), st.integers(0, 6))
 
 
 @given(wanted=wants, held=holdings, rules=rules, sites=sites, near=st.none() | st.just(SHOPPER))
