@@ -61,7 +61,7 @@ STORE = {
 EARLIEST = {"way": "pickup_now", "locations": ["SOHO"], "ready_in_hours": 1}
 
 
-class Line(BaseModel):
+class BasketLine(BaseModel):
     """So many units of a SKU."""
 
     model_config = _like(LINE)
@@ -70,13 +70,22 @@ class Line(BaseModel):
     quantity: Units
 
 
+class Line(BaseModel):
+    """So many units of a SKU that is kept: of a bundle they may be more than can be asked for of one SKU."""
+
+    model_config = _like(LINE)
+
+    sku: str
+    quantity: int
+
+
 class Basket(BaseModel):
     """What a shopper wants on a channel, and where they are. A bundle is answered by its components."""
 
     model_config = _like({"channel": "web", "lines": [LINE], "near": "10012", "country": "US"})
 
     channel: str
-    lines: Annotated[list[Line], Field(min_length=1, max_length=LINES_MAX)]
+    lines: Annotated[list[BasketLine], Field(min_length=1, max_length=LINES_MAX)]
     near: Near | None = None
     country: Country | None = None
     limit: Stores = NAMED

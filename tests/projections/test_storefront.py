@@ -271,6 +271,13 @@ async def test_given_nobody_has_enough_of_a_bundle_then_its_missing_component_is
     assert (none["ship"], none["unavailable"]) == ([], [{"sku": "NEW", "missing": 1, "wanted_as": ["NEW"]}])
 
 
+async def test_given_more_of_a_bundle_than_anybody_buys_then_that_is_answered_too(front, shop):
+    await stocked(shop, TEE={"DEPOT": 3_000_000_000}, MUG={"DEPOT": 2})
+    found = await front.ways(("GIFT", 999_999_999))
+    assert found["ship"][0]["lines"][1] == {"sku": "TEE", "quantity": 2_999_999_997}
+    assert found["unavailable"] == [{"sku": "MUG", "missing": 999_999_998, "wanted_as": ["GIFT"]}]
+
+
 async def test_given_a_channel_lists_its_places_then_the_first_sends_and_others_never_do(front, shop):
     await stocked(shop, TEE={"HAMBURG": 9, "DEPOT": 9, "ELSEWHERE": 9})
     assert places((await front.ways(("TEE", 1), channel="app", near="53.5,10.0"))["ship"]) == ["DEPOT"]
