@@ -103,6 +103,11 @@ def test_given_no_channel_then_a_store_offers_all_that_is_available_beyond_its_b
     assert collectable(stock, Site(location="A"), plain) == 0, "nothing is collected there"
 
 
+def test_given_a_store_that_is_none_of_the_channels_then_nothing_of_the_channel_is_collected_there():
+    stock, rules = stock_of(A=5, B=5), ChannelRules(locations=("A",))
+    assert collectable(stock, Site(location="B", pickup=True), rules, offer(stock, "web", rules)) == 0
+
+
 def test_given_all_that_lies_in_stores_is_promised_without_a_place_then_nothing_is_collected():
     promised = Stock(
         sku="mug", locations={"A": {"available": 3}, UNROUTED: {"available": -3}}, tracked={"A": ""}

@@ -15,6 +15,8 @@ from schemas.postcodes import spelled, spellings
         ("US", "10001", ("10001",)),
         ("NL", "1012 js", ("1012JS", "1012")),
         ("CA", "k1a-0b1", ("K1A0B1", "K1A")),
+        ("IE", "D02 X285", ("D02X285", "D02")),
+        ("MT", "VLT 1117", ("VLT1117", "VLT")),
         ("PL", "00-001", ("00001",)),
         ("FR", "75341 Cedex 08", ("75341CEDEX08",)),
     ],

@@ -163,7 +163,7 @@ in_store_buffer = 1
 ready_in = 4
 """
     assert read(GOOD.replace("[locations.SOHO]\n", text)).sites == (
-        Site(location="DEPOT"),
+        Site(location="DEPOT", title="", pickup=False, ships=True, in_store_buffer=0, ready_in=2),
         Site(
             location="SOHO",
             title="Store in Soho",
