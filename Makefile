@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench-smoke bench-restore bench-channels chaos day laws race simulate mutation lock clean
+.PHONY: help setup demo test check bench-smoke bench-restore bench-availability bench-channels chaos day laws race simulate mutation lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,6 +36,9 @@ bench-restore: $(READY) ## how fast a starting worker has a million keys back
 
 bench-channels: $(READY) ## channels: a tight limit, one that hangs, the last four units, fifty planted differences (ARGS="-k last")
 	@$(BIN)/python -m pytest -q -s tests/system/bench_*.py -o python_files="bench_*.py" -o timeout=900 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+
+bench-availability: $(READY) ## how soon a product page has its number, of 200,000 in PostgreSQL
+	@$(BIN)/python -m pytest -q -s tests/bench/bench_availability.py -o python_files="bench_*.py" -o timeout=600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
 
 chaos: $(READY) ## kills, stops and starves hubs on real engines under load, and counts what was lost (ARGS="-k 'worker and memory'")
 	@$(BIN)/python tests/chaos/chaos.py $(ARGS)

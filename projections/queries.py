@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -61,6 +61,20 @@ COMMITMENTS = """
 """What `commitments` asks: the sums of the journal's legs in the state committed."""
 
 
+NUMBERS = """
+    SELECT sku, quantity, (value->'places')::text AS places FROM channel_quantities
+    WHERE channel = %(channel)s AND (%(after)s::text IS NULL OR sku > %(after)s) ORDER BY sku LIMIT %(limit)s
+"""
+NUMBERS_OF = """
+    SELECT sku, quantity, (value->'places')::text AS places FROM channel_quantities
+    WHERE channel = %(channel)s AND sku = ANY(%(skus)s)
+"""
+"""What `availability` asks, of all SKUs page by page and of some. Asked for in an order, or planned for any parameters together
+with the other, the named SKUs may be looked for among all of the channel's. Places come as text, which orjson reads in a third of
+the time that the driver takes.
+"""
+
+
 class BadCursor(ValueError):
     """The cursor is not one of ours."""
 
@@ -107,6 +121,11 @@ class Queries:
         """The balances of a SKU, None where it never moved."""
         found = await self.rows("SELECT stock FROM stock WHERE sku = %s", [sku])
         return _stock(found[0]["stock"]) if found else None
+
+    async def stocks(self, skus: Iterable[str]) -> dict[str, Stock]:
+        """The balances of SKUs; those that never moved are left out."""
+        found = await self.rows("SELECT sku, stock FROM stock WHERE sku = ANY(%s)", [sorted(set(skus))])
+        return {row["sku"]: _stock(row["stock"]) for row in found}
 
     async def stock_as_of(self, sku: str, at: datetime | None, known_at: datetime | None) -> Stock | None:
         """The balances of what had occurred by `at`, of what was recorded by `known_at`. None: nothing had."""
@@ -251,20 +270,17 @@ class Queries:
         self, channel: str, skus: Sequence[str], cursor: str | None = None, limit: int = 100
     ) -> Page:
         """What a channel may sell, by SKU; of all SKUs where none is named."""
+        most = min(limit, PAGE_MAX)
         after = _cursor(cursor, 1)[0] if cursor else None
-        found = await self.rows(
-            "SELECT sku, quantity, value->'places' AS places FROM channel_quantities WHERE channel = %(channel)s"
-            " AND (%(all)s OR sku = ANY(%(skus)s)) AND (%(after)s::text IS NULL OR sku > %(after)s)"
-            " ORDER BY sku LIMIT %(limit)s",
-            {
-                "channel": channel,
-                "all": not skus,
-                "skus": list(skus),
-                "after": after,
-                "limit": min(limit, PAGE_MAX) + 1,
-            },
-        )
-        return _page(found, min(limit, PAGE_MAX), lambda row: [row["sku"]])
+        if skus:
+            ahead = [sku for sku in set(skus) if after is None or sku > after]
+            named = await self.rows(NUMBERS_OF, {"channel": channel, "skus": ahead})
+            found = sorted(named, key=lambda row: row["sku"])[: most + 1]
+        else:
+            found = await self.rows(NUMBERS, {"channel": channel, "after": after, "limit": most + 1})
+        for row in found:
+            row["places"] = orjson.loads(row["places"])
+        return _page(found, most, lambda row: [row["sku"]])
 
     async def channel_quantities_of(self, channel: str) -> tuple[list[ChannelQuantity], dict[int, int]]:
         """Every number of a channel, and the offsets of the topic up to which that is all."""

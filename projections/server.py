@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Protocol
@@ -25,8 +25,11 @@ from projections.queries import AGE_MAX, BadCursor, Page, Queries
 from projections.reservations import Reserving
 from projections.reservations import routes as reservation_routes
 from projections.rules import Ruling, rule_routes
+from projections.storefront import Storefront
+from projections.storefront import routes as storefront_routes
 from schemas.ledger import view
 from schemas.rules import ChannelRules, Rules
+from schemas.sites import Site
 
 BODY_SECONDS = 10.0
 """How long a sender may take to send a body."""
@@ -54,7 +57,7 @@ class Intake(Protocol):
 @dataclass(frozen=True, slots=True)
 class Service:
     """What the routes work with. `rules` are those in force, `skews` by how many seconds each channel's clock may be wrong,
-    `ready` says why not, or None.
+    `ready` says why not, or None, `sites` are the places that keep stock.
     """
 
     queries: Queries
@@ -67,6 +70,7 @@ class Service:
     body_max: int
     reserving: Reserving
     ruling: Ruling
+    sites: Callable[[], Sequence[Site]]
 
     def channel(self, name: str) -> ChannelRules:
         """A channel's rules. Raises a 404 problem for a channel that is not configured."""
@@ -88,9 +92,12 @@ def create_api(
     reserving: Reserving,
     ruling: Ruling,
     body_max: int = 1_048_576,
+    sites: Callable[[], Sequence[Site]] = tuple,
 ) -> FastAPI:
     """The application. Every `/v1` route asks `keys` about the caller's bearer token."""
-    service = Service(Queries(pool), rules, skews, clock, keys, intake, ready, body_max, reserving, ruling)
+    service = Service(
+        Queries(pool), rules, skews, clock, keys, intake, ready, body_max, reserving, ruling, sites
+    )
     api = FastAPI(title="Onhand", version="1", docs_url=None, redoc_url=None)
     _problems(api)
     api.include_router(_platform_routes(service))
@@ -220,6 +227,8 @@ def _v1_routes(service: Service) -> APIRouter:
         reservation_routes(service.reserving, service.channel, lambda: service.rules().bundles)
     )
     router.include_router(rule_routes(service.ruling))
+    storefront = Storefront(service.queries, service.channel, lambda: service.rules().bundles, service.sites)
+    router.include_router(storefront_routes(storefront))
     return router
 
 

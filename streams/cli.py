@@ -12,6 +12,7 @@ import typer
 from streams.commands.asking import commitments, explain, map_command, stock, verify
 from streams.commands.checking import check
 from streams.commands.erasing import erase
+from streams.commands.geo import geo
 from streams.commands.letters import letters
 from streams.commands.ruling import rules
 from streams.commands.running import demo, serve_command, up, worker_command
@@ -40,6 +41,7 @@ for name, command in COMMANDS.items():
     app.command(name)(command)
 app.add_typer(letters, name="dead-letters")
 app.add_typer(rules, name="rules")
+app.add_typer(geo, name="geo")
 
 
 def main() -> None:

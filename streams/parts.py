@@ -274,7 +274,7 @@ async def serve(
 
     api = create_api(
         pool,
-        rules=lambda: directories.settings.rules,
+        rules=lambda: ruling.newest or directories.settings.rules,
         skews=lambda: directories.settings.skews,
         clock=lambda: datetime.now(UTC),
         keys=keys.accept,
@@ -283,6 +283,7 @@ async def serve(
         reserving=reserving,
         ruling=Rulings(ruling, directories),
         body_max=settings.serve.body_max,
+        sites=lambda: directories.settings.sites,
     )
     server = uvicorn.Server(
         uvicorn.Config(api, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=30)

@@ -29,8 +29,10 @@ from connectors.contract import ChannelSettings, Connector, Secrets
 from connectors.registry import CONNECTORS, AnyChannel
 from projections.envelope import MasterKey
 from schemas.accounts import UNROUTED
+from schemas.distances import Point
 from schemas.rules import ChannelRules, Recipe, Rules
 from schemas.ruling import BadRules, rules_of
+from schemas.sites import Site
 from schemas.witnesses import NOBODY, Authority
 
 EMBEDDED = "embedded"
@@ -120,12 +122,50 @@ class Location(BaseModel):
     in as stock, `correct` tells the platform our number again, `alert` leaves both as they are and says so. The last is what
     happens unless another is chosen: of the three it alone destroys nobody's work, and a difference that nobody has looked at
     yet may be a mistake on either side.
+
+    What shoppers may know of it: `latitude` and `longitude` in degrees, or `postcode` and `country` (ISO 3166, two letters), whose
+    point is looked up (`onhand geo load`); `pickup`, whether goods are collected there; `ships`, whether parcels and transfers leave
+    from there; `in_store_buffer`, units of each SKU that stay on the shelf and are not offered for collection; and `ready_in`, after
+    how many hours goods that lie there are ready for the shopper or the carrier. What a channel may sell is for its rules to say: the
+    `locations` of one that ships should leave out a place from where nothing leaves.
     """
 
     model_config = FROZEN
 
     title: str = ""
     hand_edits: HandEdits = "alert"
+    latitude: float | None = Field(None, ge=-90, le=90)
+    longitude: float | None = Field(None, ge=-180, le=180)
+    postcode: str | None = Field(None, min_length=1, max_length=20)
+    country: str | None = Field(None, pattern=r"^[A-Z]{2}$")
+    pickup: bool = False
+    ships: bool = True
+    in_store_buffer: int = Field(0, ge=0)
+    ready_in: int = Field(2, ge=0, le=8_760)
+
+    @model_validator(mode="after")
+    def _place_is_whole(self) -> Location:
+        """Half a point is none, and a postcode says nothing without its country."""
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude go together; add the other")
+        if self.postcode is not None and self.country is None:
+            raise ValueError('a postcode needs its country; add country = "DE", or what ISO 3166 calls it')
+        return self
+
+    def site(self, name: str) -> Site:
+        """The location as shoppers meet it."""
+        north, east = self.latitude, self.longitude
+        return Site(
+            location=name,
+            title=self.title,
+            point=None if north is None or east is None else Point(north, east),
+            postcode=self.postcode,
+            country=self.country,
+            pickup=self.pickup,
+            ships=self.ships,
+            in_store_buffer=self.in_store_buffer,
+            ready_in=self.ready_in,
+        )
 
 
 def _trusted(given: Any) -> Any:
@@ -224,6 +264,11 @@ class Settings(BaseSettings):
             for name, channel in self.channels.items()
         }
         return self.model_copy(update={"channels": channels, "bundles": rules.bundles})
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """The locations as shoppers meet them."""
+        return tuple(location.site(name) for name, location in sorted(self.locations.items()))
 
     @property
     def witnesses(self) -> Authority:

@@ -3,13 +3,14 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 
-from projections.queries import BadCursor, Page
+from projections.queries import NUMBERS_OF, BadCursor, Page
 from schemas.accounts import BOUNDARY
 from schemas.availability import ChannelQuantity, Place
 from schemas.claims import DeadLetter
@@ -270,6 +271,25 @@ async def test_given_named_skus_then_they_are_paged_too(shop):
         return await shop.queries.availability("web", wanted, **page)
 
     assert [row["sku"] for row in await walk(ask, 2)] == sorted(wanted)
+
+
+async def test_given_named_skus_then_they_are_looked_up_by_themselves_even_under_a_plan_for_any_question(
+    shop,
+):
+    prepared = NUMBERS_OF
+    for number, name in enumerate(("channel", "skus"), start=1):
+        prepared = prepared.replace(f"%({name})s", f"${number}")
+    async with shop.pool.connection() as connection, connection.transaction(force_rollback=True):
+        await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        await connection.execute(  # a small table is read whole
+            "INSERT INTO channel_quantities SELECT 'web', 'SKU-' || n, 0, '{}', 0 FROM generate_series(1, 20000) AS n"
+        )
+        await connection.execute("ANALYZE channel_quantities")
+        await connection.execute(f"PREPARE named (text, text[]) AS {prepared}".encode())
+        found = await connection.execute("EXPLAIN EXECUTE named ('web', ARRAY['TEE'])")
+        plan = "\n".join(line for (line,) in await found.fetchall())
+        await connection.execute("DEALLOCATE named")
+    assert re.search(r"Index Cond: .*sku = ANY", plan), plan
 
 
 async def test_given_more_units_than_a_small_integer_holds_then_the_page_still_shows_them(shop):

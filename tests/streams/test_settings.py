@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from schemas.distances import Point
+from schemas.sites import Site
 from streams.settings import BadConfiguration, load, secrets_of
 
 GOOD = """[locations.SOHO]
@@ -84,6 +86,26 @@ def read(tmp_path):
             "2: locations.SOHO.hand_edits: Input should be 'adopt', 'correct' or 'alert'",
         ),
         (
+            "[locations.SOHO]",
+            "[locations.SOHO]\nlatitude = 40.72",
+            "1: locations.SOHO: latitude and longitude go together; add the other",
+        ),
+        (
+            "[locations.SOHO]",
+            "[locations.SOHO]\nlatitude = 90.5\nlongitude = 0",
+            "2: locations.SOHO.latitude: Input should be less than or equal to 90",
+        ),
+        (
+            "[locations.SOHO]",
+            '[locations.SOHO]\npostcode = "10012"',
+            "1: locations.SOHO: a postcode needs its country; add country",
+        ),
+        (
+            "[locations.SOHO]",
+            '[locations.SOHO]\ncountry = "usa"',
+            "2: locations.SOHO.country: String should match pattern",
+        ),
+        (
             "[channels.web]",
             "[channels.web]\nreconcile_every = -1",
             "4: channels.web.reconcile_every: Input should be greater than or equal to 0",
@@ -134,6 +156,36 @@ def test_given_days_then_a_quiet_transaction_is_closed_after_them_and_given_none
     read, said, after
 ):
     assert read(said + GOOD).transactions.close_after == after
+
+
+def test_given_places_then_shoppers_meet_them_as_they_are_set_and_else_nothing_is_collected_there(read):
+    text = """[locations.DEPOT]
+
+[locations.SOHO]
+title = "Store in Soho"
+latitude = 40.72
+longitude = -74
+postcode = "10012"
+country = "US"
+pickup = true
+ships = false
+in_store_buffer = 1
+ready_in = 4
+"""
+    assert read(GOOD.replace("[locations.SOHO]\n", text)).sites == (
+        Site(location="DEPOT", title="", pickup=False, ships=True, in_store_buffer=0, ready_in=2),
+        Site(
+            location="SOHO",
+            title="Store in Soho",
+            point=Point(40.72, -74.0),
+            postcode="10012",
+            country="US",
+            pickup=True,
+            ships=False,
+            in_store_buffer=1,
+            ready_in=4,
+        ),
+    )
 
 
 def test_given_the_environment_then_it_wins_over_the_file(read, monkeypatch):
