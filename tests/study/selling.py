@@ -3,8 +3,8 @@
 The model, all of it:
 
 * A till sells what is on the shelf, at most what is asked for. It needs no number.
-* An online channel sells at most its own number. That is what it was told last (what was left, less a safety buffer, never
-  below zero) less what it has sold itself since: its own orders it knows at once, everything else when it is told.
+* An online channel sells at most its own number. That is what it was told last (what was left, less a safety buffer) less
+  what it has sold itself since, never below zero: its own orders it knows at once, everything else when it is told.
 * Whatever happens is told to every online channel at the instant that the caller names for it, in order.
 * What an online channel sells leaves the shelf at once: slow picking is another subject. What it sells and is not there is
   oversold: the order is cut short, and nothing is sent later.
@@ -78,7 +78,7 @@ class Numbers:
         """Tells what is due by an instant."""
         while self.told < len(self.after) and self.after[self.told][0] <= at:
             _, left, channel, taken = self.after[self.told]
-            self.shown = max(0, left - self.buffer)
+            self.shown = left - self.buffer
             if channel in self.untold:
                 self.untold[channel] -= taken
             self.told += 1
@@ -117,7 +117,7 @@ def sell(
     `shelf` and `hidden` are counted from the first ask to `until`.
     """
     left, got = level, []
-    numbers = Numbers(max(0, level - buffer), buffer)
+    numbers = Numbers(level - buffer, buffer)
     since = asks[0].at if asks else until
     for (at, channel, units, order), due in zip(asks, told_at, strict=True):
         numbers.tell(at)

@@ -57,6 +57,18 @@ def test_given_a_buffer_of_one_then_none_is_oversold_and_one_is_stranded():
     assert tally.hidden == tally.shelf == UNTIL - 10
 
 
+def test_given_a_buffer_then_as_many_units_are_hidden_for_as_long_as_they_are_there():
+    asks = [Ask(0, SHOP, 1), Ask(1_000, TILL, 1), Ask(4_000, TILL, 1)]
+    tally = played(3, asks, every(60), buffer=1)[1]
+    assert (tally.shelf, tally.hidden) == (2 * 1_000 + 1 * 3_000, 4_000)
+
+
+def test_given_ticks_then_what_happens_at_one_is_told_at_it_and_all_else_at_the_next():
+    asks = [Ask(at, TILL, 1) for at in (0, 1, 299, 300, 301)]
+    assert list(every(300).told_at(asks, "TEE", 1)) == [0, 300, 300, 300, 600]
+    assert list(every(0).told_at(asks, "TEE", 1)) == [0, 1, 299, 300, 301]
+
+
 def test_given_the_last_unit_is_sold_by_a_till_then_the_shop_oversells_and_the_other_way_round_it_does_not():
     assert played(1, [Ask(10, TILL, 1, 1), Ask(50, SHOP, 1, 2)], every(60))[1].oversold == 1
     got, tally = played(1, [Ask(10, SHOP, 1, 1), Ask(50, TILL, 1, 2)], every(60))
