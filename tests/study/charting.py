@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, LEFT, GAP, TOP, ROW, BAR = 900, 190, 24, 74, 34, 20
-LABEL = 150
+LABEL = 165
 """Room behind the longest bar for what it says."""
 
 STYLE = """

@@ -194,11 +194,11 @@ def drawn(found: Mapping[str, Any]) -> str:
             Panel(
                 "Online orders cut short, of 10,000",
                 "no safety buffer",
-                tuple((one, f"{one:.1f}") for one in cut),
+                tuple((one, f"{one:.2f}") for one in cut),
             ),
             Panel(
                 "Online units turned away though there",
-                f"the buffers that leave {MOST_PERCENT} % cut short",
+                f"the buffers that leave at most {MOST_PERCENT} % cut short",
                 tuple(zip(away, said, strict=True)),
             ),
         ),

@@ -119,18 +119,18 @@ def sell(
     left, got = level, []
     numbers = Numbers(level - buffer, buffer)
     since = asks[0].at if asks else until
-    for (at, channel, units, order), due in zip(asks, told_at, strict=True):
-        numbers.tell(at)
+    for ask, due in zip(asks, told_at, strict=True):
+        numbers.tell(ask.at)
         there = max(0, left)
-        _stand(tally, there, buffer, at - since)
-        since = at
-        if channel == DELIVERY:
+        _stand(tally, there, buffer, ask.at - since)
+        since = ask.at
+        if ask.channel == DELIVERY:
             left, taken = level, 0
         else:
-            taken = min(units, there if channel == TILL else numbers.of(channel))
+            taken = min(ask.units, there if ask.channel == TILL else numbers.of(ask.channel))
             left -= taken
-            _count(tally, Ask(at, channel, units, order), there, taken)
-        numbers.sold(due, left, channel, taken)
+            _count(tally, ask, there, taken)
+        numbers.sold(due, left, ask.channel, taken)
         got.append(taken)
     _stand(tally, max(0, left), buffer, until - since)
     return got

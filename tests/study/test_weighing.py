@@ -93,6 +93,17 @@ def test_given_one_order_of_a_thousand_is_cut_short_then_no_buffer_is_needed_and
     assert (row.for_all.buffers[2], row.by_speed.buffers[2]) == (buffer, buffer)
 
 
+def test_given_a_large_order_then_a_buffer_as_large_is_found():
+    asks = (Ask(10, TILL, 20), Ask(20, SHOP, 20, 1))
+    (row,) = study(small([Item("TEE", 30, 1, asks)], 100), [HALF_HOUR], said)
+    assert row.plain.oversold == 10
+    assert (row.for_all.buffers, row.for_all.tally.lost, row.by_speed.buffers) == (
+        (20, 20, 20),
+        10,
+        (0, 20, 0),
+    )
+
+
 DELAYS = (HALF_HOUR, Ticks("every 5 seconds", 5), Measured("Onhand", 144.6, 285.4), Ticks("at once", 0))
 
 

@@ -7,7 +7,7 @@ Buffers are tried in two ways. One for all SKUs: the smallest that is enough. An
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count, product
 from typing import Any, NamedTuple
 
@@ -17,8 +17,8 @@ from wanted import SPEEDS, Item, Retailer, Wanted, dealt, items
 
 MOST_PERCENT = 0.1
 """Online orders with something oversold that a retailer puts up with, of 100."""
-BUFFERS = range(6)
-"""What is tried for each class of speed."""
+BUFFERS = 6
+"""What is tried for each class of speed, and more where one for all has to be larger."""
 
 Say = Callable[[str], None]
 
@@ -71,44 +71,49 @@ def play(played: World, delay: Delay, buffer: int) -> list[Tally]:
     return tallies
 
 
+@dataclass(slots=True)
+class Trials:
+    """One delay, played with each buffer that is asked for, once."""
+
+    played: World
+    delay: Delay
+    say: Say
+    tallies: dict[int, list[Tally]] = field(default_factory=dict)
+
+    def by_speed(self, buffer: int) -> list[Tally]:
+        """What comes of it in each class of speed."""
+        if buffer not in self.tallies:
+            self.tallies[buffer] = play(self.played, self.delay, buffer)
+            short = len(together(self.tallies[buffer]).orders)
+            self.say(
+                f"{self.delay.name}, buffer {buffer}: {short} of {self.played.online_orders} orders cut short"
+            )
+        return self.tallies[buffer]
+
+    def one_for_all(self) -> Choice:
+        """The smallest buffer that is enough, tried from none upwards: that a larger one oversells less is no law."""
+        tallies = ((buffer, together(self.by_speed(buffer))) for buffer in count())
+        buffer, tally = next(one for one in tallies if self.played.bearable(one[1]))
+        return Choice((buffer,) * len(SPEEDS), tally)
+
+    def one_each(self, for_all: Choice) -> Choice:
+        """Of the buffers that are enough together, those that turn away least. One for all is among them."""
+        tried = range(max(BUFFERS, 1 + max(for_all.buffers)))
+        found = (
+            Choice(buffers, together(self.by_speed(buffer)[speed] for speed, buffer in enumerate(buffers)))
+            for buffers in product(tried, repeat=len(SPEEDS))
+        )
+        enough = (choice for choice in found if self.played.bearable(choice.tally))
+        return min(enough, key=lambda choice: (choice.tally.refused, choice.buffers))
+
+
 def study(played: World, delays: Sequence[Delay], say: Say) -> Iterator[Row]:
     """A row for each delay."""
     for delay in delays:
-        tried: list[list[Tally]] = []
-
-        def trial(buffer: int, delay: Delay = delay, tried: list[list[Tally]] = tried) -> list[Tally]:
-            while len(tried) <= buffer:
-                tried.append(play(played, delay, len(tried)))
-                short = len(together(tried[-1]).orders)
-                say(
-                    f"{delay.name}, buffer {len(tried) - 1}: {short} of {played.online_orders} orders cut short"
-                )
-            return tried[buffer]
-
-        plain = together(trial(0))
-        for_all = _for_all(played, trial)
-        by_speed = _by_speed(played, trial) if any(for_all.buffers) else for_all
-        yield Row(delay, plain, for_all, by_speed)
-
-
-def _for_all(played: World, trial: Callable[[int], list[Tally]]) -> Choice:
-    """The smallest buffer that is enough, tried from none upwards: that a larger one oversells less is no law."""
-    for buffer in count():
-        tally = together(trial(buffer))
-        if played.bearable(tally):
-            return Choice((buffer,) * len(SPEEDS), tally)
-    raise AssertionError
-
-
-def _by_speed(played: World, trial: Callable[[int], list[Tally]]) -> Choice:
-    """Of the buffers that are enough together, those that turn away least. One for all that is small enough is among them."""
-    tallies = [trial(buffer) for buffer in BUFFERS]
-    found = (
-        Choice(buffers, together(tallies[buffer][speed] for speed, buffer in enumerate(buffers)))
-        for buffers in product(BUFFERS, repeat=len(SPEEDS))
-    )
-    enough = (choice for choice in found if played.bearable(choice.tally))
-    return min(enough, key=lambda choice: (choice.tally.refused, choice.buffers))
+        trials = Trials(played, delay, say)
+        for_all = trials.one_for_all()
+        by_speed = trials.one_each(for_all) if any(for_all.buffers) else for_all
+        yield Row(delay, together(trials.by_speed(0)), for_all, by_speed)
 
 
 def figures(played: World, row: Row) -> dict[str, Any]:
