@@ -37,6 +37,7 @@ class ChannelSettings(BaseModel):
     what happened so close to a count that its clock and the counter's cannot tell which was first is `ambiguous` in explain.
     `pace` is a folder in which all processes of the channel note how often they asked its platform; the installation's own, if
     none is named. `calls_per_second` is what the platform takes from us where it neither documents it nor says it with its answers.
+    `routed_by_hub` leaves it to the hub to choose the places of orders that the platform chooses none for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,6 +53,7 @@ class ChannelSettings(BaseModel):
     clock_skew: float = Field(CLOCK_SKEW, ge=0, le=86_400)
     base_url: str | None = None
     pace: str | None = None
+    routed_by_hub: bool = False
     calls_per_second: float | None = Field(None, gt=0)
     rules: ChannelRules = Field(default_factory=ChannelRules)
 

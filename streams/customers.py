@@ -56,6 +56,11 @@ class Customers:
         """The opaque reference of whom a deal is for; None where that is not known, or no more."""
         return await self._vault.of(transaction)
 
+    async def recipient(self, transaction: str) -> Recipient:
+        """Whom a deal is for; nobody, where that is not known, or no more."""
+        known = await self._vault.recipient(transaction) or {}
+        return Recipient(**{name: known[name] for name in FIELDS & known.keys()})
+
     async def order(
         self,
         transaction: str,
@@ -68,13 +73,12 @@ class Customers:
         """The order of a deal's lines that a platform is to carry out at one of our places, for whom the deal is for; for
         nobody, where that is not known, or no more.
         """
-        known = await self._vault.recipient(transaction) or {}
         return NewOrder(
             transaction=transaction,
             location=location,
             placed_at=placed_at,
             lines=tuple(lines),
-            recipient=Recipient(**{name: known[name] for name in FIELDS & known.keys()}),
+            recipient=await self.recipient(transaction),
             currency=currency,
         )
 

@@ -39,6 +39,7 @@ from streams.reader import Reader
 from streams.reconciling import Reconciling
 from streams.recorder import Recording
 from streams.reserving import Reserving
+from streams.routing import Routing
 from streams.ruling import Ruling
 from streams.settings import BadConfiguration, Settings, alert_secret, load, secrets_of
 from streams.sinks import Pushing
@@ -255,6 +256,15 @@ async def serve(
         clock=lambda: datetime.now(UTC),
     )
 
+    routing = Routing(
+        directories=directories,
+        intake=intake,
+        queries=queries,
+        dsn=dsn,
+        role=f"{naming.prefix}routing",
+        customers=intake.customers,
+    )
+
     async def rule() -> None:
         """Keeps this process to the rules in force."""
         await patiently("rules", reader.start)
@@ -317,6 +327,7 @@ async def serve(
             reserving.run(),
             alerting.run(),
             rule(),
+            routing.run(),
             _or_end(server, recording.run()),
             *polls,
             *comparisons,

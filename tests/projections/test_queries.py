@@ -326,9 +326,10 @@ async def test_given_channels_then_each_is_counted_with_what_it_was_told(shop, a
         "offset": 0,
     }
     await shop.record(RECEIPTS, [Receipt(**cell, outcome=Outcome.PUSHED, pushed_at=after())])
+    silent = {"waiting": None, "failing_since": None, "reason": None}
     assert await shop.queries.channels() == [
-        {"channel": "tills", "skus": 2, "units": 12, "told": 0},
-        {"channel": "web", "skus": 2, "units": 12, "told": 1},
+        {"channel": "tills", "skus": 2, "units": 12, "told": 0, **silent},
+        {"channel": "web", "skus": 2, "units": 12, "told": 1, **silent},
     ]
 
 

@@ -106,7 +106,7 @@ MUTANTS: dict[str, Mutant] = {
         "schemas.bundles", "quantity=line.quantity * each, bundle", "quantity=line.quantity, bundle"
     ),
     "bundle-not-told-of-its-parts": Mutant(
-        "streams.stages", "if old is None or not same_part(", "if old is None and not same_part("
+        "streams.stages", "if before is None or not same_part(", "if before is None and not same_part("
     ),
     "closed-without-looking": Mutant(
         "schemas.settling",

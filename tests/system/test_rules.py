@@ -22,11 +22,13 @@ def patched(up, rules) -> int:
     )[0]
 
 
-def explained(up) -> int:
+def explained(up) -> int | None:
+    """The number that the API and the command explain; None while one of them has not heard of other rules."""
     found = up.get(f"/v1/explain/{SKU}?channel=web")
     assert found["quantity"] == sum(line["amount"] for line in found["lines"])
-    assert up.run("explain", SKU, "--channel", "web")["lines"] == found["lines"]
-    return found["quantity"]
+    return (
+        found["quantity"] if up.run("explain", SKU, "--channel", "web")["lines"] == found["lines"] else None
+    )
 
 
 def verified(up) -> bool:

@@ -1,0 +1,57 @@
+"""Demand that no place was chosen for, from the journal."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+
+from projections.queries import Queries
+from schemas.routing import HUB, Demand
+
+OPEN = """
+    WITH moved AS (
+        SELECT DISTINCT transaction FROM movements
+        WHERE '@unrouted' = ANY(locations) AND (recorded_at >= %(since)s OR transaction = ANY(%(waiting)s))
+    )
+    SELECT m.transaction, m.sku, sum((leg->>'quantity')::bigint)::int AS units
+    FROM movements AS m JOIN moved USING (transaction), jsonb_array_elements(m.legs) AS leg
+    WHERE '@unrouted' = ANY(m.locations) AND leg->>'location' = '@unrouted' AND leg->>'state' = 'committed'
+    GROUP BY 1, 2 HAVING sum((leg->>'quantity')::bigint) > 0
+"""
+
+ABOUT = """
+    SELECT transaction, min(channel) FILTER (WHERE kind = 'OrderPlaced' AND channel <> %(hub)s) AS channel,
+    count(DISTINCT document) FILTER (WHERE channel = %(hub)s)::int AS routed,
+    coalesce(jsonb_agg(jsonb_build_array(sku, locations)) FILTER (WHERE kind = 'PickRejected' AND voids IS NULL), '[]') AS rejected
+    FROM movements WHERE '@unrouted' = ANY(locations) AND transaction = ANY(%(names)s) GROUP BY transaction
+"""
+
+
+async def demands(
+    queries: Queries, channels: Collection[str], since: datetime, waiting: Collection[str]
+) -> list[Demand]:
+    """What is open of transactions that moved since an instant, or that `waiting` names; only those of some channels."""
+    rows = await queries.rows(OPEN, {"since": since, "waiting": list(waiting)})
+    units: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in rows:
+        units[row["transaction"]][row["sku"]] = row["units"]
+    about = await queries.rows(ABOUT, {"names": list(units), "hub": HUB})
+    return [
+        Demand(
+            transaction=row["transaction"],
+            channel=row["channel"],
+            units=units[row["transaction"]],
+            rejected=_by_sku(row["rejected"]),
+            routed=row["routed"],
+        )
+        for row in about
+        if row["channel"] in channels
+    ]
+
+
+def _by_sku(rejected: list[tuple[str, list[str]]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for sku, locations in rejected:
+        found[sku] |= {name for name in locations if name != "@unrouted"}
+    return dict(found)

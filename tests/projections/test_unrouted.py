@@ -1,0 +1,26 @@
+"""Demand that no place was chosen for, found in the journal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from projections.queries import Queries
+from projections.unrouted import demands
+from schemas.postings import Kind
+
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+async def found(pool, channels=("web",), since=EVER, waiting=()):
+    return await demands(Queries(pool), set(channels), since, waiting)
+
+
+async def test_given_open_demand_without_a_place_then_it_is_found_with_its_channel(pool, shop):
+    shop.post(Kind.STOCK_INITIALISED, 5)
+    shop.post(Kind.ORDER_PLACED, 2, "@unrouted", channel="web", document="order/1")
+    await shop.record_all()
+    (one,) = await found(pool)
+    assert (one.transaction, one.channel, one.units, one.routed) == ("web/order/1", "web", {"TEE": 2}, 0)
+    assert await found(pool, channels=("trade",)) == []
+    assert await found(pool, since=datetime(2100, 1, 1, tzinfo=UTC)) == []
+    assert len(await found(pool, since=datetime(2100, 1, 1, tzinfo=UTC), waiting=["web/order/1"])) == 1

@@ -1,0 +1,114 @@
+"""Where an order goes that was taken without a place."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.accounts import UNROUTED
+from schemas.claims import Fact
+from schemas.distances import Point
+from schemas.ledger import Stock
+from schemas.routing import Demand, claim, route
+from schemas.rules import ChannelRules
+from schemas.sites import Site
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+SITES = (
+    Site(location="DC", point=Point(40.0, -75.0)),
+    Site(location="SOHO", point=Point(40.72, -74.0)),
+    Site(location="HARLEM", point=Point(40.81, -73.95)),
+    Site(location="SHOW", point=Point(40.72, -74.0), ships=False),
+)
+NEW_YORK = Point(40.75, -73.99)
+
+
+def stock(sku="MUG", demanded=0, **available):
+    cells = {name: {"available": units} for name, units in available.items()}
+    cells[UNROUTED] = {"available": -demanded, "committed": demanded}
+    return Stock(sku=sku, locations=cells, tracked=dict.fromkeys(available, ""))
+
+
+def demand(units, rejected=None):
+    return Demand(transaction="order/web/1", channel="web", units=units, rejected=rejected or {})
+
+
+def routed(units, stocks, rules=None, near=None, rejected=None):
+    found = route(demand(units, rejected), stocks, rules or ChannelRules(), SITES, near)
+    return {parcel.location: parcel.lines for parcel in found.plan.parcels}, found.plan.missing
+
+
+def test_given_a_place_that_has_all_of_it_then_it_is_one_parcel_from_there():
+    stocks = {"MUG": stock("MUG", 2, DC=1, SOHO=2), "TEE": stock("TEE", 1, SOHO=1, HARLEM=5)}
+    assert routed({"MUG": 2, "TEE": 1}, stocks) == ({"SOHO": {"MUG": 2, "TEE": 1}}, {})
+
+
+def test_given_several_places_then_the_channel_s_order_decides_and_then_the_way():
+    stocks = {"MUG": stock("MUG", 1, DC=5, SOHO=5, HARLEM=5)}
+    assert routed({"MUG": 1}, stocks, near=NEW_YORK) == ({"SOHO": {"MUG": 1}}, {})
+    first = ChannelRules(locations=("HARLEM", "DC", "SOHO"))
+    assert routed({"MUG": 1}, stocks, first, NEW_YORK) == ({"HARLEM": {"MUG": 1}}, {})
+
+
+def test_given_a_place_that_refused_to_send_it_then_the_next_one_is_asked():
+    stocks = {"MUG": stock("MUG", 1, DC=5, SOHO=5)}
+    assert routed({"MUG": 1}, stocks, rejected={"MUG": {"DC"}}) == ({"SOHO": {"MUG": 1}}, {})
+    assert routed({"MUG": 1}, stocks, rejected={"MUG": {"DC", "SOHO"}}) == ({}, {"MUG": 1})
+
+
+def test_given_a_place_from_which_nothing_is_sent_or_that_the_channel_may_not_sell_then_it_is_not_asked():
+    assert routed({"MUG": 1}, {"MUG": stock("MUG", 1, SHOW=5)}) == ({}, {"MUG": 1})
+    only = ChannelRules(locations=("DC",))
+    assert routed({"MUG": 1}, {"MUG": stock("MUG", 1, SOHO=5)}, only) == ({}, {"MUG": 1})
+
+
+def test_given_safety_stock_then_it_is_kept_unless_the_promise_could_not_be():
+    rules = ChannelRules(safety_stock=2)
+    assert routed({"MUG": 1}, {"MUG": stock("MUG", 1, DC=2, SOHO=3)}, rules)[0] == {"SOHO": {"MUG": 1}}
+    assert routed({"MUG": 1}, {"MUG": stock("MUG", 1, DC=2, SOHO=2)}, rules)[0] == {"DC": {"MUG": 1}}
+
+
+def test_given_too_few_units_then_what_there_is_goes_and_the_rest_waits():
+    assert routed({"MUG": 5}, {"MUG": stock("MUG", 5, DC=1, SOHO=2)}) == (
+        {"DC": {"MUG": 1}, "SOHO": {"MUG": 2}},
+        {"MUG": 2},
+    )
+    assert routed({"MUG": 1}, {}) == ({}, {"MUG": 1})
+
+
+def test_given_other_demand_without_a_place_then_it_is_not_sent_twice():
+    assert routed({"MUG": 2}, {"MUG": stock("MUG", 5, DC=4)}) == ({"DC": {"MUG": 1}}, {"MUG": 1})
+
+
+def test_given_a_decision_then_its_claim_says_what_goes_where_and_who_else_had_it():
+    stocks = {"MUG": stock("MUG", 2, DC=5, SOHO=3)}
+    asked = demand({"MUG": 2})
+    said = claim(asked, route(asked, stocks, ChannelRules(locations=("DC", "SOHO")), SITES), NOW)
+    (document,) = said.documents
+    (line,) = document.lines
+    assert (said.transaction, document.id) == ("order/web/1", "routing/order/web/1/1")
+    assert (line.fact, line.quantity, line.location, line.there) == (Fact.REROUTED, 2, None, "DC")
+    assert line.reason == "one parcel; not chosen: SOHO 3"
+
+
+@given(
+    st.dictionaries(st.sampled_from(["MUG", "TEE"]), st.integers(1, 5), min_size=1),
+    st.dictionaries(
+        st.sampled_from(["MUG", "TEE"]),
+        st.dictionaries(st.sampled_from(["DC", "SOHO", "HARLEM", "SHOW"]), st.integers(0, 4)),
+    ),
+    st.integers(0, 3),
+)
+def test_given_any_demand_then_all_of_it_is_sent_or_missing_and_no_place_sends_what_it_has_not(
+    units, shelves, held
+):
+    stocks = {sku: stock(sku, units.get(sku, 0), **has) for sku, has in shelves.items()}
+    parcels, missing = routed(units, stocks, ChannelRules(safety_stock=held))
+    for sku, wanted in units.items():
+        sent = {place: lines.get(sku, 0) for place, lines in parcels.items()}
+        assert sum(sent.values()) + missing.get(sku, 0) == wanted
+        assert all(count <= shelves.get(sku, {}).get(place, 0) for place, count in sent.items())
+        free = sum(count for place, count in shelves.get(sku, {}).items() if place != "SHOW")
+        assert missing.get(sku, 0) == max(0, wanted - free)
