@@ -61,7 +61,8 @@ class Board:
     platform may have counted documents that we have not seen, so its level is believed when looks found the same for
     `still_for` seconds, with nothing new from us between them. Until then it is lowered at once, and never raised.
 
-    `limits` says how many numbers a call may have that is about a SKU whose last call failed: half of those, so that what is wrong
+    A cell whose last word is that it was `held` gets another, also where its number came back to what it was before: else nobody could
+    tell that it is settled. `limits` says how many numbers a call may have that is about a SKU whose last call failed: half of those, so that what is wrong
     with one number is soon asked for alone. SKUs that failed alone come `last`.
     """
 
@@ -73,6 +74,7 @@ class Board:
     looks: dict[Cell, Look] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
     refused: set[Cell] = field(default_factory=set)
+    held: set[Cell] = field(default_factory=set)
     limits: dict[str, int] = field(default_factory=dict)
     last: set[str] = field(default_factory=set)
 
@@ -96,9 +98,12 @@ class Board:
             self.looks.pop(cell, None)
             if receipt.sku in self.wants:
                 self.due[receipt.sku] = self.wants[receipt.sku].quantity
+        elif receipt.outcome is Outcome.HELD:
+            self.held.add(cell)
         elif receipt.outcome in (Outcome.PUSHED, Outcome.UNCHANGED):
             self.shows[cell] = Shown(receipt.level, receipt.own)
             self.unsure.discard(cell)
+            self.held.discard(cell)
 
     def looked(self, target: Target, seen: Seen, now: float = 0.0) -> Target | None:
         """The target with what is to be expected of the platform after a look; None: look again later."""
@@ -151,7 +156,9 @@ class Board:
             cell = number.sku, name
             expected = None if cell in self.unsure else place.shows(self.shows.get(cell))
             wanted = self.connector.wanted(place)
-            if (wanted != expected or self._stale(cell, place)) and cell not in self.refused:
+            if (
+                wanted != expected or cell in self.held or self._stale(cell, place)
+            ) and cell not in self.refused:
                 yield Target(
                     sku=number.sku,
                     place=name,

@@ -204,6 +204,18 @@ def test_given_a_sku_the_platform_refused_then_it_is_left_alone_until_its_next_n
     assert [target.wanted for target in board.next(100)] == [3]
 
 
+def test_given_a_number_that_was_held_and_comes_back_to_what_it_was_then_it_gets_another_word(board):
+    told(board, number("MUG", 5))
+    board.want(number("MUG", 1, offset=2))
+    board.saw(receipt("MUG", 5, outcome=Outcome.HELD))
+    board.want(number("MUG", 5, offset=3))
+    (again,) = board.next(100)
+    assert (again.wanted, again.expected) == (5, 5)
+    board.saw(receipt("MUG", 5, outcome=Outcome.UNCHANGED))
+    board.want(number("MUG", 5, offset=4))
+    assert board.next(100) == []
+
+
 def test_given_a_number_was_overruled_then_it_is_due_looked_at_and_told_again(board):
     told(board, number("MUG", 5))
     board.saw(receipt("MUG", 9, outcome=Outcome.OVERRULED))
