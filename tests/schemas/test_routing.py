@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,8 +91,33 @@ def test_given_a_decision_then_its_claim_says_what_goes_where_and_who_else_had_i
     (document,) = said.documents
     (line,) = document.lines
     assert (said.transaction, document.id) == ("order/web/1", "routing/order/web/1/1")
+    assert (said.channel, said.topic, said.occurred_at) == ("onhand", "routing", NOW)
+    assert document.version == int(NOW.timestamp()) * 1_000
     assert (line.fact, line.quantity, line.location, line.there) == (Fact.REROUTED, 2, None, "DC")
     assert line.reason == "one parcel; not chosen: SOHO 3"
+
+
+@pytest.mark.parametrize(("others", "more"), [(6, ""), (7, " and 1 more")])
+def test_given_many_places_that_had_it_then_the_first_are_named_and_the_rest_counted(others, more):
+    names = [f"S{number}" for number in range(others)]
+    sites = tuple(Site(location=name) for name in ("DC", *names))
+    shelves = {"MUG": stock("MUG", 1, DC=1, **dict.fromkeys(names, 2))}
+    asked = replace(demand({"MUG": 1}), routed=2)
+    said = claim(asked, route(asked, shelves, ChannelRules(locations=("DC", *names)), sites), NOW)
+    (document,) = said.documents
+    named = ", ".join(f"{name} 2" for name in names[:6])
+    assert document.lines[0].reason == f"one parcel; not chosen: {named}{more}"
+    assert document.id.endswith("/3")
+
+
+def test_given_two_parcels_then_each_says_so_and_one_that_nobody_else_had_names_nobody():
+    shelves = {"MUG": stock("MUG", 1, DC=1), "TEE": stock("TEE", 1, SOHO=1)}
+    asked = demand({"MUG": 1, "TEE": 1})
+    lines = claim(asked, route(asked, shelves, ChannelRules(), SITES), NOW).documents[0].lines
+    assert [(line.sku, line.there, line.reason) for line in lines] == [
+        ("MUG", "DC", "one of 2 parcels"),
+        ("TEE", "SOHO", "one of 2 parcels"),
+    ]
 
 
 @given(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from schemas.rules import ChannelRules, Rules
-from schemas.ruling import BadRules, changed, changes, merged, rules_of, touched
+from schemas.ruling import BUNDLES, WIRING, BadRules, changed, changes, merged, rules_of, touched
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 SHOP, TILL = ChannelRules(safety_stock=1), ChannelRules(publish="locations")
@@ -57,6 +57,14 @@ def test_given_bundles_in_the_file_then_they_hold_and_a_decision_about_a_channel
     assert merged(event, rules_of({"shop": SHOP}, {"SET": {"MUG": 3}})).channels["shop"].cap == 1
 
 
+def test_given_rules_then_they_keep_what_the_file_said_of_each_channel_and_of_the_bundles():
+    assert {"publish", "ships_from", "pool", "wholesale_pool", "level"} == WIRING
+    said = merged(None, file()).configured
+    assert said.keys() == {"shop", "till", BUNDLES} == {"shop", "till", "[bundles]"}
+    assert all(len(digest) == 12 for digest in said.values())
+    assert len(merged(None, file()).version) == 12
+
+
 def test_given_the_same_rules_then_their_version_is_the_same_whoever_made_them():
     assert (
         rules_of({"a": SHOP, "b": TILL}, {}).version == rules_of({"b": TILL, "a": SHOP}, {}, by="ann").version
@@ -89,8 +97,9 @@ def test_given_a_rule_of_one_sku_is_taken_back_then_the_others_stay():
     ("patch", "said"),
     [
         ({"safty_stock": 1}, "there is no rule 'safty_stock'"),
-        ({"publish": "network"}, "change it in the configuration file"),
-        ({"pool": "trade"}, "change it in the configuration file"),
+        *(({name: "x"}, f"{name} says how the channel is connected") for name in sorted(WIRING)),
+        ({"safety_stock_by_sku": 5}, "safety_stock_by_sku"),
+        ({"cap": {"MUG": 5}}, "cap"),
         ({"safety_stock": -1}, "safety_stock"),
         ({"share_percent": 101}, "share_percent"),
         ({"safety_stock_by_sku": {"MUG": "many"}}, "safety_stock_by_sku"),
