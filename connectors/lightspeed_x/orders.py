@@ -1,4 +1,4 @@
-"""Creates sales that customers pick up at an outlet.
+"""Creates sales that customers pick up at an outlet, and takes them back (`cancelling`).
 
 `POST /sales` takes an id of ours (OpenAPI 2026-07, SaleRequest), which follows from the deal's name: so the same order asked
 for again is the same sale, and it is looked for before it is written. The sale keeps the deal as its `source.id`, by which its
@@ -12,17 +12,17 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from connectors.contract import Client, Created, NewOrder, Recipient
+from connectors.contract import Cancelled, Client, Created, NewOrder, Recipient
 from connectors.directory import Directory
 from connectors.errors import Refused, Unreachable
+from connectors.lightspeed_x import cancelling
+from connectors.lightspeed_x.cancelling import WRONG
 from connectors.lightspeed_x.client import LightspeedXClient, checked, enveloped, listed
+from connectors.lightspeed_x.effects import VOIDED
 from connectors.links import OURS, reference_of
 
 NAMESPACE = uuid.UUID("2f0f3a52-9c1e-5c1b-8d43-6b1f6b2f7a10")
 """Of the ids that we give: never changed, or orders would be created twice."""
-
-WRONG = frozenset({400, 404, 409, 422})
-"""Answers that say what is wrong with an order."""
 
 
 class LightspeedXOrders:
@@ -75,13 +75,18 @@ class LightspeedXOrders:
             raise Unreachable("X-Series created the sale under another id")
         return Created(ident)
 
+    async def cancel(self, transaction: str, location: str, directory: Directory) -> Cancelled:
+        """Voids the sale of a deal. Raises `Refused`, `SlowDown` (nothing was done) or `Unreachable` (ask again)."""
+        if location not in directory.places:
+            raise Refused(f"X-Series has no outlet {location}")
+        return await cancelling.void(self._client, _id("sale", transaction))
+
     async def _exists(self, ident: str) -> bool:
-        """Whether the sale is there. A 404 says that it is not; every other answer must show it."""
-        reply = await self._client.http.call("GET", f"/sales/{ident}")
-        if reply.status == 404:
-            return False
-        found = enveloped(checked(reply))
-        return isinstance(found, Mapping) and found.get("id") == ident
+        """Whether the sale is there. Raises `Refused` for one that was voided: its id is taken for ever."""
+        found = await cancelling.found(self._client, ident)
+        if found is not None and found.get("state") == VOIDED:
+            raise Refused(f"the sale of this order was voided in X-Series ({found.get('invoice_number')})")
+        return found is not None
 
     async def _tax(self) -> str:
         name = self._client.settings.tax_name
