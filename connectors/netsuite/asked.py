@@ -58,3 +58,9 @@ def _passed_over(row: Body, status: str, quantity: int) -> str | None:
 def handled(row: Body) -> int:
     """How many units of an order's line were fulfilled or received."""
     return fields.units(row, "quantityshiprecv", fields.item(row))
+
+
+def ended(body: Body) -> int:
+    """How many lines of an order are closed, or off with the whole order."""
+    rows = fields.rows(body, "lines")
+    return sum(fields.status(body) in kinds.OFF or fields.flag(row, "isclosed") for row in rows)
