@@ -210,6 +210,7 @@ async def test_given_the_shop_and_the_till_take_it_back_then_in_any_order_it_is_
     await orders.cancel(DEAL, "Denver", directory)
     then, _ = await polled(client, cursor)
     assert then
+    assert settled(directory, [*told, *then]) == (-2, 2), "who took the order says what it demands"
     told += [web(cancelled=True), *then, *first]
     for seed in range(50):
         assert settled(directory, random.Random(seed).sample(told, len(told))) == (0, 0)

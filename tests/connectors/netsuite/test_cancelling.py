@@ -177,6 +177,7 @@ async def test_given_the_shop_and_netsuite_take_it_back_then_in_any_order_it_is_
     assert settled(directory, told) == (-2, 2)
     await orders.cancel(DEAL, "Warehouse", directory)
     then = await polled(client)
+    assert settled(directory, [*told, *then]) == (-2, 2), "who took the order says what it demands"
     told += [web(cancelled=True), *then, *first]
     for seed in range(50):
         assert settled(directory, random.Random(seed).sample(told, len(told))) == (0, 0)

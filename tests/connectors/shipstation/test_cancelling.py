@@ -184,6 +184,7 @@ async def test_given_the_shop_and_shipstation_take_it_back_then_in_any_order_it_
     await orders.cancel(DEAL, "EAST", directory)
     then, _ = await poll(cursor)
     assert then
+    assert after([*told, *then]) == (-2, 0), "who took the order says what it demands"
     told += [web(cancelled=True), *then, *first]
     for seed in range(50):
         assert after(random.Random(seed).sample(told, len(told))) == (0, 0)
