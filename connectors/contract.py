@@ -279,7 +279,8 @@ class Orders(Protocol):
     async def create(self, order: NewOrder, directory: Directory) -> Created:
         """Creates an order once: asked again, whatever became of the first answer, it is found. Raises `Refused` with a
         reason a person can act on, `SlowDown` (nothing was done) or `Unreachable` (unknown: ask again). One that was taken
-        back is not created again, unless its platform keeps no trace of it: then it is a new order.
+        back is not created again at the same location, unless its platform keeps no trace of it; elsewhere it is where the
+        platform lets two orders have our reference.
         """
 
     async def cancel(self, transaction: str, location: str, directory: Directory) -> Cancelled:

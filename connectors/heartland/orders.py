@@ -40,7 +40,7 @@ class HeartlandOrders:
     async def create(self, order: NewOrder, directory: Directory) -> Created:
         """Creates an order once. Raises `Refused`, `SlowDown` (nothing was done, or all of it found again), `Unreachable`."""
         location, wanted, prices = self._wanted(order, directory)
-        held = await self._find(reference_of(order.transaction))
+        held = await self._find(order.transaction, location)
         if held is not None and stage(held) is not Stage.PENDING:
             if stage(held) is Stage.VOID:
                 raise Refused(f"order {held['id']} was voided in Heartland")
@@ -62,7 +62,9 @@ class HeartlandOrders:
         """Voids the order of a deal. Raises `Refused`, `SlowDown` (nothing was done), `Unreachable`."""
         if location not in directory.places:
             raise Refused(f"unknown location {location}")
-        held = await self._find(reference_of(transaction))
+        here = int(directory.places[location])
+        rows = [row for row in await self._all(transaction) if row.get("source_location_id") == here]
+        held = min(rows, key=lambda row: stage(row) is Stage.VOID, default=None)
         return Cancelled(None) if held is None else await cancelling.void(self._api, held)
 
     def _wanted(
@@ -88,11 +90,20 @@ class HeartlandOrders:
             raise Refused("the order has no lines")
         return int(location), units, prices
 
-    async def _find(self, reference: str) -> Row | None:
-        """The order with our reference; one that is not void before one that is."""
+    async def _find(self, transaction: str, location: int) -> Row | None:
+        """The order of a deal: one that is not void before one that is. One that is void elsewhere is none: the deal may be
+        carried out here.
+        """
+        found = await self._all(transaction)
+        alive = [row for row in found if stage(row) is not Stage.VOID]
+        here = [row for row in found if row.get("source_location_id") == location]
+        return next(iter([*alive, *here]), None)
+
+    async def _all(self, transaction: str) -> list[Row]:
+        """All orders of a deal. That several of them may have one `public_id` is inferred."""
+        reference = reference_of(transaction)
         query = MultiDict({"per_page": "20", "sort[]": "id,asc", "~[public_id]": reference})
-        found = [row for row in await self._api.page(ORDERS, query) if row.get("public_id") == reference]
-        return min(found, key=lambda row: stage(row) is Stage.VOID, default=None)
+        return [row for row in await self._api.page(ORDERS, query) if row.get("public_id") == reference]
 
     async def _begin(self, order: NewOrder, location: int) -> int:
         customer = await self._customer(order.recipient)

@@ -39,10 +39,16 @@ async def found(client: LightspeedXClient, ident: str) -> Row | None:
     return sale
 
 
-async def void(client: LightspeedXClient, ident: str) -> Cancelled:
+def is_at(sale: Row, outlet: str) -> bool:
+    """Whether a sale was made at an outlet, as far as it says where."""
+    source = sale.get("source")
+    return not isinstance(source, Mapping) or source.get("outlet_id") in (outlet, None)
+
+
+async def void(client: LightspeedXClient, ident: str, outlet: str) -> Cancelled:
     """Voids the sale with this id, if it is there. Raises `Refused`, `SlowDown`, `Unreachable`."""
     sale = await found(client, ident)
-    if sale is None:
+    if sale is None or not is_at(sale, outlet):
         return Cancelled(None)
     if sale.get("state") == VOIDED:
         return Cancelled(ident, already=True)

@@ -40,7 +40,7 @@ class LightspeedXOrders:
         author = self._client.settings.author_id
         if author is None:
             raise Refused("author_id is not set: X-Series needs a user to create a sale")
-        ident = _id("sale", order.transaction)
+        ident = await self._ident(order.transaction, outlet)
         if await self._exists(ident):
             return Created(ident, already=True)
         tax = await self._tax()
@@ -76,10 +76,21 @@ class LightspeedXOrders:
         return Created(ident)
 
     async def cancel(self, transaction: str, location: str, directory: Directory) -> Cancelled:
-        """Voids the sale of a deal. Raises `Refused`, `SlowDown` (nothing was done) or `Unreachable` (ask again)."""
-        if location not in directory.places:
+        """Voids the sale of a deal at an outlet. Raises `Refused`, `SlowDown` (nothing was done), `Unreachable` (ask again)."""
+        outlet = directory.places.get(location)
+        if outlet is None:
             raise Refused(f"X-Series has no outlet {location}")
-        return await cancelling.void(self._client, _id("sale", transaction))
+        return await cancelling.void(self._client, await self._ident(transaction, outlet), outlet)
+
+    async def _ident(self, transaction: str, outlet: str) -> str:
+        """The id of a deal's sale. The sale of one that is carried out elsewhere, after its first one was voided, has an id that
+        follows from the outlet too: the first id is taken for ever.
+        """
+        first = _id("sale", transaction)
+        held = await cancelling.found(self._client, first)
+        if held is None or held.get("state") != VOIDED or cancelling.is_at(held, outlet):
+            return first
+        return _id("sale", f"{transaction} at {outlet}")
 
     async def _exists(self, ident: str) -> bool:
         """Whether the sale is there. Raises `Refused` for one that was voided: its id is taken for ever."""

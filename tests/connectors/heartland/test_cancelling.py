@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -87,6 +88,21 @@ async def test_given_an_order_taken_back_again_then_it_is_found_to_be_and_not_cr
     assert {method for method, _ in calls} == {"GET"}
     with pytest.raises(Refused, match="was voided in Heartland"):
         await orders.create(ORDER, directory)
+
+
+async def test_given_a_rejected_pick_then_the_order_is_created_at_another_location(
+    orders, directory, sandbox
+):
+    first = await orders.create(ORDER, directory)
+    assert await orders.cancel(DEAL, "Boston", directory) == Cancelled(None), "it is not there"
+    await orders.cancel(DEAL, "Denver", directory)
+    elsewhere = replace(ORDER, location="Boston")
+    second = await orders.create(elsewhere, directory)
+    assert (second.already, (await orders.create(elsewhere, directory)).ref) == (False, second.ref)
+    assert await orders.cancel(DEAL, "Denver", directory) == Cancelled(first.ref, already=True)
+    assert (sandbox.available("SHIRT", "Denver"), sandbox.available("SHIRT", "Boston")) == (5, 8)
+    assert await orders.cancel(DEAL, "Boston", directory) == Cancelled(second.ref)
+    assert await orders.cancel(DEAL, "Denver", directory) == Cancelled(first.ref, already=True)
 
 
 async def test_given_an_order_that_was_never_created_then_nothing_is_done(orders, directory, sandbox):

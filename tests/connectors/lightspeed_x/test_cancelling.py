@@ -98,7 +98,7 @@ async def test_given_an_order_taken_back_again_then_it_is_found_to_be(orders, di
     assert sandbox._retailer.sold.versions[0] == version, "nothing was written"
 
 
-@pytest.mark.parametrize("lost", [1, 2, 3, 4])
+@pytest.mark.parametrize("lost", [1, 2, 3, 4, 5])
 async def test_given_a_lost_answer_then_asking_again_leaves_one_voided_sale(
     orders, client, directory, sandbox, monkeypatch, lost
 ):
@@ -120,8 +120,28 @@ async def test_given_a_voided_sale_then_its_order_is_not_created_again(orders, d
     await orders.create(ORDER, directory)
     await orders.cancel(DEAL, "Mall", directory)
     with pytest.raises(Refused, match="was voided in X-Series"):
-        await orders.create(replace(ORDER, location="High Street"), directory)
+        await orders.create(ORDER, directory)
     assert len(sandbox._retailer.sales) == 1
+
+
+async def test_given_a_rejected_pick_then_the_order_is_created_at_another_outlet_and_leaves_from_there(
+    orders, client, directory, sandbox, book
+):
+    first = await orders.create(ORDER, directory)
+    elsewhere = replace(ORDER, location="High Street")
+    assert await orders.cancel(DEAL, "High Street", directory) == Cancelled(None), "it is not there"
+    await orders.cancel(DEAL, "Mall", directory)
+    second = await orders.create(elsewhere, directory)
+    assert (second.already, (await orders.create(elsewhere, directory)).ref) == (False, second.ref)
+    assert await orders.cancel(DEAL, "Mall", directory) == Cancelled(first.ref, already=True)
+    assert sandbox._retailer.find(second.ref).state == "pending"
+    ours = book()
+    ours.settle(web(cancelled=False))
+    sandbox.close(second.ref, at=NOW)
+    ours.take(await polled(client))
+    assert (ours.of("SHIRT", "Mall"), ours.of("SHIRT", "High Street")) == ({"available": 5}, {"available": 8})
+    with pytest.raises(Refused, match="take the goods back"):
+        await orders.cancel(DEAL, "High Street", directory)
 
 
 @pytest.mark.parametrize(
