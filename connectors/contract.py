@@ -266,12 +266,32 @@ class Created(NamedTuple):
     already: bool = False
 
 
+class Cancelled(NamedTuple):
+    """The platform's own name for the order that was taken back; `already` where it had been before. None where nothing of
+    ours is there: it was never created, or the platform keeps no trace of what was taken back.
+    """
+
+    ref: str | None
+    already: bool = False
+
+
 class Orders(Protocol):
-    """Creates orders in a platform."""
+    """Creates orders in a platform, and takes them back."""
 
     async def create(self, order: NewOrder, directory: Directory) -> Created:
         """Creates an order once: asked again, whatever became of the first answer, it is found. Raises `Refused` with a
-        reason a person can act on, `SlowDown` (nothing was done) or `Unreachable` (unknown: ask again).
+        reason a person can act on, `SlowDown` (nothing was done) or `Unreachable` (unknown: ask again). One that was taken
+        back is not created again at the same location, unless its platform keeps no trace of it; elsewhere it is where the
+        platform lets two orders have our reference.
+        """
+
+    async def cancel(self, transaction: str, location: str, directory: Directory) -> Cancelled:
+        """Takes back an order that we created for a deal at a location of ours, once: asked again, whatever became of the first
+        answer, it is found to be taken back. Raises `Refused` for one that has gone too far (shipped, collected, closed), with
+        what a person must do: nothing was changed. `SlowDown` and `Unreachable` as `create` does.
+
+        Where none was created nothing is done and nothing is remembered: that no late `create` of it follows is the caller's
+        matter. What the deal demands does not change by this: the platform that took the order says so.
         """
 
 

@@ -1,4 +1,5 @@
-"""Creates sales orders in Heartland: for a customer, at a location, open so that they commit the stock.
+"""Creates sales orders in Heartland: for a customer, at a location, open so that they commit the stock. `cancelling` takes them
+back.
 
 The order's `public_id` is our reference, and every step first looks whether it was done. So an order that was begun and
 lost on the way is gone on with, and one that is there is found. An order counts only when it is open: while it is pending
@@ -15,13 +16,15 @@ from decimal import Decimal
 import orjson
 from multidict import MultiDict
 
-from connectors.contract import Client, Created, NewOrder, Recipient
+from connectors.contract import Cancelled, Client, Created, NewOrder, Recipient
 from connectors.directory import Directory
 from connectors.errors import Refused, SlowDown, Unreachable
+from connectors.heartland import cancelling
 from connectors.heartland.allowlist import ORDERS
 from connectors.heartland.api import Row, checked, created, said
+from connectors.heartland.cancelling import stage
 from connectors.heartland.client import HeartlandClient
-from connectors.heartland.fields import STATUSES, Stage, number
+from connectors.heartland.fields import Stage, number
 from connectors.heartland.sink import WRONG
 from connectors.links import reference_of
 from connectors.polite import Reply
@@ -37,9 +40,9 @@ class HeartlandOrders:
     async def create(self, order: NewOrder, directory: Directory) -> Created:
         """Creates an order once. Raises `Refused`, `SlowDown` (nothing was done, or all of it found again), `Unreachable`."""
         location, wanted, prices = self._wanted(order, directory)
-        held = await self._find(reference_of(order.transaction))
-        if held is not None and (stage := STATUSES.get(str(held.get("status")).lower())) is not Stage.PENDING:
-            if stage is Stage.VOID:
+        held = await self._find(order.transaction, location)
+        if held is not None and stage(held) is not Stage.PENDING:
+            if stage(held) is Stage.VOID:
                 raise Refused(f"order {held['id']} was voided in Heartland")
             return Created(str(held["id"]), already=True)
         begun = held is not None
@@ -54,6 +57,15 @@ class HeartlandOrders:
                 raise Unreachable("Heartland asked to wait in the middle of an order") from wait
             raise
         return Created(str(ident), already=held is not None)
+
+    async def cancel(self, transaction: str, location: str, directory: Directory) -> Cancelled:
+        """Voids the order of a deal. Raises `Refused`, `SlowDown` (nothing was done), `Unreachable`."""
+        if location not in directory.places:
+            raise Refused(f"unknown location {location}")
+        here = int(directory.places[location])
+        rows = [row for row in await self._all(transaction) if row.get("source_location_id") == here]
+        held = min(rows, key=lambda row: stage(row) is Stage.VOID, default=None)
+        return Cancelled(None) if held is None else await cancelling.void(self._api, held)
 
     def _wanted(
         self, order: NewOrder, directory: Directory
@@ -78,13 +90,20 @@ class HeartlandOrders:
             raise Refused("the order has no lines")
         return int(location), units, prices
 
-    async def _find(self, reference: str) -> Row | None:
-        """The order with our reference; one that is not void before one that is."""
+    async def _find(self, transaction: str, location: int) -> Row | None:
+        """The order of a deal: one that is not void before one that is. One that is void elsewhere is none: the deal may be
+        carried out here.
+        """
+        found = await self._all(transaction)
+        alive = [row for row in found if stage(row) is not Stage.VOID]
+        here = [row for row in found if row.get("source_location_id") == location]
+        return next(iter([*alive, *here]), None)
+
+    async def _all(self, transaction: str) -> list[Row]:
+        """All orders of a deal. That several of them may have one `public_id` is inferred."""
+        reference = reference_of(transaction)
         query = MultiDict({"per_page": "20", "sort[]": "id,asc", "~[public_id]": reference})
-        found = [row for row in await self._api.page(ORDERS, query) if row.get("public_id") == reference]
-        return min(
-            found, key=lambda row: STATUSES.get(str(row.get("status")).lower()) is Stage.VOID, default=None
-        )
+        return [row for row in await self._api.page(ORDERS, query) if row.get("public_id") == reference]
 
     async def _begin(self, order: NewOrder, location: int) -> int:
         customer = await self._customer(order.recipient)
@@ -176,7 +195,7 @@ class HeartlandOrders:
     async def _open(self, ident: int) -> None:
         _accepted(await self._api.change(f"{ORDERS}/{ident}", {"status": "open"}))
         head = await self._api.get(f"{ORDERS}/{ident}")
-        if head is None or STATUSES.get(str(head.get("status")).lower()) is not Stage.OPEN:
+        if head is None or stage(head) is not Stage.OPEN:
             raise Refused(f"Heartland keeps order {ident} pending: it commits no stock; open it there")
 
 

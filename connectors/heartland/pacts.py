@@ -22,7 +22,7 @@ from connectors.heartland.fields import (
     place,
 )
 from connectors.heartland.told import Told, document, skipping
-from connectors.links import deal_of
+from connectors.links import TAKEN_BACK, deal_of
 from schemas.claims import Document, Fact, Line, Skipped
 
 
@@ -88,7 +88,8 @@ def part_alone(pact: Pact, channel: str, body: Body) -> Told:
 
 
 def _promise(pact: Pact, body: Body, parts: Sequence[Body]) -> Document:
-    """What was promised, and what of it is promised no more: the rest of one that is closed or void.
+    """What was promised, and what of it is promised no more: the rest of one that is closed or void. Of an order that we created
+    the rest says nothing: the deal may be carried out elsewhere.
 
     That rest follows from the parts too, so the document is as new as the newest of them.
     """
@@ -102,25 +103,23 @@ def _promise(pact: Pact, body: Body, parts: Sequence[Body]) -> Document:
     for part in parts:
         if head(part).stage is Stage.DONE:
             met.update({item: quantity for item, quantity in _by_item(part).items() if quantity > 0})
-    at = instant(body, "created_at")
+    at, ours = instant(body, "created_at"), deal_of(body.get("public_id")) is not None
     for item, quantity, row in items(body, skipped):
         where = optional_place(row, "ship_from_location_id") or optional_place(body, *pact.promised_at)
         if where is None and not pact.homeless:
             skipped.append(Skipped(item=item, reason="nothing says where it is expected"))
             continue
-        lines.append(Line(fact=pact.promised, sku=item, quantity=quantity, at=at, location=where))
         kept = min(quantity, met[item])
         met[item] -= kept
-        if found.stage in (Stage.DONE, Stage.VOID) and kept < quantity:
-            lines.append(
-                Line(
-                    fact=pact.withdrawn,
-                    sku=item,
-                    quantity=quantity - kept,
-                    at=found.updated_at,
-                    location=where,
-                )
-            )
+        over = found.stage in (Stage.DONE, Stage.VOID) and kept < quantity
+        promised = kept if over and ours else quantity
+        if promised:
+            lines.append(Line(fact=pact.promised, sku=item, quantity=promised, at=at, location=where))
+        if over and ours:
+            skipped.append(Skipped(item=item, reason=TAKEN_BACK))
+        elif over:
+            rest, gone_at = quantity - kept, found.updated_at
+            lines.append(Line(fact=pact.withdrawn, sku=item, quantity=rest, at=gone_at, location=where))
     return document(pact.whole, found, lines, skipped)
 
 

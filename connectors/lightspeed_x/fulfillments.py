@@ -60,7 +60,7 @@ def _document(row: Mapping[str, Any], voided_at: datetime | None) -> Document:
     if how is None:
         skipped.append(Skipped(item=f"fulfillment/{ident}", reason="neither picked up nor sent"))
     else:
-        for item, number in _fulfilled(row).items():
+        for item, number in fulfilled(row).items():
             lines.append(Line(fact=how, sku=item, quantity=number, at=at, location=where))
             if voided_at is not None:
                 back = Fact.SHIPMENT_VOIDED
@@ -69,7 +69,7 @@ def _document(row: Mapping[str, Any], voided_at: datetime | None) -> Document:
     return Document(id=f"fulfillment/{ident}", version=number, lines=tuple(lines), skipped=tuple(skipped))
 
 
-def _fulfilled(row: Mapping[str, Any]) -> dict[str, int]:
+def fulfilled(row: Mapping[str, Any]) -> dict[str, int]:
     """Units handed over, by product."""
     found: dict[str, int] = {}
     lines = row.get("line_items")

@@ -1,4 +1,4 @@
-"""Creates sales that customers pick up at an outlet.
+"""Creates sales that customers pick up at an outlet, and takes them back (`cancelling`).
 
 `POST /sales` takes an id of ours (OpenAPI 2026-07, SaleRequest), which follows from the deal's name: so the same order asked
 for again is the same sale, and it is looked for before it is written. The sale keeps the deal as its `source.id`, by which its
@@ -12,17 +12,17 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from connectors.contract import Client, Created, NewOrder, Recipient
+from connectors.contract import Cancelled, Client, Created, NewOrder, Recipient
 from connectors.directory import Directory
 from connectors.errors import Refused, Unreachable
+from connectors.lightspeed_x import cancelling
+from connectors.lightspeed_x.cancelling import WRONG
 from connectors.lightspeed_x.client import LightspeedXClient, checked, enveloped, listed
+from connectors.lightspeed_x.effects import VOIDED
 from connectors.links import OURS, reference_of
 
 NAMESPACE = uuid.UUID("2f0f3a52-9c1e-5c1b-8d43-6b1f6b2f7a10")
 """Of the ids that we give: never changed, or orders would be created twice."""
-
-WRONG = frozenset({400, 404, 409, 422})
-"""Answers that say what is wrong with an order."""
 
 
 class LightspeedXOrders:
@@ -40,7 +40,7 @@ class LightspeedXOrders:
         author = self._client.settings.author_id
         if author is None:
             raise Refused("author_id is not set: X-Series needs a user to create a sale")
-        ident = _id("sale", order.transaction)
+        ident = await self._ident(order.transaction, outlet)
         if await self._exists(ident):
             return Created(ident, already=True)
         tax = await self._tax()
@@ -75,13 +75,29 @@ class LightspeedXOrders:
             raise Unreachable("X-Series created the sale under another id")
         return Created(ident)
 
+    async def cancel(self, transaction: str, location: str, directory: Directory) -> Cancelled:
+        """Voids the sale of a deal at an outlet. Raises `Refused`, `SlowDown` (nothing was done), `Unreachable` (ask again)."""
+        outlet = directory.places.get(location)
+        if outlet is None:
+            raise Refused(f"X-Series has no outlet {location}")
+        return await cancelling.void(self._client, await self._ident(transaction, outlet), outlet)
+
+    async def _ident(self, transaction: str, outlet: str) -> str:
+        """The id of a deal's sale. The sale of one that is carried out elsewhere, after its first one was voided, has an id that
+        follows from the outlet too: the first id is taken for ever.
+        """
+        first = _id("sale", transaction)
+        held = await cancelling.found(self._client, first)
+        if held is None or held.get("state") != VOIDED or cancelling.is_at(held, outlet):
+            return first
+        return _id("sale", f"{transaction} at {outlet}")
+
     async def _exists(self, ident: str) -> bool:
-        """Whether the sale is there. A 404 says that it is not; every other answer must show it."""
-        reply = await self._client.http.call("GET", f"/sales/{ident}")
-        if reply.status == 404:
-            return False
-        found = enveloped(checked(reply))
-        return isinstance(found, Mapping) and found.get("id") == ident
+        """Whether the sale is there. Raises `Refused` for one that was voided: its id is taken for ever."""
+        found = await cancelling.found(self._client, ident)
+        if found is not None and found.get("state") == VOIDED:
+            raise Refused(f"the sale of this order was voided in X-Series ({found.get('invoice_number')})")
+        return found is not None
 
     async def _tax(self) -> str:
         name = self._client.settings.tax_name

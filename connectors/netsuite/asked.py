@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from connectors.errors import Refused
+from connectors.links import TAKEN_BACK, deal_of
 from connectors.netsuite import fields, kinds
 from connectors.netsuite.fields import Body
+from connectors.netsuite.kinds import Order
 from schemas.claims import Line, Skipped
 
 
@@ -15,33 +17,40 @@ def stated(body: Body, kind: str, modified: datetime, skipped: list[Skipped]) ->
     """What is asked for, and what of it will not come any more.
 
     Order lines move no stock; in `transactionline` a sales order's quantities are negative, a purchase order's positive. A
-    transfer order lists its units once for each place, negative where they leave [inferred].
+    transfer order lists its units once for each place, negative where they leave [inferred]. What will not come any more of an
+    order that we created says nothing: the deal may be carried out elsewhere.
     """
     order, status = kinds.ORDERS[kind], fields.status(body)
     if status not in kinds.STATUSES:
         raise Refused(f"unknown status {fields.quoted(status)} of an order")
-    created = fields.instant(body, "created")
+    created, ours = fields.instant(body, "created"), deal_of(body.get("externalid")) is not None
     for row in fields.rows(body, "lines"):
         item, where = fields.item(row), fields.location(row) or fields.location(body)
         quantity = fields.units(row, "quantity", item)
-        left = max(0, abs(quantity) - abs(handled(row)))
         off = status in kinds.OFF or fields.flag(row, "isclosed")
-        says = [(order.asked, abs(quantity), created)]
-        if order.dropped is None:
-            says = [(order.asked, 0 if off else left, created)]
-        elif off:
-            says.append((order.dropped, left, modified))
+        wanted, gone = _wanted(order, row, abs(quantity), off=off, ours=ours)
+        says = [(order.asked, wanted, created), (order.dropped, gone, modified)]
         reason = _passed_over(row, status, quantity)
         if reason is None and order.dropped is None and quantity > 0:
             reason = "these are the same units where they arrive"
-        if reason is None and not any(units for _, units, _ in says):
-            reason = "nothing of it is open"
+        if reason is None and not wanted:
+            reason = TAKEN_BACK if ours else "nothing of it is open"
         if reason is not None:
             skipped.append(Skipped(item=item, reason=reason))
             continue
         for fact, units, at in says:
-            if units:
+            if units and fact is not None:
                 yield Line(fact=fact, sku=item, quantity=units, at=at, location=where, state=order.state)
+
+
+def _wanted(order: Order, row: Body, asked: int, *, off: bool, ours: bool) -> tuple[int, int]:
+    """How many of the units are asked for, and how many of those are dropped."""
+    left = max(0, asked - abs(handled(row)))
+    if order.dropped is None:
+        return (0 if off else left), 0
+    if not off:
+        return asked, 0
+    return (asked - left, 0) if ours else (asked, left)
 
 
 def _passed_over(row: Body, status: str, quantity: int) -> str | None:
@@ -58,3 +67,9 @@ def _passed_over(row: Body, status: str, quantity: int) -> str | None:
 def handled(row: Body) -> int:
     """How many units of an order's line were fulfilled or received."""
     return fields.units(row, "quantityshiprecv", fields.item(row))
+
+
+def ended(body: Body) -> int:
+    """How many lines of an order are closed, or off with the whole order."""
+    rows = fields.rows(body, "lines")
+    return sum(fields.status(body) in kinds.OFF or fields.flag(row, "isclosed") for row in rows)

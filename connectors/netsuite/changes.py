@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.contract import Payload
 from connectors.errors import Unreachable
-from connectors.netsuite import queries
+from connectors.netsuite import kinds, queries
 from connectors.netsuite.allowlist import TRANSACTION, cut
 from connectors.netsuite.answers import Row, ident, listed, more, number
 
@@ -34,9 +34,6 @@ SAME_SECOND = timedelta(seconds=2)
 
 OUTBOUND = frozenset({"SalesOrd", "TrnfrOrd"})
 """Orders that take their units off what is available as long as they are open."""
-
-CARRY_OUT = frozenset({"ItemShip", "CashSale", "CustInvc"})
-"""What takes the goods of such an order off the shelf."""
 
 
 class Changes:
@@ -113,7 +110,9 @@ class Changes:
         """Whether the opening stock holds what a transaction says (`NetSuiteSettings.since`)."""
         if self._settings.began_before(created):
             return True
-        carries_out = head.get("type") in CARRY_OUT and bool(origins) and origins[0].get("type") in OUTBOUND
+        carries_out = (
+            head.get("type") in kinds.CARRY_OUT and bool(origins) and origins[0].get("type") in OUTBOUND
+        )
         return carries_out and self._old(origins[0], now)
 
     def _old(self, row: Row, now: datetime) -> bool:

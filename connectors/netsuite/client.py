@@ -139,7 +139,7 @@ class NetSuiteClient:
         return ident(rows[0], "id") if rows else None
 
     async def create(self, record: str, body: Mapping[str, Any]) -> Reply:
-        """Creates a record. Never `PUT` or `PATCH`: on a record that is there already they add lines to it."""
+        """Creates a record. Never `PUT` or `PATCH`: on a record that is there already they add the lines that have no number."""
         return await self.call("POST", f"/services/rest/record/v1/{record}", body=body)
 
     async def call(

@@ -75,6 +75,9 @@ PENDING = "A"
 OFF = frozenset("CH")
 """Cancelled or rejected, and closed: what has not been carried out never will be."""
 
+CARRY_OUT = frozenset({"ItemShip", "CashSale", "CustInvc"})
+"""What takes the goods of an order off the shelf, or is about to."""
+
 SHIPPED = frozenset({"C", "_shipped", "Shipped"})
 """Goods leave the books when a fulfilment is shipped; SuiteQL, REST and the screens spell it in three ways."""
 UNSHIPPED = frozenset({"A", "B", "_picked", "_packed", "Picked", "Packed"})

@@ -35,7 +35,7 @@ def read(channel: str, payload: Payload) -> Claim:
         skipped.append(Skipped(item=f"{kind}/{ident}", reason=kinds.QUIET[kind]))
     elif kind in kinds.ORDERS:
         lines += asked.stated(body, kind, modified, skipped)
-        progress = sum(abs(asked.handled(row)) for row in fields.rows(body, "lines"))
+        progress = sum(abs(asked.handled(row)) for row in fields.rows(body, "lines")) + asked.ended(body)
     else:
         lines += moved.moved(body, kind, skipped)
         progress = len(lines)

@@ -1,14 +1,15 @@
-"""Creates sales orders in NetSuite, once for each deal: our reference is the order's external id."""
+"""Creates sales orders in NetSuite, once for each deal: our reference is the order's external id. `cancelling` takes them back."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
 
-from connectors.contract import Client, Created, NewOrder
+from connectors.contract import Cancelled, Client, Created, NewOrder
 from connectors.directory import Directory
 from connectors.errors import Refused, SlowDown, Unreachable
 from connectors.links import reference_of
+from connectors.netsuite import cancelling
 from connectors.netsuite.answers import places, said
 from connectors.netsuite.client import NetSuiteClient
 from connectors.polite import Reply
@@ -30,6 +31,8 @@ class NetSuiteOrders:
         body = self._body(order, directory, external)
         found = await self._client.find("SalesOrd", external)
         if found is not None:
+            if await cancelling.is_off(self._client, found):
+                raise Refused(f"order {found} was closed in NetSuite")
             return Created(found, already=True)
         reply = await self._client.create("salesOrder", body)
         if 200 <= reply.status < 300:
@@ -42,6 +45,13 @@ class NetSuiteOrders:
         if found is not None:
             return Created(found, already=True)
         raise Refused(f"NetSuite answered {reply.status}: {_reason(reply, order)}")
+
+    async def cancel(self, transaction: str, location: str, directory: Directory) -> Cancelled:
+        """Closes the order of a deal. Raises `Refused`, `SlowDown` (nothing was done), `Unreachable` (ask again)."""
+        if location not in directory.places:
+            raise Refused(f"NetSuite has no location {location}")
+        found = await self._client.find("SalesOrd", reference_of(transaction))
+        return Cancelled(None) if found is None else await cancelling.close(self._client, found)
 
     async def _sought(self, external: str) -> str:
         found = await self._client.find("SalesOrd", external)

@@ -111,6 +111,19 @@ def named(kind: str, external: str) -> str:
     )
 
 
+def status_of(transaction: str) -> str:
+    """How far a transaction is."""
+    return f"SELECT t.id, t.status FROM transaction t WHERE t.id = {int(transaction)} ORDER BY t.id"
+
+
+def made_from(transaction: str) -> str:
+    """What was made from a transaction."""
+    return (
+        "SELECT t.id, t.type FROM transaction t JOIN transactionline tl ON tl.transaction = t.id"
+        f" WHERE tl.createdfrom = {int(transaction)} GROUP BY t.id, t.type ORDER BY t.id"
+    )
+
+
 def _ids(transactions: Iterable[str]) -> str:
     return ", ".join(str(int(ident)) for ident in transactions)
 

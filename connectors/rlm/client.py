@@ -37,6 +37,9 @@ HALF = (".tmp", ".part", ".partial", ".filepart", ".writing")
 OURS = re.compile(r"OH[A-Z2-7]{20}")
 """Our depositor order numbers: an X12 order number has 22 characters at most (element 285)."""
 
+PARCELS = ("945", "856")
+"""Documents by which a warehouse tells that it has carried an order out."""
+
 ALL = ""
 """The place that a report without a warehouse is about."""
 
@@ -165,12 +168,16 @@ class RlmClient:
         yield from (one for one in documents if one["set"] == "846" and "fault" not in one)
 
     async def _recognise(self, document: dict[str, Any]) -> None:
-        """Adds the deal of an order that we created, by whichever field has our number of it."""
+        """Adds the deal of an order that we created, by whichever field has our number of it. One that was carried out is noted in
+        `parcels`: it cannot be taken back any more.
+        """
         numbers = (document.get(name, "") for name in ("order", "purchase_order", "reference"))
         ref = next((number for number in numbers if OURS.fullmatch(number)), None)
         deal = None if ref is None else await self.folder.read(f"deals/{ref}")
         if deal is not None:
             document["deal"] = deal.decode()
+            if document["set"] in PARCELS:
+                await self.folder.create(f"parcels/{ref}")
 
     async def _reject(self, name: str, reason: str) -> None:
         await self.folder.write(f"bad/{name}.reason", f"{reason}\n".encode())

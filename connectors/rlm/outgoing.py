@@ -45,6 +45,13 @@ def order(ref: str, wanted: NewOrder, place: str, lines: Sequence[tuple[str, int
     return [*(segment for segment in body if any(segment[1:])), ("W76", str(total))]
 
 
+def cancellation(ref: str, place: str) -> list[Segment]:
+    """940: an order is taken back, whole (W0501 F; public samples say "CANCELLED - DO NOT SHIP"). That it needs no lines is
+    inferred.
+    """
+    return [("W05", "F", ref), ("N1", "WH", "", "92", place), ("W76", "0")]
+
+
 def acknowledgement(group: Group) -> list[Segment]:
     """997: what we made of a group."""
     body: list[Segment] = [("AK1", group.kind, group.number)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from connectors.links import deal_of
+from connectors.links import TAKEN_BACK, deal_of
 from connectors.shipstation import fields
 from connectors.shipstation.fields import Body
 from schemas.claims import Claim, Document, Fact, Line, Skipped
@@ -25,10 +25,11 @@ class Mark(NamedTuple):
 
 
 class Deal(NamedTuple):
-    """The transaction a document belongs to, and another one that is the same deal."""
+    """The transaction a document belongs to, another one that is the same deal, and whether we created its order."""
 
     transaction: str
     joins: str | None = None
+    created: bool = False
 
 
 def deal(
@@ -41,7 +42,7 @@ def deal(
     """
     ours = next((found for reference in references if (found := deal_of(reference))), None)
     if ours is not None:
-        return Deal(ours)
+        return Deal(ours, created=True)
     shop = fields.text(fields.part(body, "onhand"), "shop")
     joins = f"order/{shop}/{order}" if shop and order else None
     return Deal(f"order/{channel}/{store or 'none'}/{number}", joins)
@@ -82,6 +83,25 @@ class Goods:
         self.lines.extend(
             Line(fact=fact, sku=item, quantity=quantity, at=at, location=location) for item, quantity in goods
         )
+
+    def demand(
+        self,
+        units: Sequence[tuple[str, int]],
+        placed: tuple[datetime, str | None],
+        ended: datetime | None,
+        *,
+        created: bool,
+    ) -> None:
+        """Adds what an order demands since and where it was `placed`, and that it was `ended`. One that we created says nothing
+        then: the deal may be carried out elsewhere.
+        """
+        at, location = placed
+        if ended is not None and created:
+            self.skipped.extend(Skipped(item=item, reason=TAKEN_BACK) for item, _ in units)
+            return
+        self.tell(Fact.ORDERED, units, at, location)
+        if ended is not None:
+            self.tell(Fact.CANCELLED, units, ended, location)
 
     def skip(self, item: str, reason: str) -> None:
         """Adds something that moves nothing."""

@@ -2,7 +2,7 @@
 
 ShipStation's own idempotency is an upsert by `orderKey` that replaces the whole order: a repeat would undo what a person has
 changed since, and is refused once it is shipped. So the order is looked for first. `orderNumber` is our reference too, since
-orders can be searched by it, not by key, and since the parts of a split order keep it.
+orders can be searched by it, not by key, and since the parts of a split order keep it. `cancelling` takes them back.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connectors.contract import Client, Created, NewOrder
+from connectors.contract import Cancelled, Client, Created, NewOrder
 from connectors.directory import Directory
 from connectors.errors import Refused, Unreachable
 from connectors.links import reference_of
-from connectors.shipstation.api import checked, listed, said
+from connectors.shipstation import cancelling
+from connectors.shipstation.api import checked, said
+from connectors.shipstation.cancelling import WRONG
 from connectors.shipstation.client import ShipStationClient
 
 KEY_MAX = 50
 """Characters of the longest order number (OpenAPI 2.0.0, `shipment_number`: what is beyond is cut off)."""
-
-WRONG = frozenset({400, 404, 422})
 
 
 class ShipStationOrders:
@@ -47,11 +47,20 @@ class ShipStationOrders:
             raise Unreachable("ShipStation answered without an orderId")
         return Created(str(made["orderId"]))
 
+    async def cancel(self, transaction: str, location: str, directory: Directory) -> Cancelled:
+        """Cancels the order of a deal. Raises `Refused`, `SlowDown` (nothing was done) or `Unreachable` (ask again). Of an order
+        that was combined with another ShipStation shows nothing any more: it is as if it had never been created.
+        """
+        _warehouse(location, directory)
+        return await cancelling.cancel(self._client.api, reference_of(transaction))
+
     async def _find(self, key: str) -> str | None:
-        """The id of the order with this key. The search is by the beginning of the number."""
-        query = {"orderNumber": key, "pageSize": "500"}
-        rows = listed(checked(await self._client.api.v1("GET", "/orders", query=query)), "orders")
-        return next((str(row["orderId"]) for row in rows if row.get("orderKey") == key), None)
+        """The id of the order with this key. Raises `Refused` for one that was cancelled: it cannot be opened again."""
+        rows = await cancelling.numbered(self._client.api, key)
+        found = next((row for row in rows if row.get("orderKey") == key), None)
+        if found is not None and found.get("orderStatus") == cancelling.CANCELLED:
+            raise Refused(f"order {found['orderId']} was cancelled in ShipStation")
+        return None if found is None else str(found["orderId"])
 
     def _body(self, order: NewOrder, key: str, directory: Directory) -> dict[str, Any]:
         items = []

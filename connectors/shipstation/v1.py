@@ -46,20 +46,18 @@ def order(channel: str, body: Body) -> Claim:
         raise Refused("unknown orderStatus" if status else "orderStatus is missing")
     modified = fields.instant(body, "modifyDate", where)
     placed = fields.optional_instant(body, "orderDate", where) or fields.instant(body, "createDate", where)
-    goods, ident = Goods(), fields.identity(body, "orderId")
+    goods, ident, found = Goods(), fields.identity(body, "orderId"), _deal(channel, body)
     units = goods.of(fields.rows(body, "items"))
     provider = fields.text(body, "externallyFulfilledBy") if fields.flag(body, "externallyFulfilled") else ""
     if provider and not ours(body)(provider):
         goods.skip(f"order/{ident}", not_ours(provider))
     else:
-        location = _place(body, provider)
-        goods.tell(Fact.ORDERED, units, placed, location)
-        if not STATUSES[status]:
-            goods.tell(Fact.CANCELLED, units, modified, location)
+        ended = None if STATUSES[status] else modified
+        goods.demand(units, (placed, _place(body, provider)), ended, created=found.created)
     return claim(
         channel,
         ORDER,
-        _deal(channel, body),
+        found,
         modified,
         goods.document(f"order/{ident}", fields.milliseconds(modified)),
     )

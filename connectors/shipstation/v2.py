@@ -37,18 +37,17 @@ def shipment(channel: str, body: Body) -> Claim:
     if status not in STATUSES:
         raise Refused("unknown shipment_status" if status else "shipment_status is missing")
     created, modified = fields.instant(body, "created_at"), fields.instant(body, "modified_at")
-    goods = Goods()
+    goods, found = Goods(), _deal(channel, body, body)
     if fields.flag(body, "is_return"):
         goods.skip(f"shipment/{ident}", "a return: nothing has come back yet")
     else:
         units, location = goods.of(fields.rows(body, "items")), _warehouse(body)
-        goods.tell(Fact.ORDERED, units, created, location)
-        if status == CANCELLED:
-            goods.tell(Fact.CANCELLED, units, modified, location)
+        ended = modified if status == CANCELLED else None
+        goods.demand(units, (created, location), ended, created=found.created)
     return claim(
         channel,
         V2_SHIPMENT,
-        _deal(channel, body, body),
+        found,
         modified,
         goods.document(f"shipment/{ident}", fields.milliseconds(modified)),
     )

@@ -24,7 +24,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 import connectors
-from connectors.contract import Payload, Row, Target
+from connectors.contract import Cancelled, NewOrder, Ordered, Payload, Recipient, Row, Target
 from connectors.directory import Directory, Item, resolve
 from connectors.errors import Malformed, Refused, SlowDown, Unreachable
 from connectors.registry import CONNECTORS
@@ -174,6 +174,57 @@ async def test_given_a_lost_answer_to_any_request_of_a_push_then_it_has_one_effe
             await settle_on(sink, directory, 43, 50)
             await settle_on(sink, directory, 40, 43)
             assert platform.level(far.sandbox, "TEE") == 40, f"the answer to request {number} was lost"
+
+
+ORDER = NewOrder(
+    transaction="order/web/1001",
+    location="WH",
+    placed_at=RECORDED,
+    lines=(Ordered("TEE", 2, "9.50"), Ordered("MUG", 1, "4.00")),
+    recipient=Recipient(name="Ada Invented", email="ada@example.invalid"),
+)
+
+
+@pytest.mark.parametrize("lost", ["the order", "its end"])
+async def test_given_an_order_and_its_end_with_any_answer_lost_then_each_has_one_effect(
+    connector, platform, lost
+):
+    if connector.orders is None:
+        pytest.skip(f"{connector.platform} is asked to create no orders")
+
+    async def deal(far, order_fate, end_fate) -> int:
+        directory, orders = await far.client.directory(), connector.orders(far.client)
+        assert platform.standing(far.sandbox) == 0
+
+        def create():
+            return orders.create(ORDER, directory)
+
+        def cancel():
+            return orders.cancel(ORDER.transaction, ORDER.location, directory)
+
+        far.line.from_now(order_fate)
+        await patiently(create)
+        asked = len(far.line.asked)
+        assert platform.standing(far.sandbox) == 1
+        heard, cursor = await polled(far.client)
+        far.line.from_now(end_fate)
+        ended = await patiently(cancel)
+        asked = asked if lost == "the order" else len(far.line.asked)
+        far.line.from_now({})
+        again = await patiently(cancel)
+        assert again in (Cancelled(None), Cancelled(ended.ref, already=True))
+        assert platform.standing(far.sandbox) == 0
+        assert {row.sku: platform.level(far.sandbox, row.sku) for row in STOCK} == {"TEE": 50, "MUG": 40}
+        told, _ = await polled(far.client, cursor)
+        assert stock(connector, directory, [*heard, *told, *heard]) == {}
+        return asked
+
+    async with connected(connector, platform) as whole:
+        requests = await deal(whole, {}, {})
+    for number in range(1, requests + 1):
+        async with connected(connector, platform) as far:
+            fate = {number: "lost"}
+            await deal(far, *((fate, {}) if lost == "the order" else ({}, fate)))
 
 
 async def polled(client, cursor=None) -> tuple[list[Payload], str | None]:

@@ -165,6 +165,8 @@ class Api:
             raise Wrong(
                 404, f"Object of type 'SaleLine' not found with primary ID '{request.match_info['id']}'."
             )
+        if line["saleID"]:  # [inferred]
+            raise Wrong(400, "SaleLine not deleted. It is on a sale.")
         self._account.release(line, datetime.now(UTC))
         return single("SaleLine", _line(line, ()))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from connectors.lightspeed_x.effects import VOIDED
 from connectors.lightspeed_x.sandbox import asked, shapes
 from connectors.lightspeed_x.sandbox.desk import Desk
 from connectors.lightspeed_x.sandbox.feed import Feed
@@ -46,6 +47,7 @@ class Api:
                 web.post(custom, self._add_reason),
                 web.get(f"{BASE}/sales", self._sales),
                 web.post(f"{BASE}/sales", self._sell),
+                web.put(f"{BASE}/sales/{{id}}", self._change_sale),
                 web.get(f"{BASE}/webhooks", self._webhooks),
                 web.post(f"{BASE}/webhooks", self._add_webhook),
                 web.put(f"{BASE}/webhooks/{{id}}", self._change_webhook),
@@ -181,6 +183,22 @@ class Api:
         made = self._retailer.ring_up(**asked.sale(await asked.body_of(request), self._retailer))
         self._sold(made)
         return answer({"data": shapes.sale(self._retailer, made.number)})
+
+    async def _change_sale(self, request: web.Request) -> web.Response:
+        """Moves a sale on; of a closed one there is only voiding (docs: Statuses), of a voided one nothing. This double keeps
+        the lines as they are.
+        """
+        try:
+            found = self._retailer.find(request.match_info["id"])
+        except (KeyError, ValueError):
+            raise Wrong(404, "there is no such sale") from None
+        state = asked.state(await asked.body_of(request), shapes.sale(self._retailer, found.number))
+        if found.state == VOIDED or (found.state == "closed" and state != VOIDED):
+            raise Wrong(422, f"a {found.state} sale cannot become {state}")
+        if state != found.state:
+            self._retailer.change(found, state, datetime.now(UTC))
+            self._sold(found)
+        return answer({"data": shapes.sale(self._retailer, found.number)})
 
     async def _webhooks(self, _request: web.Request) -> web.Response:
         return answer({"data": list(self.hooks.values())})

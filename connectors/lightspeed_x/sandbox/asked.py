@@ -154,6 +154,17 @@ def sale(body: Mapping[str, Any], retailer: Retailer) -> dict[str, Any]:
     }
 
 
+def state(body: Mapping[str, Any], held: Mapping[str, Any]) -> str:
+    """The state that a `PUT /sales/{id}` asks for (OpenAPI 2026-07, SaleUpdateRequest). Lines are named by their ids."""
+    source, asked_for = body.get("source"), body.get("state")
+    if not isinstance(source, dict) or not source.get("author_id") or asked_for not in STATES:
+        raise Wrong(422, "source.author_id and a state are required")
+    named = {row.get("id") for row in body.get("line_items", ())}
+    if named - {row["id"] for row in held["line_items"]}:
+        raise Wrong(422, "line_items: this double changes no lines")
+    return str(asked_for)
+
+
 def _fulfilled_at(body: Mapping[str, Any], retailer: Retailer) -> int | None:
     """The outlet that hands a sale over: one for the whole sale, in this double."""
     named = {row.get("fulfilment_outlet_id") for row in body.get("line_items", ())} - {None}

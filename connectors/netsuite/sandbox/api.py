@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -28,12 +28,16 @@ class Api:
         self._books = books
 
     def add_to(self, app: web.Application) -> None:
-        """Adds the routes. There is no `PUT`: on a record that exists it would add lines."""
+        """Adds the routes. There is no `PUT`: on a record that exists it would add lines, as a `PATCH` adds those that have no
+        number; this double refuses them.
+        """
         app.add_routes(
             [
                 web.post(f"{BASE}/query/v1/suiteql", self._suiteql),
                 web.post(f"{BASE}/record/v1/inventoryAdjustment", self._adjust),
                 web.post(f"{BASE}/record/v1/salesOrder", self._order),
+                web.get(f"{BASE}/record/v1/salesOrder/{{id}}", self._show),
+                web.patch(f"{BASE}/record/v1/salesOrder/{{id}}", self._change),
             ]
         )
 
@@ -100,6 +104,37 @@ class Api:
         ]
         lines = [line._replace(quantity=-line.quantity) for line in lines]
         return self._made("SalesOrd", "salesOrder", body, lines, at, request)
+
+    async def _show(self, request: web.Request) -> web.Response:
+        """A sales order, with its lines where `expandSubResources` asks for them."""
+        ident, lines = self._lines_of(request)
+        shown: dict[str, Any] = {"id": str(ident), "links": []}
+        if request.query.get("expandSubResources") == "true":
+            items = [
+                {"line": row["id"], "isClosed": row["isclosed"] == "T", "quantity": -row["quantity"]}
+                for row in lines
+            ]
+            shown["item"] = {"items": items, "totalResults": len(items)}
+        return answer(shown)
+
+    async def _change(self, request: web.Request) -> web.Response:
+        """Closes lines by their numbers; an order without an open line is closed."""
+        ident, lines = self._lines_of(request)
+        numbers = {row["id"] for row in lines}
+        for at, row in enumerate(_rows(await _body(request), "item")):
+            if row.get("line") not in numbers or row.keys() != {"line", "isClosed"}:
+                raise Wrong(400, "INVALID_CONTENT", "This double closes lines only.", f"item.items[{at}]")
+            self._books.close_line(ident, row["line"], closed=bool(row["isClosed"]))
+        self._books.touch(ident, datetime.now(UTC))
+        return web.Response(status=204)
+
+    def _lines_of(self, request: web.Request) -> tuple[int, Sequence[Any]]:
+        named = request.match_info["id"]
+        known = 'SELECT id FROM "transaction" WHERE id = ? AND type = ?'
+        if not named.isdecimal() or self._books.one(known, int(named), "SalesOrd") is None:
+            raise Wrong(404, "NONEXISTENT_ID", "The record instance does not exist.")
+        lines = 'SELECT * FROM transactionline WHERE "transaction" = ? AND mainline = ? ORDER BY id'
+        return int(named), self._books.all(lines, int(named), "F")
 
     def _line(self, row: Any, quantity: str, path: str) -> Posted:
         if not isinstance(row, dict):

@@ -157,6 +157,16 @@ class Books:
         """Rows of the tables themselves."""
         return self._db.execute(query, values).fetchall()
 
+    def close_line(self, ident: int, line: int, *, closed: bool) -> None:
+        """Closes a line of an order; the order is closed (`H`) with the last of them [inferred]."""
+        self.write(
+            'UPDATE transactionline SET isclosed = ? WHERE "transaction" = ? AND id = ?',
+            *(_flag(closed), ident, line),
+        )
+        lines = self.all('SELECT isclosed FROM transactionline WHERE "transaction" = ? AND id > 0', ident)
+        if all(row["isclosed"] == "T" for row in lines):
+            self.write('UPDATE "transaction" SET status = ? WHERE id = ?', "H", ident)
+
     def touch(self, ident: int, at: datetime) -> None:
         """The transaction was changed."""
         self.write('UPDATE "transaction" SET lastmodifieddate = ? WHERE id = ?', self.local(at), ident)

@@ -152,6 +152,12 @@ class RlmSandbox:
             for interchange in found:
                 self._take(interchange, at)
 
+    def ship(self, at: datetime) -> None:
+        """Ships the orders that wait, everything in the outbox carried out."""
+        self.work(at)
+        for kind, body in self.warehouse.ship(at):
+            self._put(kind, [body], at)
+
     async def _watch(self) -> None:
         while True:
             self.work(datetime.now(UTC))

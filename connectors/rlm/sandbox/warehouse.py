@@ -31,7 +31,7 @@ def upc(sku: str) -> str:
 @dataclass(slots=True)
 class Warehouse:
     """The state. `stock` is what lies there. `shows` is what the partner offers of it: its own stock until it is told a level,
-    then that, less what it sold since.
+    then that, less what it sold since. While it `holds`, new orders are not shipped at once: they are `waiting` for `ship`.
     """
 
     places: Sequence[str]
@@ -39,6 +39,8 @@ class Warehouse:
     shows: dict[Cell, int] = field(default_factory=dict)
     tracked: dict[str, bool] = field(default_factory=dict)
     orders: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, Sequence[Segment]] = field(default_factory=dict)
+    holds: bool = False
     serial: int = 0
 
     def level(self, sku: str, place: str) -> int:
@@ -108,16 +110,30 @@ class Warehouse:
         return sorted(cell for cell in self.stock if cell.place == place and self.tracked.get(cell.sku, True))
 
     def _order(self, segments: Sequence[Segment], at: datetime) -> Iterator[Answer]:
-        """940. An order is shipped at once, short where there is not enough. One that is known already is not carried out
-        again, and a cancellation comes too late for one that was shipped.
+        """940. An order is shipped at once, or waits, and then short where there is not enough. One that is known already is not
+        carried out again, and a cancellation comes too late for one that was shipped.
         """
         head = _first(segments, "W05")
         purpose, ref = element(head, 1), element(head, 2)
+        if purpose == "F" and self.waiting.pop(ref, None) is not None:
+            self.orders[ref] = purpose
         if ref in self.orders:
             return
         self.orders[ref] = purpose
         if purpose == "F":
             return
+        if self.holds:
+            self.waiting[ref] = segments
+        else:
+            yield self._shipment(ref, segments, at)
+
+    def ship(self, at: datetime) -> Iterator[Answer]:
+        """Ships every order that waits."""
+        while self.waiting:
+            yield self._shipment(*self.waiting.popitem(), at)
+
+    def _shipment(self, ref: str, segments: Sequence[Segment], at: datetime) -> Answer:
+        """945: what was sent of an order."""
         place = self._place(segments)
         lines = [(_sku(segment, 4), int(element(segment, 1))) for segment in segments if segment[0] == "W01"]
         body: list[Segment] = [
@@ -149,7 +165,7 @@ class Warehouse:
                     )
                 ],
             ]
-        yield "945", [*body, ("W03", str(total))]
+        return "945", [*body, ("W03", str(total))]
 
     def _receipt(self, segments: Sequence[Segment], at: datetime) -> Answer:
         """944: everything that a 943 announced has come."""
