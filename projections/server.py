@@ -69,7 +69,7 @@ class Service:
     ready: Callable[[], Awaitable[str | None]]
     body_max: int
     reserving: Reserving
-    ruling: Ruling
+    ruling: Ruling | None
     sites: Callable[[], Sequence[Site]]
 
     def channel(self, name: str) -> ChannelRules:
@@ -90,11 +90,11 @@ def create_api(
     intake: Intake,
     ready: Callable[[], Awaitable[str | None]],
     reserving: Reserving,
-    ruling: Ruling,
+    ruling: Ruling | None = None,
     body_max: int = 1_048_576,
     sites: Callable[[], Sequence[Site]] = tuple,
 ) -> FastAPI:
-    """The application. Every `/v1` route asks `keys` about the caller's bearer token."""
+    """The application. Every `/v1` route asks `keys` about the caller's bearer token. Without a `ruling` there are no routes of rules."""
     service = Service(
         Queries(pool), rules, skews, clock, keys, intake, ready, body_max, reserving, ruling, sites
     )
@@ -226,7 +226,8 @@ def _v1_routes(service: Service) -> APIRouter:
     router.include_router(
         reservation_routes(service.reserving, service.channel, lambda: service.rules().bundles)
     )
-    router.include_router(rule_routes(service.ruling))
+    if service.ruling is not None:
+        router.include_router(rule_routes(service.ruling))
     storefront = Storefront(service.queries, service.channel, lambda: service.rules().bundles, service.sites)
     router.include_router(storefront_routes(storefront))
     return router

@@ -103,7 +103,6 @@ async def front(pool):
         intake=None,  # type: ignore[arg-type]  # nothing is handed in here
         ready=ready,
         reserving=None,  # type: ignore[arg-type]  # nothing is held here
-        ruling=None,  # type: ignore[arg-type]  # no rule is changed here
         sites=lambda: SITES,
     )
     running = uvicorn.Server(uvicorn.Config(api, log_level="warning", access_log=False))
