@@ -297,16 +297,20 @@ class Queries:
         async for row in self._stream("SELECT value FROM channel_quantities"):
             yield _quantity(row["value"])
 
-    async def told(self, channel: str) -> tuple[dict[tuple[str, str], tuple[int, int, bool]], dict[int, int]]:
-        """By SKU and place: the platform's level at our last word, its own part then, and whether that is sure.
+    async def told(
+        self, channel: str, since: datetime | None = None
+    ) -> tuple[dict[tuple[str, str], tuple[int, int, bool]], dict[int, int]]:
+        """By SKU and place: the platform's level at our last word, its own part then, and whether that is sure. A word from before
+        `since` is none.
 
         And the offsets of `receipts` up to which that is all.
         """
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             found = await connection.execute(
-                "SELECT sku, place, level, own, sure FROM told WHERE channel = %s AND outcome <> 'refused'",
-                [channel],
+                "SELECT sku, place, level, own, sure FROM told WHERE channel = %s AND outcome <> 'refused'"
+                " AND (%s::timestamptz IS NULL OR pushed_at >= %s)",
+                [channel, since, since],
             )
             cells = {
                 (sku, place): (level, own, sure) for sku, place, level, own, sure in await found.fetchall()
@@ -324,8 +328,9 @@ class Queries:
         return found[0]["detail"] if found else None
 
     async def all_told(self) -> AsyncIterator[dict[str, Any]]:
-        """Every last word with a platform: channel, sku, place, level, own, sure, outcome."""
-        async for row in self._stream("SELECT channel, sku, place, level, own, sure, outcome FROM told"):
+        """Every last word with a platform: channel, sku, place, level, own, sure, outcome, and when it was, where that is known."""
+        columns = "channel, sku, place, level, own, sure, outcome, pushed_at"
+        async for row in self._stream(f"SELECT {columns} FROM told"):  # noqa: S608  # our own names
             yield row
 
     async def channels(self) -> list[dict[str, Any]]:

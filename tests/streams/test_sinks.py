@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -225,6 +226,62 @@ def test_given_a_level_that_somebody_changed_is_left_then_the_next_number_is_tol
 def test_given_a_sku_that_has_no_number_is_overruled_then_nothing_is_told(board):
     board.saw(receipt("MUG", 9, outcome=Outcome.OVERRULED))
     assert board.next(100) == []
+
+
+# -- a channel that was in shadow
+
+
+def receipt_at(at, level=5, outcome=Outcome.PUSHED):
+    return replace(receipt("MUG", level, outcome=outcome), pushed_at=at)
+
+
+@pytest.fixture
+def after_shadow():
+    return Board(CONNECTORS["shopify"], still_for=1.0, since=NOW, wary_for=30.0)
+
+
+def test_given_a_channel_was_in_shadow_then_a_place_that_its_platform_opened_is_looked_at_too(after_shadow):
+    after_shadow.want(number("MUG", 5, own=5, opened=True))
+    (target,) = after_shadow.next(100)
+    assert after_shadow.waits(target) == 30.0, "a lost webhook is healed by a poll"
+    assert target.expected is None, "somebody else told it for days"
+    assert not target.opened, "and its level does not follow from its own documents and ours"
+    assert after_shadow.looked(target, Seen(3), 100.0) is None, "never raised over an order not seen yet"
+    assert after_shadow.looked(target, Seen(3), 129.0) is None
+    ready = after_shadow.looked(target, Seen(3), 130.0)
+    assert (ready.wanted, ready.expected) == (5, 3)
+
+
+@pytest.mark.parametrize(("said", "expected"), [(timedelta(days=-9), None), (timedelta(0), 5)])
+def test_given_a_channel_was_in_shadow_then_only_what_it_was_told_since_is_believed(
+    after_shadow, said, expected
+):
+    after_shadow.saw(receipt_at(NOW + said))
+    after_shadow.want(number("MUG", 4))
+    assert [(target.wanted, target.expected) for target in after_shadow.next(100)] == [(4, expected)]
+
+
+def test_given_a_channel_was_in_shadow_then_what_it_is_told_afterwards_is_known(after_shadow):
+    after_shadow.saw(receipt_at(NOW - timedelta(days=9)))
+    after_shadow.want(number("MUG", 5))
+    (target,) = after_shadow.next(100)
+    after_shadow.saw(receipt_at(NOW))
+    assert after_shadow.waits(target) == 1.0
+    after_shadow.want(number("MUG", 5, offset=2))
+    assert after_shadow.next(100) == []
+
+
+async def test_given_the_clock_of_who_ended_the_shadow_is_ahead_then_a_receipt_still_comes_after_that(fails):
+    pushing = fails()
+    pushing.clock = lambda: NOW - timedelta(minutes=5)
+    pushing.board = board = Board(CONNECTORS["shopify"], since=NOW)
+    board.want(number("MUG", 5))
+    await pushed(pushing, board, 1)
+    assert [(one.outcome, one.pushed_at) for one in pushing.writer.receipts] == [
+        (Outcome.ASKED, NOW),
+        (Outcome.PUSHED, NOW),
+    ]
+    assert not board.unsure
 
 
 class Flaky:
