@@ -54,6 +54,7 @@ def import_command(
                 "opened": done.opened,
                 "already_known": done.known,
                 "untracked": done.untracked,
+                "put_back": done.put_back,
                 "unmatched": sorted(set(done.unmatched)),
             }
 
