@@ -296,6 +296,8 @@ class Pushing:
                     began = time.monotonic()
                     if await self._push_some(board) < self.sink.batch_max:
                         await asyncio.sleep(max(0.02, self.pace - (time.monotonic() - began)))
+                # the platform may have got many items since we last had to know them
+                await self.directories.refresh(self.channel, stale=0.0)
             finally:
                 following.cancel()
                 saying.cancel()

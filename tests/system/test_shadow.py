@@ -97,7 +97,7 @@ class Shop:
         return self.sandbox.available(sku, "DC")
 
     def levels(self) -> dict[str, int]:
-        return {sku: self.level(sku) for sku in SHOWN}
+        return {sku: self.level(sku) for sku in SHOWN if sku in self.sandbox.shop.items}
 
     def rows(self, sql: str):
         with psycopg.connect(self.installation.engines.dsn, autocommit=True) as connection:
