@@ -38,6 +38,9 @@ CATALOGUE_AGE = 600.0
 SAY_EVERY = 5.0
 """Seconds between two words of a sink about how it gets on."""
 
+SETTLED = frozenset({Outcome.PUSHED, Outcome.UNCHANGED, Outcome.REFUSED})
+"""After these nothing more is to be said of an `asked` receipt."""
+
 Cell = tuple[str, str]
 """A SKU and a place."""
 
@@ -68,6 +71,8 @@ class Board:
     is unsure that was not told since, also where the platform opened it itself. A look at such a cell must stand still `wary_for`
     seconds: its platform has sold for days, and no number may be raised over an order whose webhook was lost.
 
+    Cells that were `asked` have an `asked` receipt that nothing followed yet: they are due also where the platform shows our number.
+
     `limits` says how many numbers a call may have that is about a SKU whose last call failed: half of those, so that what is wrong
     with one number is soon asked for alone. SKUs that failed alone come `last`.
     """
@@ -79,6 +84,7 @@ class Board:
     wants: dict[str, ChannelQuantity] = field(default_factory=dict)
     shows: dict[Cell, Shown] = field(default_factory=dict)
     unsure: set[Cell] = field(default_factory=set)
+    asked: set[Cell] = field(default_factory=set)
     looks: dict[Cell, Look] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
     refused: set[Cell] = field(default_factory=set)
@@ -110,6 +116,8 @@ class Board:
         elif receipt.outcome in (Outcome.PUSHED, Outcome.UNCHANGED):
             self.shows[cell] = Shown(receipt.level, receipt.own)
             self.unsure.discard(cell)
+        if receipt.outcome in SETTLED:
+            self.asked.discard(cell)
 
     def waits(self, target: Target) -> float:
         """Seconds for which looks at a cell must agree before they are believed."""
@@ -168,7 +176,8 @@ class Board:
             known = cell not in self.unsure and (self.since is None or cell in self.shows)
             expected = place.shows(self.shows.get(cell)) if known else None
             wanted = self.connector.wanted(place)
-            if (wanted != expected or self._stale(cell, place)) and cell not in self.refused:
+            due = wanted != expected or cell in self.asked or self._stale(cell, place)
+            if due and cell not in self.refused:
                 yield Target(
                     sku=number.sku,
                     place=name,
@@ -231,9 +240,9 @@ def receipt_out(naming: Naming, receipt: Receipt) -> Out:
 @dataclass(slots=True, kw_only=True)
 class Pushing:
     """The sink of one channel, at one worker at a time. `pace` is the time in seconds in which changes gather for one
-    call; a full call is followed by the next at once. `wary_for` is `Board.wary_for`. `held_for` is the time in seconds until a held or unsure number is
-    tried again: between two looks that agree, the platform's own documents must have had time to arrive. `failing` says since when
-    nothing can be told, and why. While the rules say that the channel is in shadow, its board is kept and nothing is told.
+    call; a full call is followed by the next at once. `held_for` is the time in seconds until a held or unsure number is tried
+    again: between two looks that agree, the platform's own documents must have had time to arrive; `wary_for` is `Board.wary_for`.
+    `failing` says since when nothing can be told, and why. While the rules say that the channel is in shadow, its board is kept and nothing is told.
     """
 
     channel: str
@@ -431,6 +440,7 @@ class Pushing:
             return ()
         asked = [Answer(target=target, outcome=Outcome.ASKED, level=target.expected or 0) for target in ready]
         await self.writer.write(receipt_out(self.naming, self._receipt(answer)) for answer in asked)
+        board.asked.update(map(_cell, ready))
         return [board.told(answer) for answer in await self.sink.push(ready, directory)]
 
     def _later(self, board: Board, targets: Sequence[Target]) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors.contract import Answer, Seen
-from connectors.errors import Unreachable
+from connectors.errors import SlowDown, Unreachable
 from connectors.registry import CONNECTORS
 from schemas.availability import ChannelQuantity, Place
 from schemas.codec import decode
@@ -307,6 +307,20 @@ class Flaky:
             raise Unreachable("HTTP 500")
 
 
+class Busy(Flaky):
+    """A platform that shows the right number already, and asks to wait when it is told so for the first time."""
+
+    def __init__(self):
+        super().__init__(set())
+        self.shown, self.waits = {"MUG": 5}, 1
+
+    async def push(self, targets, directory):
+        if self.waits:
+            self.waits -= 1
+            raise SlowDown(0.0)
+        return await super().push(targets, directory)
+
+
 class Written:
     """A log of receipts."""
 
@@ -355,6 +369,17 @@ async def pushed(pushing, board, rounds):
     for _ in range(rounds):
         await pushing._push_some(board)
         await asyncio.sleep(0.001)
+
+
+async def test_given_a_platform_that_asks_to_wait_then_a_number_that_it_shows_already_is_answered_for_as_well(
+    board, fails
+):
+    pushing = fails()
+    pushing.sink = Busy()
+    board.want(number("MUG", 5))
+    await pushed(pushing, board, 3)
+    assert [one.outcome for one in pushing.writer.receipts] == [Outcome.ASKED, Outcome.ASKED, Outcome.PUSHED]
+    assert not board.asked
 
 
 @pytest.mark.parametrize("bad", [["S0"], ["S63"], ["S7", "S8", "S40"]])
