@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from connectors.contract import Answer, Connector, Seen, Sink, Target
+from connectors.directory import Directory
 from connectors.errors import ConnectorError, SlowDown
 from projections.pool import DatabaseError, leadership
 from projections.queries import Queries
@@ -40,6 +41,10 @@ SAY_EVERY = 5.0
 
 SETTLED = frozenset({Outcome.PUSHED, Outcome.UNCHANGED, Outcome.REFUSED})
 """After these nothing more is to be said of an `asked` receipt."""
+
+SOON, TRIES = 1.0, 5
+"""A call that a platform would take within so many seconds is kept at hand, and tried so often. Put back, its cells would be looked at
+again: where a look costs nearly what a write does, all that a tight limit gives would go into looks."""
 
 Cell = tuple[str, str]
 """A SKU and a place."""
@@ -441,7 +446,18 @@ class Pushing:
         asked = [Answer(target=target, outcome=Outcome.ASKED, level=target.expected or 0) for target in ready]
         await self.writer.write(receipt_out(self.naming, self._receipt(answer)) for answer in asked)
         board.asked.update(map(_cell, ready))
-        return [board.told(answer) for answer in await self.sink.push(ready, directory)]
+        return [board.told(answer) for answer in await self._push(ready, directory)]
+
+    async def _push(self, ready: Sequence[Target], directory: Directory) -> Sequence[Answer]:
+        """Tells the platform, waiting where it will not be long."""
+        for _ in range(TRIES - 1):
+            try:
+                return await self.sink.push(ready, directory)
+            except SlowDown as wait:
+                if wait.retry_after > SOON:
+                    raise
+                await asyncio.sleep(wait.retry_after)
+        return await self.sink.push(ready, directory)
 
     def _later(self, board: Board, targets: Sequence[Target]) -> None:
         loop = asyncio.get_running_loop()

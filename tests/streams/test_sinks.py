@@ -310,14 +310,18 @@ class Flaky:
 class Busy(Flaky):
     """A platform that shows the right number already, and asks to wait when it is told so for the first time."""
 
-    def __init__(self):
+    def __init__(self, wait):
         super().__init__(set())
-        self.shown, self.waits = {"MUG": 5}, 1
+        self.shown, self.wait, self.waits, self.looks = {"MUG": 5}, wait, 1, 0
+
+    async def look(self, targets, directory):
+        self.looks += 1
+        return await super().look(targets, directory)
 
     async def push(self, targets, directory):
         if self.waits:
             self.waits -= 1
-            raise SlowDown(0.0)
+            raise SlowDown(self.wait)
         return await super().push(targets, directory)
 
 
@@ -375,11 +379,20 @@ async def test_given_a_platform_that_asks_to_wait_then_a_number_that_it_shows_al
     board, fails
 ):
     pushing = fails()
-    pushing.sink = Busy()
+    pushing.sink = Busy(1.01)
     board.want(number("MUG", 5))
     await pushed(pushing, board, 3)
     assert [one.outcome for one in pushing.writer.receipts] == [Outcome.ASKED, Outcome.ASKED, Outcome.PUSHED]
     assert not board.asked
+
+
+async def test_given_a_platform_that_asks_to_wait_a_moment_then_its_points_do_not_go_into_looks(board, fails):
+    pushing = fails()
+    pushing.sink = Busy(0.01)
+    board.want(number("MUG", 4))
+    await pushed(pushing, board, 2)
+    assert [one.outcome for one in pushing.writer.receipts] == [Outcome.ASKED, Outcome.PUSHED]
+    assert (pushing.sink.looks, pushing.sink.shown) == (1, {"MUG": 4})
 
 
 @pytest.mark.parametrize("bad", [["S0"], ["S63"], ["S7", "S8", "S40"]])

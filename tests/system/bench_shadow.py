@@ -143,7 +143,7 @@ def numbered(installation: Any, numbers: int) -> None:
 
 def all_told(installation: Any, numbers: int, since: datetime) -> None:
     """Waits until so many numbers had their last word since an instant, and it was settled."""
-    deadline = time.monotonic() + 1_800
+    deadline = time.monotonic() + 600
     with psycopg.connect(installation.engines.dsn, autocommit=True) as connection:
         while connection.execute(
             "SELECT count(*) FROM told WHERE sure AND pushed_at >= %s", [since]
