@@ -28,7 +28,6 @@ platform = "shopify"
 shop = "web.myshopify.com"
 sandbox = "played by the bench"
 sandbox_port = {port}
-poll_every = 0
 reconcile_every = 0
 [channels.web.rules]
 publish = "locations"
