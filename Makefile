@@ -34,7 +34,7 @@ bench-smoke: $(READY) ## a short benchmark: the ledger worker beside a plain loo
 bench-restore: $(READY) ## how fast a starting worker has a million keys back
 	@$(BIN)/python -m pytest -q -s tests/bench/bench_restore.py -o python_files="bench_*.py" -o timeout=600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
 
-bench-channels: $(READY) ## channels: a tight limit, one that hangs, the last four units, fifty planted differences (ARGS="-k last")
+bench-channels: $(READY) ## channels: a tight limit, one that hangs, the last four units, fifty planted differences, a shop of 20,000 SKUs in shadow (ARGS="-k last")
 	@$(BIN)/python -m pytest -q -s tests/system/bench_*.py -o python_files="bench_*.py" -o timeout=900 --engines-at-least 1 -p no:cacheprovider $(ARGS)
 
 bench-availability: $(READY) ## how soon a product page has its number, of 200,000 in PostgreSQL

@@ -51,7 +51,7 @@ async def explain(
         "sku": sku,
         "channel": channel,
         "quantity": sum(line["amount"] for line in lines),
-        "pushed": await _pushed(queries, sku, channel),
+        "pushed": await _pushed(queries, sku, channel, rules.channels[channel]),
         "lines": lines,
     }
 
@@ -169,16 +169,19 @@ def _earlier_lines(deltas: list[dict[str, Any]]) -> list[Line]:
     ]
 
 
-async def _pushed(queries: Queries, sku: str, channel: str) -> int | None:
-    """What the platform shows in all its places, as far as that is known."""
-    number = await queries.channel_quantity(channel, sku)
-    if number is None:
+async def _pushed(queries: Queries, sku: str, channel: str, rules: ChannelRules) -> int | None:
+    """What the platform shows in all its places, as far as that is known: nothing while somebody else tells it."""
+    number, since = await queries.channel_quantity(channel, sku), rules.told_since
+    if number is None or rules.shadow:
         return None
     rows = await queries.rows(
-        "SELECT place, level, own FROM told WHERE channel = %s AND sku = %s AND outcome <> 'refused'",
-        [channel, sku],
+        "SELECT place, level, own FROM told WHERE channel = %s AND sku = %s AND outcome <> 'refused'"
+        " AND (%s::timestamptz IS NULL OR pushed_at >= %s)",
+        [channel, sku, since, since],
     )
     told = {row["place"]: Shown(row["level"], row["own"]) for row in rows}
-    shown = [place.shows(told.get(name)) for name, place in number.places.items()]
+    shown = [
+        place.shows(told.get(name)) for name, place in number.places.items() if since is None or name in told
+    ]
     known = [level for level in shown if level is not None]
     return sum(known) if known else None

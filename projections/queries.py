@@ -13,7 +13,7 @@ import orjson
 from psycopg.rows import dict_row
 
 from projections.pool import Pool
-from schemas.accounts import BOUNDARY, TRANSIT_PREFIX, UNROUTED
+from schemas.accounts import BOUNDARY, ON_HAND, TRANSIT_PREFIX, UNROUTED
 from schemas.availability import ChannelQuantity
 from schemas.codec import adapter
 from schemas.ledger import Stock
@@ -73,6 +73,26 @@ NUMBERS_OF = """
 with the other, the named SKUs may be looked for among all of the channel's. Places come as text, which orjson reads in a third of
 the time that the driver takes.
 """
+
+
+OPENED_BY_OTHERS = """
+    WITH opened AS (
+        SELECT sku, location, min(occurred_at) AS at, min(recorded_at) AS known_at
+        FROM movements, unnest(locations) AS location
+        WHERE kind = 'StockInitialised' AND channel <> %(channel)s AND NOT starts_with(transaction, %(opening)s)
+        GROUP BY sku, location
+    )
+    SELECT sku, location, at, sum((leg->>'quantity')::bigint)::bigint AS units, count(DISTINCT id)::int AS documents
+    FROM opened JOIN movements AS m USING (sku), jsonb_array_elements(m.legs) AS leg
+    WHERE m.channel = %(channel)s AND m.occurred_at < at AND m.recorded_at > known_at
+    AND leg->>'location' = location AND split_part(leg->>'state', '[', 1) = ANY(%(on_hand)s)
+    AND NOT EXISTS (
+        SELECT FROM movements AS c WHERE c.sku = m.sku AND location = ANY(c.locations) AND c.kind = 'StockCounted'
+        AND c.occurred_at >= m.occurred_at AND c.occurred_at < at
+    )
+    GROUP BY sku, location, at HAVING sum((leg->>'quantity')::bigint) <> 0 ORDER BY sku, location
+"""
+"""What `opened_by_others` asks. `documents` counts the movements: it grows with what is known."""
 
 
 class BadCursor(ValueError):
@@ -297,16 +317,20 @@ class Queries:
         async for row in self._stream("SELECT value FROM channel_quantities"):
             yield _quantity(row["value"])
 
-    async def told(self, channel: str) -> tuple[dict[tuple[str, str], tuple[int, int, bool]], dict[int, int]]:
-        """By SKU and place: the platform's level at our last word, its own part then, and whether that is sure.
+    async def told(
+        self, channel: str, since: datetime | None = None
+    ) -> tuple[dict[tuple[str, str], tuple[int, int, bool]], dict[int, int]]:
+        """By SKU and place: the platform's level at our last word, its own part then, and whether that is sure. A word from before
+        `since` is none.
 
         And the offsets of `receipts` up to which that is all.
         """
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             found = await connection.execute(
-                "SELECT sku, place, level, own, sure FROM told WHERE channel = %s AND outcome <> 'refused'",
-                [channel],
+                "SELECT sku, place, level, own, sure FROM told WHERE channel = %s AND outcome <> 'refused'"
+                " AND (%s::timestamptz IS NULL OR pushed_at >= %s)",
+                [channel, since, since],
             )
             cells = {
                 (sku, place): (level, own, sure) for sku, place, level, own, sure in await found.fetchall()
@@ -324,8 +348,9 @@ class Queries:
         return found[0]["detail"] if found else None
 
     async def all_told(self) -> AsyncIterator[dict[str, Any]]:
-        """Every last word with a platform: channel, sku, place, level, own, sure, outcome."""
-        async for row in self._stream("SELECT channel, sku, place, level, own, sure, outcome FROM told"):
+        """Every last word with a platform: channel, sku, place, level, own, sure, outcome, and when it was, where that is known."""
+        columns = "channel, sku, place, level, own, sure, outcome, pushed_at"
+        async for row in self._stream(f"SELECT {columns} FROM told"):  # noqa: S608  # our own names
             yield row
 
     async def channels(self) -> list[dict[str, Any]]:
@@ -439,6 +464,15 @@ class Queries:
         )
         at: datetime | None = found[0]["at"]
         return at
+
+    async def opened_by_others(self, channel: str, opening: str) -> list[dict[str, Any]]:
+        """What a channel's documents did to places before others opened them, taken in after that: sku, location, units on hand, and
+        when the place was opened. A count between the two has taken it in already. Openings by transactions whose names begin with
+        `opening` are the channel's own.
+        """
+        return await self.rows(
+            OPENED_BY_OTHERS, {"channel": channel, "opening": opening, "on_hand": sorted(ON_HAND)}
+        )
 
     # -- dead letters
 

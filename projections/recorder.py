@@ -281,7 +281,7 @@ async def _receipts(connection: Connection, fresh: Sequence[tuple[int, Stored]])
             sure = r.outcome not in UNSURE
             told[r.channel, r.sku, r.place] = (
                 *(r.channel, r.sku, r.place),
-                *(r.level, r.own, sure, r.outcome.value, offset),
+                *(r.level, r.own, sure, r.outcome.value, offset, r.pushed_at),
             )
     stage = await _stage(connection, "receipts", rows)
     await connection.execute(f"INSERT INTO receipts SELECT * FROM {stage} ON CONFLICT DO NOTHING".encode())  # noqa: S608
@@ -289,7 +289,8 @@ async def _receipts(connection: Connection, fresh: Sequence[tuple[int, Stored]])
     await connection.execute(
         f"INSERT INTO told AS old SELECT * FROM {stage} ON CONFLICT (channel, sku, place) DO UPDATE"  # noqa: S608
         " SET level = excluded.level, own = excluded.own, sure = excluded.sure, outcome = excluded.outcome,"
-        " log_offset = excluded.log_offset WHERE excluded.log_offset > old.log_offset".encode()
+        " log_offset = excluded.log_offset, pushed_at = excluded.pushed_at"
+        " WHERE excluded.log_offset > old.log_offset".encode()
     )
 
 

@@ -36,6 +36,10 @@ class ChannelRules:
     `level` is which balance of a place the channel is told, where its platform is told no `quantity` of ours: what may be sold
     there (`available`, and None), or what is there, promised or not (`on_hand`: stocktakes find no difference then, and a till does
     not see what is promised).
+
+    In `shadow` the channel's numbers are made, published and explained as any other's, and its platform is told none of them: somebody
+    else still tells it. `told_since` is when it came out of that; the hub notes it. What was said to the platform before then says
+    nothing of what it shows.
     """
 
     __pydantic_config__ = STRICT
@@ -52,6 +56,8 @@ class ChannelRules:
     pool: str | None = None
     wholesale_pool: str | None = None
     level: Literal["available", "on_hand"] | None = None
+    shadow: bool | None = None
+    told_since: Instant | None = None
 
     def held_back(self, sku: str, location: str) -> int:
         """The safety stock of a SKU at a location for this channel."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,6 +17,11 @@ from schemas.rules import ChannelRules, Recipe, Rules
 WIRING = frozenset({"publish", "ships_from", "pool", "wholesale_pool", "level"})
 """What says how a channel is connected, and not how much it may sell: only the configuration file changes that."""
 
+NOTED = frozenset({"told_since"})
+"""What the hub notes by itself."""
+
+TELLING = frozenset({"shadow", "told_since"})
+"""What says whether a platform is told its numbers, and not which these are."""
 
 BUNDLES = "[bundles]"
 """What the digest of the bundles is called beside those of the channels; no channel may be called so."""
@@ -26,8 +32,21 @@ class BadRules(ValueError):
 
 
 def digest(value: Any) -> str:
-    """A short digest of a value's content."""
-    return hashlib.sha256(adapter(type(value)).dump_json(value)).hexdigest()[:12]
+    """A short digest of a value's content.
+
+    A rule that is newer than the first digests leaves no trace where it is not said: with it there would seem to be something new in
+    every configuration file, which would take back what people decided since.
+    """
+    unsaid: Any = None
+    if isinstance(value, ChannelRules):
+        unsaid = _unsaid(value)
+    elif isinstance(value, Rules):
+        unsaid = {"channels": {name: _unsaid(its) for name, its in value.channels.items()}}
+    return hashlib.sha256(adapter(type(value)).dump_json(value, exclude=unsaid)).hexdigest()[:12]
+
+
+def _unsaid(rules: ChannelRules) -> set[str]:
+    return {name for name in TELLING if getattr(rules, name) is None}
 
 
 def rules_of(channels: Mapping[str, ChannelRules], bundles: Mapping[str, Recipe], **more: Any) -> Rules:
@@ -53,14 +72,26 @@ def merged(newest: Rules | None, file: Rules) -> Rules:
     return last if (last.version, last.configured) == (made.version, said) else made
 
 
+def noted(before: Rules | None, after: Rules, now: datetime) -> Rules:
+    """The rules after a change, with the instant from which on each channel is told that was in shadow before."""
+    channels = {}
+    for name, its in after.channels.items():
+        was = None if before is None else before.channels.get(name)
+        since = its.told_since if was is None else now if was.shadow and not its.shadow else was.told_since
+        channels[name] = replace(its, told_since=since)
+    return replace(after, version=rules_of(channels, after.bundles).version, channels=channels)
+
+
 def changed(rules: ChannelRules, patch: Mapping[str, Any]) -> ChannelRules:
     """The rules after a merge patch (RFC 7396): a value of null takes a rule back to its default. Raises `BadRules`."""
     whole, defaults = asdict(rules), asdict(ChannelRules())
     for name, value in patch.items():
         if name not in whole:
             raise BadRules(
-                f"there is no rule {name!r}; rules are: {', '.join(sorted(whole.keys() - WIRING))}"
+                f"there is no rule {name!r}; rules are: {', '.join(sorted(whole.keys() - WIRING - NOTED))}"
             )
+        if name in NOTED:
+            raise BadRules(f"{name} is noted by the hub itself")
         if name in WIRING:
             raise BadRules(f"{name} says how the channel is connected: change it in the configuration file")
         if value is None:
@@ -70,17 +101,22 @@ def changed(rules: ChannelRules, patch: Mapping[str, Any]) -> ChannelRules:
         else:
             whole[name] = value
     try:
-        return adapter(ChannelRules).validate_json(json.dumps(whole))
+        return adapter(ChannelRules).validate_json(json.dumps(whole, default=str))
     except ValidationError as error:
         raise BadRules(describe(error)) from None
 
 
 def touched(before: ChannelRules | None, after: ChannelRules) -> frozenset[str] | None:
     """The SKUs whose numbers a change may move; None: any."""
-    if before is None or replace(before, safety_stock_by_sku={}) != replace(after, safety_stock_by_sku={}):
+    if before is None or _for_all(before) != _for_all(after):
         return None
     one, other = before.safety_stock_by_sku, after.safety_stock_by_sku
     return frozenset(sku for sku in {*one, *other} if one.get(sku) != other.get(sku))
+
+
+def _for_all(rules: ChannelRules) -> ChannelRules:
+    """The rules as far as they are about the numbers of all SKUs."""
+    return replace(rules, safety_stock_by_sku={}, shadow=None, told_since=None)
 
 
 def changes(events: Sequence[Rules]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from streams.commands.geo import geo
 from streams.commands.letters import letters
 from streams.commands.ruling import rules
 from streams.commands.running import demo, serve_command, up, worker_command
+from streams.commands.shadowing import shadow_command
 from streams.commands.taking_in import import_command, poll_command, reconcile_command
 
 COMMANDS: Mapping[str, Callable[..., Any]] = {
@@ -32,6 +33,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "import": import_command,
     "poll": poll_command,
     "reconcile": reconcile_command,
+    "shadow": shadow_command,
     "erase": erase,
 }
 """The commands in the order of the help, by their names."""

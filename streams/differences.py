@@ -92,14 +92,16 @@ def known_of(
     numbers: Iterable[ChannelQuantity],
     told: Mapping[Cell, tuple[int, int, bool]],
     wanted: Callable[[Place], int],
+    *,
+    sure: bool = True,
 ) -> dict[Cell, Known]:
-    """Every cell that a channel is told, from what PostgreSQL has recorded."""
+    """Every cell that a channel is told, from what PostgreSQL has recorded; `sure` is what holds of those that nobody was told of."""
     found = {}
     for number in numbers:
         for name, place in number.places.items():
-            level, own, sure = told.get((number.sku, name), (None, 0, True))
+            level, own, its = told.get((number.sku, name), (None, 0, sure))
             shown = None if level is None else Shown(level, own)
-            found[number.sku, name] = Known(place, wanted(place), number.offset, shown, sure)
+            found[number.sku, name] = Known(place, wanted(place), number.offset, shown, its)
     return found
 
 

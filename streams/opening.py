@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from connectors.contract import Client, Level
 from connectors.directory import Directory
@@ -26,13 +26,15 @@ class NotReady(Exception):
 @dataclass(slots=True)
 class Imported:
     """What an import did, in cells (a SKU at a location). `bundles` are not opened: what there
-    is of one follows from its components. `unmatched` lists references nobody knows, never guessed.
+    is of one follows from its components. `put_back` counts cells that others opened after the channel's documents had moved them.
+    `unmatched` lists references nobody knows, never guessed.
     """
 
     opened: int = 0
     known: int = 0
     untracked: int = 0
     bundles: int = 0
+    put_back: int = 0
     claims: int = 0
     unmatched: list[str] = field(default_factory=list)
 
@@ -55,6 +57,10 @@ async def import_levels(
 
     What was taken in before is in the platform's number already, so a cell is opened with what is lacking to that. The
     history should be in the stock by then: what comes of it later counts beside the opening stock.
+
+    A place that others opened stays as they opened it, whatever this platform shows: two platforms' levels of one shelf are two
+    opinions of it, and no sum (`onhand shadow` shows where they differ). What this platform sold from there before that instant had left
+    the shelf when they looked at it, so the units are put back that its history took off. What is promised only stays promised.
     """
     done = Imported()
     await intake.directories.known(channel)
@@ -76,9 +82,32 @@ async def import_levels(
             done.claims += len(pending)
             pending.clear()
             progress(done.opened)
-    await intake.claims(pending)
-    done.claims += len(pending)
+    passed = [
+        _passed(channel, intake, row)
+        for row in await queries.opened_by_others(channel, f"opening/{channel}/")
+    ]
+    done.put_back = len(passed)
+    await intake.claims([*pending, *passed])
+    done.claims += len(pending) + len(passed)
     return done
+
+
+def _passed(channel: str, intake: Intake, row: Mapping[str, Any]) -> Claim:
+    """Puts back what the channel's documents did to a place before others opened it. Said in the hub's own name: the channel's
+    platform has counted its documents. A later import that knows of more says it anew.
+    """
+    name = f"history/{channel}/{row['sku']}/{row['location']}"
+    line = Line(
+        fact=Fact.ADJUSTED_UP if row["units"] < 0 else Fact.ADJUSTED_DOWN,
+        sku=row["sku"],
+        quantity=abs(row["units"]),
+        at=row["at"],
+        location=row["location"],
+        reason=f"from before others opened it, so in their number already: documents of {channel}",
+        pool=intake.directories.settings.channels[channel].rules.pool,
+    )
+    document = Document(id=name, version=row["documents"], lines=(line,))
+    return Claim(transaction=name, channel=HUB, topic="import", occurred_at=row["at"], documents=(document,))
 
 
 async def _cells(channel: str, counts: str, queries: Queries) -> dict[tuple[str, str], Held | None]:

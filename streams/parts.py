@@ -52,6 +52,9 @@ log = structlog.get_logger()
 POLL_PACE = 1.0
 """Seconds between two polls at least: a burst of webhooks that only say that there is something is one poll."""
 
+POLLED_WITHIN = 1.5
+"""In so many times the time between two polls, what a poll brings is taken in."""
+
 ENGINE_AWAY = 30.0
 """Seconds for which a worker that starts waits for Kafka and PostgreSQL. To end and to be started again, over and over, would
 cost the processor that they need to come back."""
@@ -75,7 +78,7 @@ def arrives_within(connector: Connector, poll_every: float) -> float:
     """Seconds in which a platform's documents have come to us, if nothing is lost: with its webhooks where these carry them, else
     with a poll.
     """
-    return 1.0 if connector.receive and not connector.points else max(1.0, 1.5 * poll_every)
+    return 1.0 if connector.receive and not connector.points else max(1.0, POLLED_WITHIN * poll_every)
 
 
 async def patiently(what: str, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -157,13 +160,20 @@ async def worker(
             naming=naming,
             dsn=dsn,
             held_for=arrives_within(connector, settings.channels[name].poll_every),
+            wary_for=POLLED_WITHIN * settings.channels[name].poll_every,
         )
         for name in settings.channels
     ]
     try:
         await directories.load()
-        pushing = (_sink(sink, directories) for sink in sinks)
-        others = _standing_in(recording, topology), ruling.follow(topology.rule), *pushing
+
+        def rule(rules: Rules) -> None:
+            """Keeps the sinks and the stages to the rules in force."""
+            directories.configure(directories.settings.ruled(rules))
+            topology.rule(rules)
+
+        pushing = (_sink(sink, directories, topology) for sink in sinks)
+        others = _standing_in(recording, topology), ruling.follow(rule), *pushing
         async with background(*others) as tasks, _agents(topology):
             await _until_ready(topology, stopping)
             on_ready()
@@ -183,8 +193,9 @@ async def _standing_in(recording: Recording, topology: Topology) -> None:
     await recording.run()
 
 
-async def _sink(pushing: Pushing, directories: Directories) -> None:
-    """A sink needs to know what the platform calls our SKUs and places before its first push."""
+async def _sink(pushing: Pushing, directories: Directories, topology: Topology) -> None:
+    """A sink needs to know what the platform calls our SKUs and places before its first push, and whether it may be told at all."""
+    await topology.ruled.known.wait()
     while not await directories.known(pushing.channel):
         await asyncio.sleep(2.0)
     await pushing.run()
@@ -264,11 +275,21 @@ async def serve(
         role=f"{naming.prefix}routing",
         customers=intake.customers,
     )
+    ruled = asyncio.Event()
+
+    def follow(rules: Rules) -> None:
+        directories.configure(directories.settings.ruled(rules))
+        ruled.set()
 
     async def rule() -> None:
         """Keeps this process to the rules in force."""
         await patiently("rules", reader.start)
-        await ruling.follow(lambda rules: directories.configure(directories.settings.ruled(rules)))
+        await ruling.follow(follow)
+
+    async def compare(channel: str, every: float) -> None:
+        """Compares once it is known which channels are in shadow."""
+        await ruled.wait()
+        await reconciling(channel, intake, queries, bootstrap, dsn).run(every)
 
     alerting = Alerting(
         settings=settings.alerts,
@@ -311,7 +332,7 @@ async def serve(
         if channel.poll_every
     ]
     comparisons = [
-        reconciling(name, intake, queries, bootstrap, dsn).run(channel.reconcile_every)
+        compare(name, channel.reconcile_every)
         for name, channel in settings.channels.items()
         if channel.reconcile_every
     ]

@@ -85,16 +85,19 @@ class Reconciling:
                 log.warning("not reconciled", channel=self.channel, reason=f"{type(error).__name__}: {error}")
 
     async def once(self) -> list[Difference]:
-        """One comparison: every difference, its cause, and what was done about it.
+        """One comparison: every difference, its cause, and what was done about it. None of a channel in shadow: whoever tells its
+        platform changes every level as a person would.
 
         Raises `ConnectorError`, `KafkaError`, `NotWritten`, `DatabaseError`.
         """
+        if self.editing.rules.shadow:
+            return []
         await self.intake.directories.known(self.channel)
         async with leadership(self.dsn, f"{self.intake.naming.prefix}reconcile {self.channel}"):
-            known, began = await self._known(), datetime.now(UTC)
-            listing = await self._listing()
-            found = await self._heard_of(listing.beyond(known))
-            seen = await self._looked(listing.differing(known), known, listing)
+            known, began = await self.known(), datetime.now(UTC)
+            listing = await self.listing()
+            found = await self.heard_of(listing.beyond(known))
+            seen = await self.looked(listing.differing(known), known, listing)
             seen = {cell: one for cell, one in seen.items() if known[cell].differs(one.shows)}
             for left in reversed(range(ROUNDS)):
                 if not seen:
@@ -114,11 +117,11 @@ class Reconciling:
         """
         await asyncio.sleep(self.apart)
         await self.poll()
-        caught_up = await self._caught_up()
-        after = await self._known()
+        caught_up = await self.caught_up()
+        after = await self.known()
         if any(sighting.certain for sighting in first.values()):
-            listing = await self._listing()
-        second = await self._looked([cell for cell in first if cell in after], after, listing)
+            listing = await self.listing()
+        second = await self.looked([cell for cell in first if cell in after], after, listing)
         moving, found = dict[Cell, Sighting](), list[Difference]()
         for cell, seen in second.items():
             cause = cause_of(before[cell], after[cell], first[cell], seen, caught_up=caught_up)
@@ -131,7 +134,7 @@ class Reconciling:
                 )
         return after, moving, found
 
-    async def _heard_of(self, found: list[Difference]) -> list[Difference]:
+    async def heard_of(self, found: list[Difference]) -> list[Difference]:
         """A SKU that is kept nowhere is unknown, and not only at that place."""
         kept = await self.queries.kept([one.sku for one in found])
         return [
@@ -180,36 +183,40 @@ class Reconciling:
             since=None if level is None else level.changed_at,
         )
 
-    async def _known(self) -> dict[Cell, Known]:
+    async def known(self) -> dict[Cell, Known]:
         """What PostgreSQL has recorded of the channel; the last words first, so that none is newer than its number."""
-        told, _ = await self.queries.told(self.channel)
+        since = self.editing.rules.told_since
+        told, _ = await self.queries.told(self.channel, since)
         numbers, _ = await self.queries.channel_quantities_of(self.channel)
-        return known_of(numbers, told, self.connector.wanted)
+        return known_of(numbers, told, self.connector.wanted, sure=since is None)
 
-    async def _listing(self) -> Listing:
-        listing = Listing(self._directory, self.editing.rules, self.channel)
+    async def listing(self) -> Listing:
+        """All levels of the platform. Raises `ConnectorError`."""
+        listing = Listing(self.directory, self.editing.rules, self.channel)
         async for page in self.client.levels():
             for level in page:
                 listing.take(level)
         return listing
 
     @property
-    def _directory(self) -> Directory:
+    def directory(self) -> Directory:
+        """What the platform's references mean."""
         return self.intake.directories.of(self.channel)
 
-    async def _looked(
+    async def looked(
         self, cells: Sequence[Cell], known: Mapping[Cell, Known], listing: Listing
     ) -> dict[Cell, Sighting]:
+        """What the platform shows of some cells, asked for these. Raises `ConnectorError`."""
         sink = self.connector.sink(self.client)
         found: dict[Cell, Sighting] = {}
         for start in range(0, len(cells), sink.batch_max):
             some = cells[start : start + sink.batch_max]
             targets = [target_of(cell, known[cell]) for cell in some]
-            seen = await patiently(partial(sink.look, targets, self._directory))
+            seen = await patiently(partial(sink.look, targets, self.directory))
             found |= {cell: listing.sighting(cell, one) for cell, one in zip(some, seen, strict=True)}
         return found
 
-    async def _caught_up(self) -> bool:
+    async def caught_up(self) -> bool:
         """Whether all that is in the log now has become stock, and is recorded."""
         settings, naming = self.intake.directories.settings, self.intake.naming
         reader = Reader(self.bootstrap)
@@ -244,8 +251,6 @@ class Reconciling:
             return replace(found, since=await self.queries.counted_at(found.sku, shelf))
         if found.cause is not Cause.HAND_EDIT:
             return found
-        refs = {
-            ref.rpartition(":")[2] for ref, item in self._directory.items.items() if item.sku == found.sku
-        }
+        refs = {ref.rpartition(":")[2] for ref, item in self.directory.items.items() if item.sku == found.sku}
         refused = await self.queries.refused_about(self.channel, sorted({found.sku, *refs}))
         return replace(found, cause=Cause.REFUSED_DOCUMENT) if refused else found

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from projections.pool import leadership
 from schemas.codec import Undecodable, decode, encode, headers
 from schemas.rules import Rules
-from schemas.ruling import BadRules, changed, merged, rules_of
+from schemas.ruling import BadRules, changed, merged, noted, rules_of
 from schemas.topics import RULES
 from streams.reader import Reader
 from streams.settings import Settings
@@ -91,6 +91,7 @@ class Ruling:
         await self.read()
         rules = merged(self.newest, settings.rules)
         if rules is not self.newest:
+            rules = noted(self.newest, rules, now)
             await self._write(replace(rules, by="onhand.toml", at=now, edition=self._edition))
         return rules
 
@@ -109,9 +110,8 @@ class Ruling:
             its = changed(last.channels[channel], patch)
             settings.with_rules(channel, its)
             channels = {**last.channels, channel: its}
-            rules = rules_of(
-                channels, last.bundles, by=by, at=now, configured=last.configured, edition=self._edition
-            )
+            made = rules_of(channels, last.bundles, by=by, at=now, configured=last.configured)
+            rules = replace(noted(last, made, now), edition=self._edition)
             if rules.version != last.version:
                 await self._write(rules)
                 await self.read()

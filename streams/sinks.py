@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
+from itertools import groupby
 from typing import NamedTuple
 
 import structlog
@@ -15,12 +17,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from connectors.contract import Answer, Connector, Seen, Sink, Target
+from connectors.directory import Directory
 from connectors.errors import ConnectorError, SlowDown
 from projections.pool import DatabaseError, leadership
 from projections.queries import Queries
 from schemas.availability import ChannelQuantity, Place, Shown
 from schemas.codec import Undecodable, Value, decode, encode, headers
 from schemas.receipts import Outcome, Receipt
+from schemas.rules import ChannelRules
 from schemas.topics import CHANNEL_QUANTITIES, RECEIPTS
 from streams.breaker import STRIKES, Breaker
 from streams.directories import Directories
@@ -34,6 +38,13 @@ CATALOGUE_AGE = 600.0
 
 SAY_EVERY = 5.0
 """Seconds between two words of a sink about how it gets on."""
+
+SETTLED = frozenset({Outcome.PUSHED, Outcome.UNCHANGED, Outcome.REFUSED})
+"""After these nothing more is to be said of an `asked` receipt."""
+
+SOON, TRIES = 1.0, 5
+"""A call that a platform would take within so many seconds is kept at hand, and tried so often. Put back, its cells would be looked at
+again: where a look costs nearly what a write does, all that a tight limit gives would go into looks."""
 
 Cell = tuple[str, str]
 """A SKU and a place."""
@@ -61,20 +72,27 @@ class Board:
     platform may have counted documents that we have not seen, so its level is believed when looks found the same for
     `still_for` seconds, with nothing new from us between them. Until then it is lowered at once, and never raised.
 
-    A cell whose last word is that it was `held` gets another, also where its number came back to what it was before: else nobody could
-    tell that it is settled. `limits` says how many numbers a call may have that is about a SKU whose last call failed: half of those, so that what is wrong
+    `since` is when the channel came out of shadow: whoever told its platform before then told it other numbers than ours, so every cell
+    is unsure that was not told since, also where the platform opened it itself. A look at such a cell must stand still `wary_for`
+    seconds: its platform has sold for days, and no number may be raised over an order whose webhook was lost.
+
+    Cells that were `asked` have an `asked` receipt that nothing followed yet: they are due also where the platform shows our number.
+
+    `limits` says how many numbers a call may have that is about a SKU whose last call failed: half of those, so that what is wrong
     with one number is soon asked for alone. SKUs that failed alone come `last`.
     """
 
     connector: Connector
     still_for: float = 0.0
+    since: datetime | None = None
+    wary_for: float = 0.0
     wants: dict[str, ChannelQuantity] = field(default_factory=dict)
     shows: dict[Cell, Shown] = field(default_factory=dict)
     unsure: set[Cell] = field(default_factory=set)
+    asked: set[Cell] = field(default_factory=set)
     looks: dict[Cell, Look] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
     refused: set[Cell] = field(default_factory=set)
-    held: set[Cell] = field(default_factory=set)
     limits: dict[str, int] = field(default_factory=dict)
     last: set[str] = field(default_factory=set)
 
@@ -91,6 +109,8 @@ class Board:
     def saw(self, receipt: Receipt) -> None:
         """Takes in what the platform said."""
         cell = receipt.sku, receipt.place
+        if self.since is not None and receipt.pushed_at < self.since:
+            return
         if receipt.outcome is Outcome.ASKED:
             self.unsure.add(cell)
         elif receipt.outcome is Outcome.OVERRULED:
@@ -98,12 +118,16 @@ class Board:
             self.looks.pop(cell, None)
             if receipt.sku in self.wants:
                 self.due[receipt.sku] = self.wants[receipt.sku].quantity
-        elif receipt.outcome is Outcome.HELD:
-            self.held.add(cell)
         elif receipt.outcome in (Outcome.PUSHED, Outcome.UNCHANGED):
             self.shows[cell] = Shown(receipt.level, receipt.own)
             self.unsure.discard(cell)
-            self.held.discard(cell)
+        if receipt.outcome in SETTLED:
+            self.asked.discard(cell)
+
+    def waits(self, target: Target) -> float:
+        """Seconds for which looks at a cell must agree before they are believed."""
+        foreign = self.since is not None and (target.sku, target.place) not in self.shows
+        return max(self.still_for, self.wary_for) if foreign else self.still_for
 
     def looked(self, target: Target, seen: Seen, now: float = 0.0) -> Target | None:
         """The target with what is to be expected of the platform after a look; None: look again later."""
@@ -113,7 +137,7 @@ class Board:
             return target
         look, first = Look(seen.level, target.wanted, target.own, now), self.looks.get(cell)
         stands = first is not None and first.agrees(look)
-        if seen.certain or (first is not None and stands and now - first.at >= self.still_for):
+        if seen.certain or (first is not None and stands and now - first.at >= self.waits(target)):
             self.looks.pop(cell, None)
             self.unsure.discard(cell)
             self.shows[cell] = Shown(seen.level, target.own)
@@ -154,11 +178,11 @@ class Board:
     def _targets(self, number: ChannelQuantity) -> Iterable[Target]:
         for name, place in number.places.items():
             cell = number.sku, name
-            expected = None if cell in self.unsure else place.shows(self.shows.get(cell))
+            known = cell not in self.unsure and (self.since is None or cell in self.shows)
+            expected = place.shows(self.shows.get(cell)) if known else None
             wanted = self.connector.wanted(place)
-            if (
-                wanted != expected or cell in self.held or self._stale(cell, place)
-            ) and cell not in self.refused:
+            due = wanted != expected or cell in self.asked or self._stale(cell, place)
+            if due and cell not in self.refused:
                 yield Target(
                     sku=number.sku,
                     place=name,
@@ -166,7 +190,7 @@ class Board:
                     expected=expected,
                     own=place.own,
                     offset=number.offset,
-                    opened=place.opened,
+                    opened=place.opened and self.since is None,
                 )
 
     def _stale(self, cell: Cell, place: Place) -> bool:
@@ -221,9 +245,9 @@ def receipt_out(naming: Naming, receipt: Receipt) -> Out:
 @dataclass(slots=True, kw_only=True)
 class Pushing:
     """The sink of one channel, at one worker at a time. `pace` is the time in seconds in which changes gather for one
-    call; a full call is followed by the next at once. `held_for` is the time in seconds until a held or unsure number is
-    tried again: between two looks that agree, the platform's own documents must have had time to arrive. `failing` says since when
-    nothing can be told, and why.
+    call; a full call is followed by the next at once. `held_for` is the time in seconds until a held or unsure number is tried
+    again: between two looks that agree, the platform's own documents must have had time to arrive; `wary_for` is `Board.wary_for`.
+    `failing` says since when nothing can be told, and why. While the rules say that the channel is in shadow, its board is kept and nothing is told.
     """
 
     channel: str
@@ -238,10 +262,16 @@ class Pushing:
     dsn: str
     pace: float = 0.1
     held_for: float = 1.0
+    wary_for: float = 1.0
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     board: Board | None = None
     breaker: Breaker = field(default_factory=Breaker)
     failing: tuple[datetime, str] | None = None
+
+    @property
+    def rules(self) -> ChannelRules:
+        """The channel's rules in force."""
+        return self.directories.settings.channels[self.channel].rules
 
     async def run(self) -> None:
         """Pushes until cancelled, coming back after every failure of Kafka, PostgreSQL or the platform."""
@@ -254,7 +284,10 @@ class Pushing:
                 await asyncio.sleep(1.0)
 
     async def _push_all(self) -> None:
-        board = self.board = Board(self.connector, still_for=self.held_for)
+        """Pushes until the channel comes out of shadow: then a new board is due."""
+        board = self.board = Board(
+            self.connector, still_for=self.held_for, since=self.rules.told_since, wary_for=self.wary_for
+        )
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap,
             enable_auto_commit=False,
@@ -267,12 +300,18 @@ class Pushing:
             following = asyncio.create_task(self._follow(board, consumer))
             saying = asyncio.create_task(self._say(board))
             try:
-                while True:
+                while self.rules.told_since == board.since:
                     if following.done():
                         following.result()
+                    if self.rules.shadow:
+                        self.failing = None
+                        await asyncio.sleep(self.pace)
+                        continue
                     began = time.monotonic()
                     if await self._push_some(board) < self.sink.batch_max:
                         await asyncio.sleep(max(0.02, self.pace - (time.monotonic() - began)))
+                # the platform may have got many items since we last had to know them
+                await self.directories.refresh(self.channel, stale=0.0)
             finally:
                 following.cancel()
                 saying.cancel()
@@ -283,10 +322,11 @@ class Pushing:
     async def _restore(self, board: Board, consumer: AIOKafkaConsumer) -> None:
         """The numbers and receipts PostgreSQL has recorded, and from there on the log."""
         numbers, offsets = await self.queries.channel_quantities_of(self.channel)
-        told, receipts_at = await self.queries.told(self.channel)
+        told, receipts_at = await self.queries.told(self.channel, board.since)
         for cell, (level, own, sure) in told.items():
-            board.shows[cell] = Shown(level, own)
-            if not sure:
+            if sure:
+                board.shows[cell] = Shown(level, own)
+            else:
                 board.unsure.add(cell)
         positions = await self._read_receipts(board, consumer, receipts_at)
         for number in numbers:
@@ -344,8 +384,9 @@ class Pushing:
         """Says how the sink gets on, where others can look; nothing depends on that."""
         while True:
             since, why = self.failing or (None, None)
+            waiting = 0 if self.rules.shadow else len(board.due)
             with suppress(*DatabaseError):
-                await self.queries.save_health(self.channel, len(board.due), since, why, self.clock())
+                await self.queries.save_health(self.channel, waiting, since, why, self.clock())
             await asyncio.sleep(SAY_EVERY)
 
     async def _push_some(self, board: Board) -> int:
@@ -404,11 +445,24 @@ class Pushing:
             return ()
         asked = [Answer(target=target, outcome=Outcome.ASKED, level=target.expected or 0) for target in ready]
         await self.writer.write(receipt_out(self.naming, self._receipt(answer)) for answer in asked)
-        return [board.told(answer) for answer in await self.sink.push(ready, directory)]
+        board.asked.update(map(_cell, ready))
+        return [board.told(answer) for answer in await self._push(ready, directory)]
+
+    async def _push(self, ready: Sequence[Target], directory: Directory) -> Sequence[Answer]:
+        """Tells the platform, waiting where it will not be long."""
+        for _ in range(TRIES - 1):
+            try:
+                return await self.sink.push(ready, directory)
+            except SlowDown as wait:
+                if wait.retry_after > SOON:
+                    raise
+                await asyncio.sleep(wait.retry_after)
+        return await self.sink.push(ready, directory)
 
     def _later(self, board: Board, targets: Sequence[Target]) -> None:
-        if targets:
-            asyncio.get_running_loop().call_later(self.held_for, lambda: board.again(targets, unsure=False))
+        loop = asyncio.get_running_loop()
+        for wait, some in groupby(sorted(targets, key=board.waits), key=board.waits):
+            loop.call_later(wait, partial(board.again, list(some), unsure=False))
 
     async def _answered(self, board: Board, answers: Sequence[Answer]) -> None:
         receipts = [self._receipt(answer) for answer in answers]
@@ -422,7 +476,8 @@ class Pushing:
         self._later(board, [answer.target for answer in answers if answer.outcome is Outcome.HELD])
 
     def _receipt(self, answer: Answer) -> Receipt:
-        target = answer.target
+        """It is said after the channel came out of shadow, whoever's clock is ahead."""
+        target, since = answer.target, self.board.since if self.board is not None else None
         return Receipt(
             channel=self.channel,
             sku=target.sku,
@@ -431,7 +486,7 @@ class Pushing:
             level=answer.level,
             own=target.own,
             outcome=answer.outcome,
-            pushed_at=self.clock(),
+            pushed_at=max(filter(None, (self.clock(), since))),
             offset=target.offset,
             ref=answer.ref,
             detail=answer.detail,

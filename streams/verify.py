@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from aiokafka import ConsumerRecord
@@ -19,7 +20,7 @@ from schemas.codec import Undecodable, Value, decode
 from schemas.granting import step
 from schemas.ledger import Stock
 from schemas.movements import Cause, Movement
-from schemas.rules import Rules
+from schemas.rules import ChannelRules, Rules
 from schemas.seals import FIRST, seal
 from schemas.settling import Settler, Transaction, apply, late
 from schemas.topics import BUNDLE_PARTS, CLAIMS, MOVEMENTS, STOCK, Topic
@@ -320,15 +321,18 @@ class Verifier:
         report.checks["channel-quantities"] = len(due)
 
     async def _pushed(self, report: Report) -> None:
-        """What every platform shows by our last word with it, moved on by its own documents since."""
+        """What every platform shows by our last word with it, moved on by its own documents since. One in shadow is told nothing."""
         told = {(row["channel"], row["sku"], row["place"]): row async for row in self.queries.all_told()}
         compared = 0
         async for number in self.queries.all_channel_quantities():
             if report.checks and self._later_number(number):
                 continue  # it moved since; while we wait for the platforms it is waited for
+            its = self.rules.channels.get(number.channel, ChannelRules())
+            if its.shadow:
+                continue
             for name, place in number.places.items():
                 row = told.get((number.channel, number.sku, name))
-                if row is None and not place.opened:
+                if row is None and (its.told_since or not place.opened):
                     report.differs("pushed", f"{number.channel}/{number.sku}/{name}", place.quantity, None)
                     continue
                 if row is not None and row["outcome"] == "refused":
@@ -336,9 +340,15 @@ class Verifier:
                 wanted = place.quantity if self.tells.get(number.channel) == "quantity" else place.level
                 shown = place.shows(None if row is None else Shown(row["level"], row["own"]))
                 compared += 1
-                if wanted != shown or (row is not None and not row["sure"]):
+                if wanted != shown or (row is not None and not _sure(row, its.told_since)):
                     report.differs("pushed", f"{number.channel}/{number.sku}/{name}", wanted, shown)
         report.checks["pushed"] = compared
+
+
+def _sure(row: Mapping[str, Any], since: datetime | None) -> bool:
+    """Whether our last word with a platform was settled, and had since an instant."""
+    said_at: datetime | None = row["pushed_at"]
+    return row["sure"] and (since is None or (said_at is not None and said_at >= since))
 
 
 def _taken(folded: dict[str, Stock], movement: Movement, record: ConsumerRecord) -> Iterator[Movement]:

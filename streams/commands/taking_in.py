@@ -54,6 +54,7 @@ def import_command(
                 "opened": done.opened,
                 "already_known": done.known,
                 "untracked": done.untracked,
+                "put_back": done.put_back,
                 "unmatched": sorted(set(done.unmatched)),
             }
 
@@ -87,14 +88,22 @@ def reconcile_command(
     ] = PATIENCE,
     as_json: Json = False,
 ) -> None:
-    """Compare what platforms show with what they should show; handle hand edits as their location's policy says."""
+    """Compare what platforms show with what they should show; handle hand edits as their location's policy says.
+
+    A channel in shadow is left out: see `onhand shadow`.
+    """
+    in_shadow: list[str] = []
 
     async def body() -> dict[str, list[Difference]]:
         async with opened(config) as parts:
+            await parts.ruling()
             queries = await parts.queries()
             intake = await parts.intake(queries)
             found = {}
             for name in parts.settings.channels if channel is None else [parts.channel(channel)]:
+                if parts.settings.channels[name].rules.shadow:
+                    in_shadow.append(name)
+                    continue
                 await intake.directories.refresh(name)
                 one = reconciling(name, intake, queries, parts.bootstrap, parts.dsn)
                 one.apart, one.patience = wait, patience
@@ -105,7 +114,7 @@ def reconcile_command(
     differences = [asdict(one) for name in found for one in found[name]]
     ok = all(one.healed for name in found for one in found[name])
     if as_json:
-        show({"ok": ok, "channels": list(found), "differences": differences})
+        show({"ok": ok, "channels": list(found), "in_shadow": in_shadow, "differences": differences})
     elif differences:
         table = Table(title=f"differences: {spoken(Counter(one['cause'].value for one in differences))}")
         for name in differences[0]:
@@ -115,5 +124,7 @@ def reconcile_command(
         out.print(table)
     else:
         out.print(f"every number is as it should be: {', '.join(found)}", style="green", highlight=False)
+    if in_shadow and not as_json:
+        out.print(f"in shadow, so not compared: {', '.join(in_shadow)}", highlight=False)
     if not ok:
         raise typer.Exit(1)

@@ -333,6 +333,46 @@ async def test_given_channels_then_each_is_counted_with_what_it_was_told(shop, a
     ]
 
 
+# -- what others opened
+
+
+async def test_given_a_history_that_comes_after_others_opened_the_place_then_only_what_had_left_before_is_found(
+    shop, after
+):
+    early, opened, late, came = after(days=-2), after(), after(hours=1), after(hours=2)
+    sold = partial(shop.post, Kind.ORDER_SHIPPED, known=came)
+    sold(9, at=early, known=after(days=-2))  # the opener knew of it
+    shop.post(Kind.STOCK_INITIALISED, 20, at=opened, channel="erp", document="opening")
+    sold(2, at=early)
+    sold(3, at=early)
+    sold(4, at=late)
+    sold(5, at=early, channel="tills")
+    sold(6, "NYC", at=early)  # nobody opened that
+    shop.post(Kind.ORDER_PLACED, 7, at=early, known=came)  # promised, and still there
+    shop.post(Kind.RETURN_RECEIVED, 1, at=early, known=came)
+    shop.void(sold(8, at=early), known=came)
+    await shop.record_all()
+    found = await shop.queries.opened_by_others("web", "opening/web/")
+    assert [(row["sku"], row["location"], row["units"], row["at"]) for row in found] == [
+        ("TEE", "WH", -2 - 3 + 1, opened)
+    ]
+    assert await shop.queries.opened_by_others("erp", "opening/erp/") == []
+    assert await shop.queries.opened_by_others("web", "erp/opening") == [], "an opening of its own import"
+
+
+async def test_given_a_count_between_a_sale_and_the_opening_then_it_has_taken_the_sale_in_already(
+    shop, after
+):
+    shop.count(30, at=after(hours=-3), channel="erp")
+    shop.post(Kind.STOCK_INITIALISED, 0, at=after(), channel="erp", document="opening")
+    shop.post(Kind.ORDER_SHIPPED, 2, at=after(hours=-4), known=after(hours=1))
+    shop.post(Kind.ORDER_SHIPPED, 3, at=after(hours=-2), known=after(hours=1))
+    assert shop.stocks["TEE"].on_hand("WH") == 30 - 3
+    await shop.record_all()
+    found = await shop.queries.opened_by_others("web", "opening/web/")
+    assert [row["units"] for row in found] == [-3]
+
+
 # -- commitments
 
 

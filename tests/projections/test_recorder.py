@@ -289,6 +289,18 @@ async def test_given_what_a_platform_answered_then_we_are_sure_only_after_a_sett
     assert len(await shop.queries.rows("SELECT * FROM receipts")) == len(said)
 
 
+async def test_given_a_channel_came_out_of_shadow_then_what_was_said_before_is_no_word(shop, after):
+    said = [receipt(PUSHED, 5, after()), receipt(PUSHED, 4, after(seconds=9), sku="MUG")]
+    await shop.record(RECEIPTS, said)
+    cells, _ = await shop.queries.told("web", after(seconds=9))
+    assert cells == {("MUG", "network"): (4, 0, True)}
+    await shop.queries._run(
+        "UPDATE told SET pushed_at = NULL", []
+    )  # as it was recorded before that was noted
+    cells, _ = await shop.queries.told("web", after(seconds=9))
+    assert cells == {}
+
+
 async def test_given_the_same_receipts_again_then_the_last_word_stands(shop, after):
     said = [receipt(ASKED, 0, after()), receipt(PUSHED, 5, after(), own=-2), receipt(ASKED, 5, after())]
     said += [receipt(UNCHANGED, 4, after(), own=-3, sku="MUG")]

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from schemas.rules import ChannelRules, Rules
-from schemas.ruling import BUNDLES, WIRING, BadRules, changed, changes, merged, rules_of, touched
+from schemas.ruling import (
+    BUNDLES,
+    WIRING,
+    BadRules,
+    changed,
+    changes,
+    digest,
+    merged,
+    noted,
+    rules_of,
+    touched,
+)
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 SHOP, TILL = ChannelRules(safety_stock=1), ChannelRules(publish="locations")
@@ -131,3 +142,47 @@ def test_given_events_then_each_says_who_changed_what_newest_first():
         "changed": {"shop": ["safety_stock", "cap"]},
     }
     assert found[1]["changed"].keys() == {"shop", "till"}
+
+
+# -- a channel in shadow
+
+IN_SHADOW = replace(SHOP, shadow=True)
+LATER = NOW + timedelta(days=3)
+
+
+def test_given_rules_from_before_there_was_a_shadow_then_their_digests_are_what_they_were():
+    assert digest(ChannelRules()) == "57b0875a507f"
+    assert digest(ChannelRules(publish="locations", cap=3)) == "45c8716ad7ea"
+    assert rules_of({"web": ChannelRules(cap=3)}, {}).version == "e930424d0f06"
+    assert digest(ChannelRules(shadow=False)) != digest(ChannelRules()) != digest(ChannelRules(shadow=True))
+
+
+@pytest.mark.parametrize("said", [False, None])
+def test_given_a_channel_comes_out_of_shadow_then_it_is_noted_since_when_it_is_told(said):
+    before = rules_of({"shop": IN_SHADOW, "till": TILL}, {})
+    after = noted(before, decided(before, "shop", shadow=said), NOW)
+    assert after.channels["shop"].told_since == NOW
+    assert after.channels["till"] == TILL
+    assert after.version == rules_of(after.channels, {}).version != before.version
+    assert (after.by, after.at) == ("ann", NOW)
+
+
+def test_given_other_changes_before_or_after_then_since_when_a_channel_is_told_stays():
+    assert noted(None, file(shop=IN_SHADOW), NOW) == file(shop=IN_SHADOW)
+    told = noted(file(shop=IN_SHADOW), file(shop=replace(SHOP, shadow=False)), NOW)
+    capped = noted(told, decided(told, "shop", cap=3), LATER)
+    by_file = noted(capped, merged(capped, file(shop=replace(SHOP, shadow=False, cap=9))), LATER)
+    again = noted(by_file, decided(by_file, "shop", shadow=True), LATER)
+    assert {one.channels["shop"].told_since for one in (told, capped, by_file, again)} == {NOW}
+    assert noted(again, decided(again, "shop", shadow=False), LATER).channels["shop"].told_since == LATER
+
+
+def test_given_a_channel_comes_out_of_shadow_then_no_number_has_to_be_made_anew():
+    assert touched(IN_SHADOW, replace(SHOP, shadow=False, told_since=NOW)) == frozenset()
+    assert touched(IN_SHADOW, replace(SHOP, shadow=False, cap=1)) is None
+
+
+def test_given_what_the_hub_notes_itself_then_nobody_sets_it_and_it_outlives_a_decision():
+    with pytest.raises(BadRules, match="noted by the hub itself"):
+        changed(SHOP, {"told_since": NOW.isoformat()})
+    assert changed(replace(SHOP, told_since=NOW), {"cap": 2}).told_since == NOW

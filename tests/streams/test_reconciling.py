@@ -177,6 +177,13 @@ def test_given_what_is_recorded_then_a_push_without_an_answer_is_not_settled():
     }
 
 
+def test_given_a_channel_was_in_shadow_then_a_place_that_it_was_not_told_since_is_not_settled():
+    places = {"SOHO": Place(quantity=8, level=8, own=8, opened=True)}
+    number = ChannelQuantity(channel="web", sku="MUG", quantity=8, places=places, rules="r", offset=4)
+    (cell,) = known_of([number], {}, lambda place: place.quantity, sure=False).values()
+    assert cause(Sighting(9), Sighting(9), before=cell) is Cause.IN_FLIGHT
+
+
 def test_given_a_cell_then_it_is_looked_at_as_a_number_that_is_not_known():
     asked = target_of(("MUG", "SOHO"), known(own=-2, wanted=8))
     assert (asked.expected, asked.wanted, asked.own) == (None, 8, -2)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from connectors.contract import Answer, Seen
-from connectors.errors import Unreachable
+from connectors.errors import SlowDown, Unreachable
 from connectors.registry import CONNECTORS
 from schemas.availability import ChannelQuantity, Place
 from schemas.codec import decode
@@ -207,6 +208,8 @@ def test_given_a_sku_the_platform_refused_then_it_is_left_alone_until_its_next_n
 def test_given_a_number_that_was_held_and_comes_back_to_what_it_was_then_it_gets_another_word(board):
     told(board, number("MUG", 5))
     board.want(number("MUG", 1, offset=2))
+    (lower,) = board.next(100)
+    board.asked.add((lower.sku, lower.place))
     board.saw(receipt("MUG", 5, outcome=Outcome.HELD))
     board.want(number("MUG", 5, offset=3))
     (again,) = board.next(100)
@@ -239,6 +242,62 @@ def test_given_a_sku_that_has_no_number_is_overruled_then_nothing_is_told(board)
     assert board.next(100) == []
 
 
+# -- a channel that was in shadow
+
+
+def receipt_at(at, level=5, outcome=Outcome.PUSHED):
+    return replace(receipt("MUG", level, outcome=outcome), pushed_at=at)
+
+
+@pytest.fixture
+def after_shadow():
+    return Board(CONNECTORS["shopify"], still_for=1.0, since=NOW, wary_for=30.0)
+
+
+def test_given_a_channel_was_in_shadow_then_a_place_that_its_platform_opened_is_looked_at_too(after_shadow):
+    after_shadow.want(number("MUG", 5, own=5, opened=True))
+    (target,) = after_shadow.next(100)
+    assert after_shadow.waits(target) == 30.0, "a lost webhook is healed by a poll"
+    assert target.expected is None, "somebody else told it for days"
+    assert not target.opened, "and its level does not follow from its own documents and ours"
+    assert after_shadow.looked(target, Seen(3), 100.0) is None, "never raised over an order not seen yet"
+    assert after_shadow.looked(target, Seen(3), 129.0) is None
+    ready = after_shadow.looked(target, Seen(3), 130.0)
+    assert (ready.wanted, ready.expected) == (5, 3)
+
+
+@pytest.mark.parametrize(("said", "expected"), [(timedelta(days=-9), None), (timedelta(0), 5)])
+def test_given_a_channel_was_in_shadow_then_only_what_it_was_told_since_is_believed(
+    after_shadow, said, expected
+):
+    after_shadow.saw(receipt_at(NOW + said))
+    after_shadow.want(number("MUG", 4))
+    assert [(target.wanted, target.expected) for target in after_shadow.next(100)] == [(4, expected)]
+
+
+def test_given_a_channel_was_in_shadow_then_what_it_is_told_afterwards_is_known(after_shadow):
+    after_shadow.saw(receipt_at(NOW - timedelta(days=9)))
+    after_shadow.want(number("MUG", 5))
+    (target,) = after_shadow.next(100)
+    after_shadow.saw(receipt_at(NOW))
+    assert after_shadow.waits(target) == 1.0
+    after_shadow.want(number("MUG", 5, offset=2))
+    assert after_shadow.next(100) == []
+
+
+async def test_given_the_clock_of_who_ended_the_shadow_is_ahead_then_a_receipt_still_comes_after_that(fails):
+    pushing = fails()
+    pushing.clock = lambda: NOW - timedelta(minutes=5)
+    pushing.board = board = Board(CONNECTORS["shopify"], since=NOW)
+    board.want(number("MUG", 5))
+    await pushed(pushing, board, 1)
+    assert [(one.outcome, one.pushed_at) for one in pushing.writer.receipts] == [
+        (Outcome.ASKED, NOW),
+        (Outcome.PUSHED, NOW),
+    ]
+    assert not board.unsure
+
+
 class Flaky:
     """A platform that takes no call in which a bad SKU is, but every other."""
 
@@ -260,6 +319,24 @@ class Flaky:
         self.calls += 1
         if self.bad & {target.sku for target in targets}:
             raise Unreachable("HTTP 500")
+
+
+class Busy(Flaky):
+    """A platform that shows the right number already, and asks to wait when it is told so for the first time."""
+
+    def __init__(self, wait):
+        super().__init__(set())
+        self.shown, self.wait, self.waits, self.looks = {"MUG": 5}, wait, 1, 0
+
+    async def look(self, targets, directory):
+        self.looks += 1
+        return await super().look(targets, directory)
+
+    async def push(self, targets, directory):
+        if self.waits:
+            self.waits -= 1
+            raise SlowDown(self.wait)
+        return await super().push(targets, directory)
 
 
 class Written:
@@ -310,6 +387,26 @@ async def pushed(pushing, board, rounds):
     for _ in range(rounds):
         await pushing._push_some(board)
         await asyncio.sleep(0.001)
+
+
+async def test_given_a_platform_that_asks_to_wait_then_a_number_that_it_shows_already_is_answered_for_as_well(
+    board, fails
+):
+    pushing = fails()
+    pushing.sink = Busy(1.01)
+    board.want(number("MUG", 5))
+    await pushed(pushing, board, 3)
+    assert [one.outcome for one in pushing.writer.receipts] == [Outcome.ASKED, Outcome.ASKED, Outcome.PUSHED]
+    assert not board.asked
+
+
+async def test_given_a_platform_that_asks_to_wait_a_moment_then_its_points_do_not_go_into_looks(board, fails):
+    pushing = fails()
+    pushing.sink = Busy(0.01)
+    board.want(number("MUG", 4))
+    await pushed(pushing, board, 2)
+    assert [one.outcome for one in pushing.writer.receipts] == [Outcome.ASKED, Outcome.PUSHED]
+    assert (pushing.sink.looks, pushing.sink.shown) == (1, {"MUG": 4})
 
 
 @pytest.mark.parametrize("bad", [["S0"], ["S63"], ["S7", "S8", "S40"]])

@@ -43,7 +43,13 @@ EXAMPLE = ROOT / "deploy" / "example"
 SECRET = "sandbox"
 
 
-def onhand(*arguments: str, config: Path, code: int | None = 0, env: dict[str, str] | None = None) -> str:
+def onhand(
+    *arguments: str,
+    config: Path,
+    code: int | None = 0,
+    env: dict[str, str] | None = None,
+    within: float = 120.0,
+) -> str:
     """Runs a command as a user would, and returns what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", "streams.cli", *arguments],
@@ -52,15 +58,15 @@ def onhand(*arguments: str, config: Path, code: int | None = 0, env: dict[str, s
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=within,
     )
     assert code is None or done.returncode == code, f"exit {done.returncode}: {done.stdout}{done.stderr}"
     return done.stdout if done.returncode == 0 or done.stdout else done.stderr
 
 
-def asked(*arguments: str, config: Path, code: int | None = 0) -> Any:
+def asked(*arguments: str, config: Path, code: int | None = 0, within: float = 120.0) -> Any:
     """A command's JSON report."""
-    return json.loads(onhand(*arguments, "--json", config=config, code=code))
+    return json.loads(onhand(*arguments, "--json", config=config, code=code, within=within))
 
 
 @dataclass
@@ -79,9 +85,9 @@ class Installation:
         self.config.write_text(text, encoding="utf-8")
         return load(self.config)
 
-    def asked(self, *arguments: str, code: int | None = 0) -> Any:
+    def asked(self, *arguments: str, code: int | None = 0, within: float = 120.0) -> Any:
         """A command's JSON report."""
-        return asked(*arguments, config=self.config, code=code)
+        return asked(*arguments, config=self.config, code=code, within=within)
 
     def worker(self, name: str = "worker-0") -> subprocess.Popen[bytes]:
         """Starts a worker process; `until_ready` waits for it."""
