@@ -20,7 +20,7 @@ demo: $(READY) ## the main job on this machine: real Kafka, real PostgreSQL, rea
 	@$(BIN)/onhand demo $(ARGS)
 
 test: $(READY) ## all tests, on real engines (ARGS="tests/schemas")
-	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile --engines-at-least 200)
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 3 --dist loadfile --engines-at-least 200)
 
 check: $(READY) ## format, lint, types, import contracts
 	@echo "-- format" && $(BIN)/ruff format --check --quiet .

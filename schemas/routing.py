@@ -64,7 +64,8 @@ def route(
         refusing = demand.rejected.get(sku, frozenset())
         for allowed in (rules, freely):
             its = offer(stock, demand.channel, allowed)
-            gives = {name: count for name, count in its.at.items() if count > 0 and name not in refusing}
+            asked = (site.location for site in ordered if site.location not in refusing)
+            gives = {name: count for name in asked if (count := its.at.get(name, 0)) > 0}
             if min(its.limit, sum(gives.values())) >= units:
                 break
         candidates[sku] = gives

@@ -72,6 +72,11 @@ def test_given_safety_stock_then_it_is_kept_unless_the_promise_could_not_be():
     assert routed({"MUG": 1}, {"MUG": stock("MUG", 1, DC=2, SOHO=2)}, rules)[0] == {"DC": {"MUG": 1}}
 
 
+def test_given_the_only_place_beyond_its_safety_stock_sends_nothing_then_the_promise_is_kept_from_another():
+    stocks = {"MUG": stock("MUG", 1, DC=1, SHOW=2)}
+    assert routed({"MUG": 1}, stocks, ChannelRules(safety_stock=1)) == ({"DC": {"MUG": 1}}, {})
+
+
 def test_given_too_few_units_then_what_there_is_goes_and_the_rest_waits():
     assert routed({"MUG": 5}, {"MUG": stock("MUG", 5, DC=1, SOHO=2)}) == (
         {"DC": {"MUG": 1}, "SOHO": {"MUG": 2}},
