@@ -76,7 +76,7 @@ def _behind(topic: Topic, ends: Mapping[int, int], done: Mapping[int, int]) -> s
 class Verifier:
     """Compares what should be equal after everything has settled. Reads only.
 
-    What arrives meanwhile is not compared: everything is judged as of the ends of the log at which all had settled.
+    What arrives meanwhile is not compared: everything is judged as of the ends that the log had when we began to wait for it.
     """
 
     reader: Reader
@@ -91,24 +91,30 @@ class Verifier:
     _seals: dict[str, bytes] = field(default_factory=dict)
 
     async def settled(self, within: float) -> str | None:
-        """Waits until all stages have taken everything in. Returns what still lags after `within` seconds, else None."""
+        """Waits until what is in the log now has come through, and every platform was told what that made of its numbers. Returns
+        what still lags after `within` seconds, else None.
+        """
         deadline = time.monotonic() + within
-        while (late := await self._late() or await self._unpushed()) and time.monotonic() < deadline:
+        if late := await self.come_through(within):
+            return late
+        while (late := await self._unpushed()) and time.monotonic() < deadline:
             await asyncio.sleep(0.2)
         return late
 
     async def come_through(self, within: float) -> str | None:
-        """Waits until what is in the log now has become stock, and is in PostgreSQL, whatever comes meanwhile. Returns what still
-        lags after `within` seconds, else None.
+        """Waits until what is in the log now has become stock, and is in PostgreSQL, whatever comes meanwhile: a shop that sells is
+        never at rest. Returns what still lags after `within` seconds, else None.
         """
         deadline = time.monotonic() + within
-        for topic, done in [(one, self._taken) for one in SOURCES] + [
-            (one, self._recorded) for one in RECORDED
+        for topic, done, where in [(one, self._taken, "") for one in SOURCES] + [
+            (one, self._recorded, "PostgreSQL: ") for one in RECORDED
         ]:
             ends = await self.reader.ends(self.naming(topic), range(self.partitions))
+            if topic in SOURCES:
+                self._ends[topic.name] = ends
             while late := _behind(topic, ends, await done(topic)):
                 if time.monotonic() > deadline:
-                    return late
+                    return where + late
                 await asyncio.sleep(0.2)
         return None
 
@@ -126,18 +132,6 @@ class Verifier:
         report = Report()
         await self._pushed(report)
         return f"{report.found} numbers are not pushed yet" if report.found else None
-
-    async def _late(self) -> str | None:
-        partitions = range(self.partitions)
-        for topic in SOURCES:
-            self._ends[topic.name] = await self.reader.ends(self.naming(topic), partitions)
-            if late := _behind(topic, self._ends[topic.name], await self._taken(topic)):
-                return late
-        for topic in RECORDED:
-            ends = await self.reader.ends(self.naming(topic), partitions)
-            if late := _behind(topic, ends, await self._recorded(topic)):
-                return f"PostgreSQL: {late}"
-        return None
 
     async def run(self) -> Report:
         """Everything. Memory grows with the number of transactions and cells."""
@@ -157,14 +151,14 @@ class Verifier:
         return report
 
     async def _log(self, topic: Topic) -> AsyncIterator[list[ConsumerRecord]]:
-        """A topic up to where all had settled."""
+        """A topic up to where it is judged."""
         ends = self._ends[topic.name]
         for partition, start in (await self.reader.begins(self.naming(topic), ends)).items():
             async for records in self.reader.read(self.naming(topic), partition, start, ends[partition]):
                 yield records
 
     def _later(self, movement: Movement) -> bool:
-        """Whether the claim behind a movement came after all had settled."""
+        """Whether the claim behind a movement came after those ends."""
         cause = movement.cause
         return not cause.own and cause.offset >= self._ends[CLAIMS.name].get(cause.partition, 0)
 
@@ -325,8 +319,8 @@ class Verifier:
         told = {(row["channel"], row["sku"], row["place"]): row async for row in self.queries.all_told()}
         compared = 0
         async for number in self.queries.all_channel_quantities():
-            if report.checks and self._later_number(number):
-                continue  # it moved since; while we wait for the platforms it is waited for
+            if self._later_number(number):
+                continue  # it moved since
             its = self.rules.channels.get(number.channel, ChannelRules())
             if its.shadow:
                 continue

@@ -9,7 +9,12 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -94,6 +99,27 @@ def test_given_a_day_of_webhooks_in_any_order_then_the_stock_is_the_same(up):
         assert up.webhook(document) == 200
     up.until(lambda: up.available("MUG-WHITE", "SOHO") == before - 12)
     assert up.run("verify")["ok"]
+
+
+def test_given_a_shop_that_sells_all_the_time_then_verify_need_not_wait_for_the_evening(up):
+    closing = threading.Event()
+
+    def sell() -> Iterator[int]:
+        for number in count(7_000):
+            yield up.webhook(order(number, random.choice(["TEE-BLACK-M", "MUG-WHITE"]), 1))
+            if closing.wait(0.02):
+                return
+
+    with ThreadPoolExecutor() as shop:
+        selling = shop.submit(lambda: Counter(sell()))
+        try:
+            first, second = up.run("verify", "--wait", "20"), up.run("verify", "--wait", "20")
+        finally:
+            closing.set()
+    assert first["ok"]
+    assert second["ok"]
+    assert second["checks"]["claims"] > first["checks"]["claims"]
+    assert selling.result().keys() == {200}
 
 
 def test_given_bad_input_then_the_answer_is_clear_and_nothing_is_kept(up):
