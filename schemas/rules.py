@@ -122,9 +122,9 @@ class ChannelRules:
 
     def leaves_out(self, location: str) -> bool:
         """Whether a location's stock does not count in the numbers, because it is not for what the channel does."""
-        if self.closed is not None and location in self.closed:
+        if self.buffers is not None and location not in self.buffers:
             return True
-        return self.buffers is not None and location not in self.buffers
+        return self.closed is not None and location in self.closed
 
     @property
     def sells_beyond(self) -> bool:

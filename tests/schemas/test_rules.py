@@ -40,6 +40,9 @@ def test_given_rules_for_one_sku_then_they_say_the_same_of_it_and_nothing_of_oth
         safety_stock=1, safety_stock_by_sku={"mug": 3}, threshold=2, cap=9
     )
     assert rules.narrowed("bowl").safety_stock_by_sku == {}
+    limits = ChannelRules(backorder_by_sku={"mug": 3, "plate": 0}, preorder_by_sku={"bowl": 1}, preorder=2)
+    assert limits.narrowed("mug") == ChannelRules(backorder_by_sku={"mug": 3}, preorder_by_sku={}, preorder=2)
+    assert ChannelRules().narrowed("mug") == ChannelRules(), "what was not said stays unsaid"
 
 
 @pytest.mark.parametrize(
