@@ -148,11 +148,10 @@ def eligible(stock: Stock, rules: ChannelRules) -> tuple[str, ...]:
 
     `@unrouted` is none of them, even where goods came back to nobody knows where: it is open demand, counted for itself.
     """
+    tracked = stock.tracked
     if rules.locations is None:
-        return tuple(sorted(stock.tracked.keys() - {UNROUTED}))
-    return tuple(
-        name for name in dict.fromkeys(rules.locations) if name in stock.tracked and name != UNROUTED
-    )
+        return tuple(sorted(tracked if UNROUTED not in tracked else tracked.keys() - {UNROUTED}))
+    return tuple(name for name in dict.fromkeys(rules.locations) if name in tracked and name != UNROUTED)
 
 
 class Known(NamedTuple):
@@ -175,28 +174,40 @@ def quantity(
     Of what is `known`, the places that have not moved since are taken over. Of a component of a `bundle`, `Place.own` is what
     the channel's documents of the bundle caused.
     """
-    where = eligible(stock, rules)
-    if not where:
+    places = places_of(stock, channel, rules, known, bundle)
+    if places is None:
         return None
-    if rules.publish == NETWORK:
-        places: dict[str, Place] = {NETWORK: _network(stock, channel, rules, where, bundle)}
-    else:
-        before = {} if known is None or known.number is None else known.number.places
-        state, counted = pooled(rules.pool), counted_for(channel, bundle)
-        places = {
-            location: before[location]
-            if known is not None and location in before and _unmoved(stock, known.stock, location)
-            else _at(stock, channel, rules, location, state, counted)
-            for location in where
-        }
     return ChannelQuantity(
         channel=channel,
         sku=stock.sku,
-        quantity=sum(place.quantity for place in places.values()),
+        quantity=sum([place.quantity for place in places.values()]),
         places=places,
         rules=version,
         offset=stock.offset,
     )
+
+
+def places_of(
+    stock: Stock,
+    channel: str,
+    rules: ChannelRules,
+    known: Known | None = None,
+    bundle: str | None = None,
+) -> dict[str, Place] | None:
+    """The numbers by place, as `quantity` has them."""
+    where = eligible(stock, rules)
+    if not where:
+        return None
+    if rules.publish == NETWORK:
+        return {NETWORK: _network(stock, channel, rules, where, bundle)}
+    before = {} if known is None or known.number is None else known.number.places
+    state, counted = pooled(rules.pool), counted_for(channel, bundle)
+    return {
+        location: before[location]
+        if known is not None and location in before and _unmoved(stock, known.stock, location)
+        else _at(stock, channel, rules, location, state, counted)
+        for location in where
+    }
 
 
 def _network(
@@ -204,6 +215,7 @@ def _network(
 ) -> Place:
     """The number for all locations together: what the steps come to."""
     sku, state, cells = stock.sku, pooled(rules.pool), stock.locations
+    same = rules.held_everywhere(sku)
     offered = there = 0
     if rules.closed is not None or rules.buffers is not None:
         counted = tuple(name for name in where if not rules.leaves_out(name))
@@ -212,11 +224,13 @@ def _network(
     for location in counted:
         level = cells.get(location, NOTHING).get(state, 0)
         there += level
-        if level > 0 and (free := level - rules.held_back(sku, location, level)) > 0:
-            offered += free
+        held = rules.held_back(sku, location, level) if same is None else same
+        if level > held:
+            offered += level - held
     open_demand = cells.get(UNROUTED, NOTHING).get(state, 0)
     offered = max(0, offered + open_demand - rules.threshold) * rules.share_percent // 100
-    offered += allowance(stock, rules, where, NETWORK).left
+    if rules.sells_beyond:
+        offered += allowance(stock, rules, where, NETWORK).left
     return Place(
         quantity=offered if rules.cap is None else min(offered, rules.cap),
         level=sum(map(stock.on_hand, counted)) if rules.level == ON_HAND else there + open_demand,

@@ -111,6 +111,14 @@ class ChannelRules:
         by_location = self.safety_stock_by_location.get(location, self.safety_stock)
         return self.safety_stock_by_sku.get(sku, by_location)
 
+    def held_everywhere(self, sku: str) -> int | None:
+        """What is held back of a SKU at every location, whatever is there; None where that depends."""
+        if self.safety_percent or self.buffers:
+            return None
+        if self.safety_stock_by_location:
+            return self.safety_stock_by_sku.get(sku)
+        return self.safety_stock_by_sku.get(sku, self.safety_stock)
+
     def holds(self, sku: str, location: str, available: int) -> dict[str, int]:
         """What each rule would hold back; the most is held."""
         by_location = self.safety_stock_by_location.get(location, self.safety_stock)
