@@ -20,7 +20,9 @@ class Ruling(Protocol):
         """All of them, oldest first."""
 
     async def change(self, channel: str, patch: dict[str, Any]) -> Rules:
-        """Changes a channel's rules by a merge patch. Raises `BadRules`, or `Problem` where the log is away."""
+        """Changes the rules of a channel, or of a `location:<name>`, by a merge patch. Raises `BadRules`, or `Problem` where the log
+        is away.
+        """
 
 
 def rule_routes(ruling: Ruling) -> APIRouter:
@@ -51,7 +53,9 @@ def rule_routes(ruling: Ruling) -> APIRouter:
             ),
         ],
     ) -> dict[str, Any]:
-        """Changes rules of a channel (RFC 7396; null is the default again). The numbers that this moves are published at once."""
+        """Changes rules of a channel, or of a location under `location:<name>` (RFC 7396; null is the default again). The numbers that
+        this moves are published at once.
+        """
         try:
             return _shown(await ruling.change(channel, patch))
         except BadRules as error:
@@ -62,4 +66,6 @@ def rule_routes(ruling: Ruling) -> APIRouter:
 
 def _shown(rules: Rules) -> dict[str, Any]:
     channels = {name: asdict(its) for name, its in rules.channels.items()}
-    return {"version": rules.version, "by": rules.by, "at": rules.at, "channels": channels}
+    locations = {name: asdict(its) for name, its in rules.locations.items()}
+    said = {"version": rules.version, "by": rules.by, "at": rules.at}
+    return said | {"channels": channels, "locations": locations}

@@ -90,7 +90,8 @@ def routes(storefront: Storefront) -> APIRouter:
     @router.post("/fulfilment-options", responses=REFUSALS)
     async def fulfilment_options(basket: Basket) -> FulfilmentOptions:
         """Where a basket can be collected now, where once the rest has been brought there, and how it is shipped: in the fewest
-        parcels, then as the channel lists its locations, then from nearby. Nothing is held by this: a reservation does that.
+        parcels, then as the channel lists its locations, then from nearby, unless the channel's `routing` is another. Nothing is
+        held by this: a reservation does that.
         """
         return await storefront.options(basket)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 
 from schemas.accounts import NETWORK, UNROUTED
+from schemas.allowances import Allowance, allowance
 from schemas.claims import STRICT
 from schemas.ledger import NOTHING, Stock
 from schemas.movements import counted_for
@@ -80,23 +82,39 @@ def steps(stock: Stock, rules: ChannelRules, *, available: bool = True) -> Itera
 
     With `available=False` the balances themselves are left out, for a caller that shows the movements behind them.
     """
-    offered = 0
-    for location in eligible(stock, rules):
+    offered, where = 0, eligible(stock, rules)
+    for location in where:
         place = NETWORK if rules.publish == NETWORK else location
-        level, held = stock.balance(location, pooled(rules.pool)), rules.held_back(stock.sku, location)
+        level = stock.balance(location, pooled(rules.pool))
         if available and level:
             yield Step(f"available at {location}", level, location, place)
+        if rules.leaves_out(location):
+            if level:
+                rule, what = ("ships", "shipped from") if place == NETWORK else ("pickup", "collected at")
+                yield Step(f"nothing is {what} {location}", -level, f"rule:{rule}", place)
+            continue
+        rule, held = max(rules.holds(stock.sku, location, level).items(), key=itemgetter(1))
         if held:
-            yield Step(f"safety stock at {location}", -held, "rule:safety_stock", place)
+            yield Step(HELD[rule].format(rules.safety_percent, location), -held, f"rule:{rule}", place)
         if level < held:
             yield Step(f"{location} is held at zero", held - level, "rule:not_negative", place)
         offered += max(0, level - held)
+        if place != NETWORK:
+            yield from _beyond_steps(allowance(stock, rules, where, place), place)
     if rules.publish == NETWORK:
-        yield from _network_steps(offered, -stock.balance(UNROUTED, pooled(rules.pool)), rules)
+        yield from _network_steps(stock, offered, where, rules)
 
 
-def _network_steps(total: int, unrouted: int, rules: ChannelRules) -> Iterator[Step]:
-    """From the sum over locations to what is offered: open demand, threshold, share, cap."""
+HELD = {
+    "safety_stock": "safety stock at {1}",
+    "safety_percent": "safety stock of {0} % at {1}",
+    "in_store_buffer": "in-store buffer at {1}",
+}
+
+
+def _network_steps(stock: Stock, total: int, where: tuple[str, ...], rules: ChannelRules) -> Iterator[Step]:
+    """From the sum over locations to what is offered: open demand, threshold, share, what may be sold beyond, cap."""
+    unrouted = -stock.balance(UNROUTED, pooled(rules.pool))
     if unrouted:
         yield Step("ordered, no location yet", -unrouted, UNROUTED, NETWORK)
     if rules.threshold:
@@ -108,8 +126,21 @@ def _network_steps(total: int, unrouted: int, rules: ChannelRules) -> Iterator[S
     offered = total * rules.share_percent // 100
     if offered != total:
         yield Step(f"share of {rules.share_percent} %", offered - total, "rule:share_percent", NETWORK)
+    beyond = allowance(stock, rules, where, NETWORK)
+    yield from _beyond_steps(beyond, NETWORK)
+    offered += beyond.left
     if rules.cap is not None and offered > rules.cap:
         yield Step(f"cap of {rules.cap}", rules.cap - offered, "rule:cap", NETWORK)
+
+
+def _beyond_steps(beyond: Allowance, place: str) -> Iterator[Step]:
+    """What may be sold beyond what there is."""
+    if beyond.preorder:
+        yield Step(f"preorder of {beyond.expected} on their way", beyond.preorder, "rule:preorder", place)
+    if beyond.backorder:
+        yield Step("backorder", beyond.backorder, "rule:backorder", place)
+    if beyond.used:
+        yield Step("of that sold already", -beyond.used, "rule:owed", place)
 
 
 def eligible(stock: Stock, rules: ChannelRules) -> tuple[str, ...]:
@@ -117,8 +148,10 @@ def eligible(stock: Stock, rules: ChannelRules) -> tuple[str, ...]:
 
     `@unrouted` is none of them, even where goods came back to nobody knows where: it is open demand, counted for itself.
     """
-    allowed = sorted(stock.tracked) if rules.locations is None else dict.fromkeys(rules.locations)
-    return tuple(name for name in allowed if name in stock.tracked and name != UNROUTED)
+    tracked = stock.tracked
+    if rules.locations is None:
+        return tuple(sorted(tracked if UNROUTED not in tracked else tracked.keys() - {UNROUTED}))
+    return tuple(name for name in dict.fromkeys(rules.locations) if name in tracked and name != UNROUTED)
 
 
 class Known(NamedTuple):
@@ -141,38 +174,67 @@ def quantity(
     Of what is `known`, the places that have not moved since are taken over. Of a component of a `bundle`, `Place.own` is what
     the channel's documents of the bundle caused.
     """
+    places = places_of(stock, channel, rules, known, bundle)
+    if places is None:
+        return None
+    return ChannelQuantity(
+        channel=channel,
+        sku=stock.sku,
+        quantity=sum([place.quantity for place in places.values()]),
+        places=places,
+        rules=version,
+        offset=stock.offset,
+    )
+
+
+def places_of(
+    stock: Stock,
+    channel: str,
+    rules: ChannelRules,
+    known: Known | None = None,
+    bundle: str | None = None,
+) -> dict[str, Place] | None:
+    """The numbers by place, as `quantity` has them."""
     where = eligible(stock, rules)
     if not where:
         return None
     if rules.publish == NETWORK:
-        state = pooled(rules.pool)
-        levels = {location: stock.balance(location, state) for location in where}
-        offered = sum(
-            max(0, level - rules.held_back(stock.sku, location)) for location, level in levels.items()
-        )
-        open_demand = stock.balance(UNROUTED, state)
-        sold = offered + sum(step.amount for step in _network_steps(offered, -open_demand, rules))
-        own = stock.told_by.get(rules.ships_from, NOTHING).get(counted_for(channel, bundle), 0)
-        if rules.level == ON_HAND:
-            level = sum(map(stock.on_hand, where))
-        else:
-            level = sum(levels.values()) + open_demand
-        places: dict[str, Place] = {NETWORK: Place(quantity=sold, level=level, own=own)}
+        return {NETWORK: _network(stock, channel, rules, where, bundle)}
+    before = {} if known is None or known.number is None else known.number.places
+    state, counted = pooled(rules.pool), counted_for(channel, bundle)
+    return {
+        location: before[location]
+        if known is not None and location in before and _unmoved(stock, known.stock, location)
+        else _at(stock, channel, rules, location, state, counted)
+        for location in where
+    }
+
+
+def _network(
+    stock: Stock, channel: str, rules: ChannelRules, where: tuple[str, ...], bundle: str | None
+) -> Place:
+    """The number for all locations together: what the steps come to."""
+    sku, state, cells = stock.sku, pooled(rules.pool), stock.locations
+    same = rules.held_everywhere(sku)
+    offered = there = 0
+    if rules.closed is not None or rules.buffers is not None:
+        counted = tuple(name for name in where if not rules.leaves_out(name))
     else:
-        before = {} if known is None or known.number is None else known.number.places
-        places = {
-            location: before[location]
-            if known is not None and location in before and _unmoved(stock, known.stock, location)
-            else _at(stock, channel, rules, location, bundle)
-            for location in where
-        }
-    return ChannelQuantity(
-        channel=channel,
-        sku=stock.sku,
-        quantity=sum(place.quantity for place in places.values()),
-        places=places,
-        rules=version,
-        offset=stock.offset,
+        counted = where
+    for location in counted:
+        level = cells.get(location, NOTHING).get(state, 0)
+        there += level
+        held = rules.held_back(sku, location, level) if same is None else same
+        if level > held:
+            offered += level - held
+    open_demand = cells.get(UNROUTED, NOTHING).get(state, 0)
+    offered = max(0, offered + open_demand - rules.threshold) * rules.share_percent // 100
+    if rules.sells_beyond:
+        offered += allowance(stock, rules, where, NETWORK).left
+    return Place(
+        quantity=offered if rules.cap is None else min(offered, rules.cap),
+        level=sum(map(stock.on_hand, counted)) if rules.level == ON_HAND else there + open_demand,
+        own=stock.told_by.get(rules.ships_from, NOTHING).get(counted_for(channel, bundle), 0),
     )
 
 
@@ -185,13 +247,18 @@ def _unmoved(stock: Stock, before: Stock, location: str) -> bool:
     )
 
 
-def _at(stock: Stock, channel: str, rules: ChannelRules, location: str, bundle: str | None) -> Place:
-    available = stock.balance(location, pooled(rules.pool))
-    own = stock.told_by.get(location, NOTHING).get(counted_for(channel, bundle), 0)
+def _at(stock: Stock, channel: str, rules: ChannelRules, location: str, state: str, counted: str) -> Place:
+    """The number at one location: what the steps come to there."""
+    available = stock.locations.get(location, NOTHING).get(state, 0)
+    offered = max(0, available - rules.held_back(stock.sku, location, available))
+    if location == rules.ships_from:
+        offered += allowance(stock, rules, (location,), location).left
+    if rules.leaves_out(location):
+        offered = 0
     return Place(
-        quantity=max(0, available - rules.held_back(stock.sku, location)),
+        quantity=offered,
         level=stock.on_hand(location) if rules.level == ON_HAND else available,
-        own=own,
+        own=stock.told_by.get(location, NOTHING).get(counted, 0),
         opened=stock.tracked.get(location) == channel,
     )
 

@@ -107,10 +107,9 @@ class _Basket:
         self.ready = {site.location: site.ready_in for site in sites}
         self.stocks = {sku: stocks.get(sku) or Stock(sku=sku) for sku in self.wanted}
         self.offers = {sku: offer(stock, channel, rules) for sku, stock in self.stocks.items()}
-        self.limits = {sku: its.limit for sku, its in self.offers.items()}
 
     def options(self, near: Point | None, named: int) -> Options:
-        ordered = nearest_first(self.sites, near, self.rules.locations)
+        ordered = nearest_first(self.sites, near, self.rules.preferred)
         stores = [(site, self._collected(site)) for site in ordered if site.pickup]
         now = [
             Collection(site=site, here=here, ready_in=site.ready_in)
@@ -118,7 +117,8 @@ class _Basket:
             if here == self.wanted
         ][:named]
         later = list(self._later([one for one in stores if one[1] != self.wanted], named))
-        shipped = plan(self.wanted, self.limits, self._gives(ordered))
+        limits = {sku: its.shipped for sku, its in self.offers.items()}
+        shipped = plan(self.wanted, limits, self._gives(ordered), in_order=self.rules.in_order)
         ways = list(self._ways(now, later, shipped))
         return Options(
             pickup_now=tuple(now),
@@ -145,7 +145,7 @@ class _Basket:
 
     def _later(self, stores: Sequence[tuple[Site, Units]], named: int) -> Iterator[Collection]:
         """The stores to which the rest can be brought, and from where."""
-        if any(self.limits[sku] < units for sku, units in self.wanted.items()):
+        if any(self.offers[sku].limit < units for sku, units in self.wanted.items()):
             return
         found = 0
         for store, here in stores:

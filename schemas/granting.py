@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from schemas.accounts import UNROUTED
-from schemas.availability import quantity
+from schemas.accounts import NETWORK, UNROUTED
+from schemas.allowances import allowance
+from schemas.availability import eligible, quantity
 from schemas.claims import Claim, Document, Fact, Line
 from schemas.ledger import Book, Stock, Taken, is_repeat, take
 from schemas.movements import ASKED, OWN, Cause, Movement
 from schemas.postings import Kind, Leg, Places, legs, pooled
 from schemas.reservations import HUB, REMEMBERED, Ask, Hold, Outcome, Request, Wanted
+from schemas.rules import ChannelRules
 
 KINDS: Mapping[Ask, Kind] = {
     Ask.PLACE: Kind.RESERVATION_PLACED,
@@ -69,22 +71,37 @@ def _transaction(request: Request) -> str:
 
 
 def free(stock: Stock, wanted: Wanted) -> int:
-    """How many units may be held now: the channel's number in all, or at a place.
+    """How many units may be held now: the channel's number in all, or at a place. Units of a SKU that nobody tracks are not free.
 
-    A place's units may be promised without a place already, so no more is free there than in all places together. Units
-    of a SKU that nobody tracks are not free.
+    The numbers of a channel with one for each location leave out what was promised without a place, which is not free again.
     """
-    number = quantity(stock, HUB, wanted.rules, "")
+    rules = wanted.rules
+    number = quantity(stock, HUB, rules, "")
     if number is None:
         return 0
-    if wanted.location is None:
+    if wanted.location is not None:
+        return _free_at(stock, rules, wanted.location)
+    if rules.publish == NETWORK:
         return number.quantity
-    if wanted.location not in stock.tracked:
+    return max(0, number.quantity + min(0, stock.balance(UNROUTED, pooled(rules.pool))))
+
+
+def _free_at(stock: Stock, rules: ChannelRules, place: str) -> int:
+    """How many units may be held at a place: no more than is free in all places together, and what may be sold beyond that. What
+    only cannot be shipped from there can be held there.
+    """
+    by_location = rules.publish != NETWORK
+    if place not in stock.tracked or (by_location and rules.leaves_out(place)):
         return 0
-    state = pooled(wanted.rules.pool)
-    here = stock.balance(wanted.location, state) - wanted.rules.held_back(stock.sku, wanted.location)
-    places = sum(max(0, stock.balance(place, state)) for place in stock.tracked if place != UNROUTED)
-    return max(0, min(here, places + stock.balance(UNROUTED, state)))
+    state = pooled(rules.pool)
+    level = stock.balance(place, state)
+    here = level - rules.held_back(stock.sku, place, level)
+    places = sum(max(0, stock.balance(name, state)) for name in stock.tracked if name != UNROUTED)
+    unpromised = places + stock.balance(UNROUTED, state)
+    left = allowance(stock, rules, eligible(stock, rules), place).left
+    if by_location:
+        left = max(0, left + min(0, unpromised))
+    return max(0, min(here, unpromised)) + left
 
 
 class _Decision:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from schemas.accounts import UNROUTED
+from schemas.accounts import NETWORK, UNROUTED
 from schemas.availability import eligible, quantity
 from schemas.ledger import Stock
 from schemas.postings import pooled
@@ -15,28 +15,36 @@ from schemas.sites import Site
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a channel may sell of one SKU: `limit` units in all, and at each of its locations at most so many."""
+    """What a channel may sell of one SKU: `limit` units in all, `at` each of its locations at most so many, and `shipped` at most."""
 
     limit: int
     at: Mapping[str, int]
+    shipped: int = 0
 
 
 def offer(stock: Stock, channel: str, rules: ChannelRules) -> Offer:
-    """The channel's number, and what of it each place may give: what is available there beyond the safety stock.
+    """The channel's number, and what of it each place may give: what is available there beyond what is held back.
 
-    Units may be promised without a place already, so no place gives more than is free in all places together.
+    Units may be promised without a place already, so no place gives more than is free in all places together. What is not there yet
+    no place gives. A location from which nothing is shipped still gives to those who come for it.
     """
-    number = quantity(stock, channel, rules, "")
-    if number is None:
+    rules = rules.in_hand()
+    shipped = quantity(stock, channel, rules, "")
+    number = shipped if rules.closed is None else quantity(stock, channel, rules.anywhere(), "")
+    if shipped is None or number is None:
         return Offer(0, {})
     state = pooled(rules.pool)
     everywhere = sum(max(0, stock.balance(name, state)) for name in stock.tracked if name != UNROUTED)
     free = max(0, everywhere + stock.balance(UNROUTED, state))
-    at = {
-        name: max(0, min(stock.balance(name, state) - rules.held_back(stock.sku, name), free))
-        for name in eligible(stock, rules)
-    }
-    return Offer(min(number.quantity, free), at)
+    at = {name: max(0, min(_beyond_held(stock, rules, name), free)) for name in eligible(stock, rules)}
+    return Offer(min(number.quantity, free), at, min(shipped.quantity, free))
+
+
+def _beyond_held(stock: Stock, rules: ChannelRules, location: str) -> int:
+    if rules.publish != NETWORK and rules.leaves_out(location):
+        return 0
+    level = stock.balance(location, pooled(rules.pool))
+    return level - rules.held_back(stock.sku, location, level)
 
 
 def collectable(stock: Stock, site: Site, rules: ChannelRules, its: Offer | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Which places send what, in as few parcels as possible. Pure, total, and the same for the same question."""
+"""Which places send what: in as few parcels as possible, or one after the other. Pure, total, and the same for the same question."""
 
 from __future__ import annotations
 
@@ -31,11 +31,14 @@ class Plan:
     missing: dict[str, int] = field(default_factory=dict)
 
 
-def plan(wanted: Units, limits: Units, gives: Mapping[str, Units], work: int = WORK) -> Plan:
+def plan(
+    wanted: Units, limits: Units, gives: Mapping[str, Units], work: int = WORK, *, in_order: bool = False
+) -> Plan:
     """The fewest parcels that bring as much of what is wanted as may be sent; of as few those whose places come first.
 
     `limits` is how many units of each SKU may be sent from all places together, `gives` what each place may send, in the order
     in which places are preferred. Where the search would look at more than `work` numbers the parcels may be more than the fewest.
+    With `in_order` each place sends all it has of what is still needed, in however many parcels.
     """
     needs, missing = dict[str, int](), dict[str, int]()
     for sku, units in sorted(wanted.items()):
@@ -45,6 +48,8 @@ def plan(wanted: Units, limits: Units, gives: Mapping[str, Units], work: int = W
         if may < units:
             missing[sku] = units - may
     useful = {name: has for name, give in gives.items() if (has := _of_these(needs, give))}
+    if in_order:
+        return Plan(_drawn(needs, useful), missing)
     chosen = _Search(needs, list(useful.values()), work).fewest()
     names = list(useful)
     return Plan(_packed(needs, {names[index]: useful[names[index]] for index in chosen}), missing)
@@ -53,6 +58,16 @@ def plan(wanted: Units, limits: Units, gives: Mapping[str, Units], work: int = W
 def _of_these(needs: Units, give: Units) -> Units:
     """What a place has of the SKUs that are needed."""
     return {sku: units for sku, units in give.items() if sku in needs and units > 0}
+
+
+def _drawn(needs: Units, gives: Mapping[str, Units]) -> tuple[Parcel, ...]:
+    """Which place sends what where each is asked for all it has before the next one."""
+    left, parcels = dict(needs), list[Parcel]()
+    for name, give in gives.items():
+        if lines := {sku: units for sku in left if (units := min(left[sku], give.get(sku, 0)))}:
+            parcels.append(Parcel(name, lines))
+            left = {sku: units - lines.get(sku, 0) for sku, units in left.items()}
+    return tuple(parcels)
 
 
 def _packed(needs: Units, chosen: Mapping[str, Units]) -> tuple[Parcel, ...]:

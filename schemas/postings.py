@@ -203,6 +203,9 @@ def _account(side: str, state: str, places: Places) -> tuple[str, str]:
     return location, pooled(places.pool) if named == State.AVAILABLE else named
 
 
+AVAILABLE = State.AVAILABLE.value
+
+
 def pooled(pool: str | None) -> str:
     """The name of the available state of a pool: `available` for the common pool, else `available[pool]`."""
-    return State.AVAILABLE.value if pool is None else f"{State.AVAILABLE.value}[{pool}]"
+    return AVAILABLE if pool is None else f"{AVAILABLE}[{pool}]"

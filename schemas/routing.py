@@ -14,6 +14,7 @@ from schemas.offers import offer
 from schemas.parcels import Parcel, Plan, Units, plan
 from schemas.postings import pooled
 from schemas.rules import ChannelRules
+from schemas.rules import Routing as Policy
 from schemas.sites import Site, nearest_first
 
 HUB = "onhand"
@@ -36,10 +37,11 @@ class Demand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routed:
-    """The parcels of a demand, and what could have been sent from where, by SKU."""
+    """The parcels of a demand, what could have been sent from where, by SKU, and how it was chosen."""
 
     plan: Plan
     candidates: Mapping[str, Units]
+    policy: Policy | None = None
 
 
 def route(
@@ -49,12 +51,13 @@ def route(
     sites: Sequence[Site],
     near: Point | None = None,
 ) -> Routed:
-    """The fewest parcels, of as few those from the places that the channel's `locations` name first, then from the nearest.
+    """The fewest parcels, of as few those from the places that the channel's `locations` name first, then from the nearest; or by another
+    policy of its rules (`ChannelRules.routing`), under which each place in that order, or by distance alone, sends what it has.
 
     What was promised is kept: where a SKU is short, safety stock, threshold, share and cap hold nothing back any more. What no
     place has stays without one.
     """
-    ordered = [site for site in nearest_first(sites, near, rules.locations) if site.ships]
+    ordered = [site for site in nearest_first(sites, near, rules.preferred) if site.ships]
     freely = ChannelRules(
         publish=rules.publish, ships_from=rules.ships_from, locations=rules.locations, pool=rules.pool
     )
@@ -66,7 +69,7 @@ def route(
             its = offer(stock, demand.channel, allowed)
             asked = (site.location for site in ordered if site.location not in refusing)
             gives = {name: count for name in asked if (count := its.at.get(name, 0)) > 0}
-            if min(its.limit, sum(gives.values())) >= units:
+            if min(its.shipped, sum(gives.values())) >= units:
                 break
         candidates[sku] = gives
     found = plan(
@@ -76,8 +79,9 @@ def route(
             site.location: {sku: gives.get(site.location, 0) for sku, gives in candidates.items()}
             for site in ordered
         },
+        in_order=rules.in_order,
     )
-    return Routed(plan=found, candidates=candidates)
+    return Routed(plan=found, candidates=candidates, policy=rules.routing)
 
 
 def _before(stock: Stock, units: int, state: str) -> Stock:
@@ -118,4 +122,5 @@ def _why(routed: Routed, parcel: Parcel, sku: str) -> str:
     others = [f"{name} {units}" for name, units in routed.candidates[sku].items() if name != parcel.location]
     more = "" if len(others) <= NAMED else f" and {len(others) - NAMED} more"
     told = f"; not chosen: {', '.join(others[:NAMED])}{more}" if others else ""
-    return f"one of {many} parcels{told}" if many > 1 else f"one parcel{told}"
+    policy = f"{routed.policy}: " if routed.policy else ""
+    return f"{policy}one of {many} parcels{told}" if many > 1 else f"{policy}one parcel{told}"

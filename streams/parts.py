@@ -29,6 +29,7 @@ from projections.queries import Queries
 from projections.recorder import Recorder
 from projections.server import create_api
 from schemas.rules import Rules
+from schemas.ruling import LOCATION
 from streams.alerts import Alerting
 from streams.app import Topology, create_app
 from streams.customers import customers_of
@@ -379,9 +380,9 @@ class Rulings:
         return self.ruling.events
 
     async def change(self, channel: str, patch: dict[str, Any]) -> Rules:
-        """Changes a channel's rules. Raises `BadRules`, and `Problem` where the log does not answer."""
+        """Changes the rules of a channel, or of a location. Raises `BadRules`, and `Problem` where the log does not answer."""
         settings = self.directories.settings
-        if channel not in settings.channels:
+        if channel not in settings.channels and not channel.startswith(LOCATION):
             raise Problem(404, "Unknown channel", f"channels are: {', '.join(settings.channels)}")
         try:
             return await self.ruling.change(settings, channel, patch, "the API", datetime.now(UTC))

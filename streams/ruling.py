@@ -14,8 +14,8 @@ from aiokafka.errors import KafkaError
 
 from projections.pool import leadership
 from schemas.codec import Undecodable, decode, encode, headers
-from schemas.rules import Rules
-from schemas.ruling import BadRules, changed, merged, noted, rules_of
+from schemas.rules import LocationRules, Rules
+from schemas.ruling import LOCATION, BadRules, changed, merged, noted, rules_of
 from schemas.topics import RULES
 from streams.reader import Reader
 from streams.settings import Settings
@@ -98,19 +98,24 @@ class Ruling:
     async def change(
         self, settings: Settings, channel: str, patch: Mapping[str, Any], by: str, now: datetime
     ) -> Rules:
-        """Changes a channel's rules by a merge patch; one change at a time, whoever makes it.
+        """Changes the rules of a channel, or of a `location:<name>`, by a merge patch; one change at a time, whoever makes it.
 
         Raises `BadRules`, `KafkaError`, `NotWritten`, `DatabaseError`.
         """
         async with leadership(self.dsn, f"{self.naming.prefix}rules"):
             await self.read()
             last = self.newest
-            if last is None or channel not in last.channels:
+            if last is None:
+                raise BadRules("no rules are in force yet: start the hub first")
+            channels, locations = last.channels, last.locations
+            if channel.startswith(LOCATION):
+                locations = _relocated(settings, locations, channel.removeprefix(LOCATION), patch)
+            elif channel in channels:
+                channels = {**channels, channel: changed(channels[channel], patch)}
+                settings.with_rules(channel, channels[channel])
+            else:
                 raise BadRules(f"no rules of a channel {channel!r} are in force yet: start the hub first")
-            its = changed(last.channels[channel], patch)
-            settings.with_rules(channel, its)
-            channels = {**last.channels, channel: its}
-            made = rules_of(channels, last.bundles, by=by, at=now, configured=last.configured)
+            made = rules_of(channels, last.bundles, locations, by=by, at=now, configured=last.configured)
             rules = replace(noted(last, made, now), edition=self._edition)
             if rules.version != last.version:
                 await self._write(rules)
@@ -145,3 +150,14 @@ class Ruling:
         at = rules.at or datetime.now(UTC)
         ce = headers(RULES, f"{rules.version}/{at.timestamp()}", "rules", at)
         await self.writer.write([Out(self.topic, rules.version.encode(), encode(rules), ce)])
+
+
+def _relocated(
+    settings: Settings, before: Mapping[str, LocationRules], name: str, patch: Mapping[str, Any]
+) -> dict[str, LocationRules]:
+    """What the locations are for after a change of one. Raises `BadRules`."""
+    if name not in settings.locations:
+        raise BadRules(
+            f"unknown location {name!r}; locations are: {', '.join(sorted(settings.locations)) or 'none yet'}"
+        )
+    return {**before, name: changed(before.get(name, LocationRules()), patch)}

@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -30,7 +30,7 @@ from connectors.registry import CONNECTORS, AnyChannel
 from projections.envelope import MasterKey
 from schemas.accounts import UNROUTED
 from schemas.distances import Point
-from schemas.rules import ChannelRules, Recipe, Rules
+from schemas.rules import ChannelRules, LocationRules, Recipe, Rules
 from schemas.ruling import BadRules, rules_of
 from schemas.sites import Site
 from schemas.witnesses import NOBODY, Authority
@@ -126,8 +126,9 @@ class Location(BaseModel):
     What shoppers may know of it: `latitude` and `longitude` in degrees, or `postcode` and `country` (ISO 3166, two letters), whose
     point is looked up (`onhand geo load`); `pickup`, whether goods are collected there; `ships`, whether parcels and transfers leave
     from there; `in_store_buffer`, units of each SKU that stay on the shelf and are not offered for collection; and `ready_in`, after
-    how many hours goods that lie there are ready for the shopper or the carrier. What a channel may sell is for its rules to say: the
-    `locations` of one that ships should leave out a place from where nothing leaves.
+    how many hours goods that lie there are ready for the shopper or the carrier. `pickup`, `ships` and `in_store_buffer` are rules: a
+    channel with one number for all locations leaves out those that ship nothing, and one whose rules say `pickup` those where nothing
+    is collected, unless its own `locations` list them.
     """
 
     model_config = FROZEN
@@ -151,6 +152,11 @@ class Location(BaseModel):
         if self.postcode is not None and self.country is None:
             raise ValueError('a postcode needs its country; add country = "DE", or what ISO 3166 calls it')
         return self
+
+    @property
+    def rules(self) -> LocationRules:
+        """What it is for."""
+        return LocationRules(ships=self.ships, pickup=self.pickup, in_store_buffer=self.in_store_buffer)
 
     def site(self, name: str) -> Site:
         """The location as shoppers meet it."""
@@ -238,8 +244,12 @@ class Settings(BaseSettings):
 
     @property
     def rules(self) -> Rules:
-        """The rules of all channels; their version is a digest of their content."""
-        return rules_of({name: channel.rules for name, channel in self.channels.items()}, self.bundles)
+        """The rules of all channels, and of the locations; their version is a digest of their content."""
+        return rules_of(
+            {name: channel.rules for name, channel in self.channels.items()},
+            self.bundles,
+            {name: location.rules for name, location in self.locations.items()},
+        )
 
     def with_rules(self, channel: str, rules: ChannelRules) -> Settings:
         """The settings with other rules of a channel. Raises `BadRules` where they name a location that is not configured."""
@@ -263,7 +273,13 @@ class Settings(BaseSettings):
             name: channel.model_copy(update={"rules": rules.channels.get(name, channel.rules)})
             for name, channel in self.channels.items()
         }
-        return self.model_copy(update={"channels": channels, "bundles": rules.bundles})
+        locations = {
+            name: location.model_copy(update=asdict(rules.locations.get(name, LocationRules())))
+            for name, location in self.locations.items()
+        }
+        return self.model_copy(
+            update={"channels": channels, "bundles": rules.bundles, "locations": locations}
+        )
 
     @property
     def sites(self) -> tuple[Site, ...]:

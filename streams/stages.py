@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from aiokafka import ConsumerRecord
 
-from schemas.availability import ChannelQuantity, Known, quantity, same_numbers
+from schemas.availability import ChannelQuantity, Known, places_of, quantity, same_numbers
 from schemas.bundles import Bundle, BundlePart, bundle_quantity, part, same_part
 from schemas.claims import Claim, DeadLetter
 from schemas.closing import kept
@@ -246,7 +246,8 @@ def said(stock: Stock, rules: Rules, then: Stock | None = None, before: Said | N
         )
         for channel, its in rules.channels.items()
     }
-    return Said(numbers, {bundle: part(stock, bundle, rules) for bundle in rules.bundles_of(stock.sku)})
+    bundles = rules.bundles_of(stock.sku) if rules.bundles else ()
+    return Said(numbers, {bundle: part(stock, bundle, rules) for bundle in bundles})
 
 
 def _quantities(
@@ -342,12 +343,25 @@ def publish_again(
                 out
                 for cell in some
                 if (stock := _state(cell, Stock)) is not None and stock.sku not in after.bundles
-                for out in _news(
-                    naming, None if before is None else said(stock, before), said(stock, after), now
-                )
+                for out in _moved(naming, stock, before, after, now)
             ]
 
     return all_of
+
+
+def _moved(naming: Naming, stock: Stock, before: Rules | None, after: Rules, now: datetime) -> Iterable[Out]:
+    """What other rules of the same bundles made new to the channels; `before` None: all of it."""
+    if before is None:
+        yield from _news(naming, None, said(stock, after), now)
+        return
+    for channel, rules in after.channels.items():
+        new, was = quantity(stock, channel, rules, after.version), before.channels.get(channel)
+        if new is not None and (was is None or places_of(stock, channel, was) != new.places):
+            yield _quantity(naming, new, now)
+    for bundle in after.bundles_of(stock.sku) if after.bundles else ():
+        its = part(stock, bundle, after)
+        if not same_part(part(stock, bundle, before), its):
+            yield _part(naming, bundle, its, now)
 
 
 def _where_they_differ(before: Rules, after: Rules) -> tuple[Rules, Rules]:

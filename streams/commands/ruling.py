@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from schemas.rules import Rules
-from schemas.ruling import WIRING, BadRules, changes
+from schemas.ruling import LOCATION, WIRING, BadRules, changes
 from streams.commands.opened import ONHAND_TOML, Config, Json, opened, out, run, show, spoken
 
 rules = typer.Typer(no_args_is_help=True, help="What each channel may sell, and who decided so.")
@@ -52,21 +52,22 @@ def history(config: Config = ONHAND_TOML, as_json: Json = False) -> None:
 
 @rules.command("set")
 def set_rules(
-    channel: str,
+    channel: Annotated[str, typer.Argument(help="A channel, or location:SOHO for what a location is for.")],
     values: Annotated[
         list[str],
         typer.Argument(
-            help="Such as safety_stock=2, safety_stock_by_sku.MUG=5, cap=null (the default again)."
+            help="Such as safety_stock=2, safety_stock_by_sku.MUG=5, cap=null (the default again); of a location ships=false."
         ),
     ],
     config: Config = ONHAND_TOML,
     as_json: Json = False,
 ) -> None:
-    """Change rules of a channel: the numbers that this moves are published at once, and no others."""
+    """Change rules of a channel or a location: the numbers that this moves are published at once, and no others."""
 
     async def body() -> Rules:
         async with opened(config) as parts:
-            its, patch = parts.channel(channel), patch_of(values)
+            its = channel if channel.startswith(LOCATION) else parts.channel(channel)
+            patch = patch_of(values)
             ruling = await parts.ruling()
             return await ruling.change(parts.settings, its, patch, getpass.getuser(), datetime.now(UTC))
 
@@ -97,8 +98,10 @@ def _print(found: Rules, as_json: bool) -> None:
         name: {k: v for k, v in asdict(its).items() if k not in WIRING}
         for name, its in found.channels.items()
     }
+    locations = {name: asdict(its) for name, its in found.locations.items()}
     if as_json:
-        show({"version": found.version, "by": found.by, "at": found.at, "channels": channels})
+        said = {"version": found.version, "by": found.by, "at": found.at}
+        show({**said, "channels": channels, "locations": locations})
         return
     table = Table(title=f"rules {found.version}, by {found.by or 'the configuration file'}")
     table.add_column("rule")
@@ -107,3 +110,5 @@ def _print(found: Rules, as_json: bool) -> None:
     for rule in next(iter(channels.values()), {}):
         table.add_row(rule, *["" if its[rule] is None else spoken(its[rule]) for its in channels.values()])
     out.print(table)
+    for name, of_location in locations.items():
+        out.print(f"{LOCATION}{name}: {spoken(of_location)}")

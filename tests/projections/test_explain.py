@@ -27,6 +27,15 @@ RULES = {
     "share": ChannelRules(share_percent=33),
     "nothing shared": ChannelRules(share_percent=0),
     "cap": ChannelRules(cap=3),
+    "safety stock in percent": ChannelRules(safety_percent=25, safety_stock=2),
+    "backorders": ChannelRules(backorder=6, ships_from="NYC"),
+    "backorders by place": ChannelRules(publish="locations", backorder=6, ships_from="NYC"),
+    "preorders": ChannelRules(preorder=8, preorder_by_sku={"S-3": 1}, backorder_by_sku={"S-4": 2}),
+    "a place that ships nothing": ChannelRules(closed=("NYC",)),
+    "pick-up": ChannelRules(publish="locations", pickup=True, buffers={"WH": 2}),
+    "all that is newer": ChannelRules(
+        safety_percent=10, threshold=1, share_percent=50, cap=9, backorder=5, preorder=4, closed=("WH",)
+    ),
     "all at once": ChannelRules(
         safety_stock=2, threshold=1, share_percent=50, cap=6, locations=("NYC", "LA", "WH"), ships_from="NYC"
     ),
@@ -44,6 +53,7 @@ KINDS = (
     Kind.POOL_ALLOCATED,
     Kind.TRANSFER_SHIPPED,
     Kind.ORDER_REROUTED,
+    Kind.SUPPLY_EXPECTED,
 )
 
 

@@ -23,7 +23,9 @@ stocks = st.builds(
     sku=st.just("mug"),
     locations=st.dictionaries(
         st.sampled_from((*LOCATIONS, UNROUTED)),
-        st.fixed_dictionaries({"available": levels}, optional={"committed": held, "available[trade]": held}),
+        st.fixed_dictionaries(
+            {"available": levels}, optional={"committed": held, "available[trade]": held, "incoming": held}
+        ),
     ),
     tracked=st.dictionaries(st.sampled_from((*LOCATIONS, UNROUTED)), st.sampled_from(("web", "till", ""))),
     told_by=st.dictionaries(st.sampled_from(LOCATIONS), st.just({"web": 3})),
@@ -39,6 +41,13 @@ any_rules = st.builds(
     threshold=held,
     share_percent=st.integers(0, 100),
     cap=st.none() | st.integers(0, 30),
+    safety_percent=st.sampled_from((0, 0, 20, 33, 100)),
+    backorder=held,
+    backorder_by_sku=st.dictionaries(st.sampled_from(("mug", "bowl")), held),
+    preorder=held,
+    preorder_by_sku=st.dictionaries(st.sampled_from(("mug", "bowl")), held),
+    closed=st.none() | st.just(("B",)),
+    buffers=st.none() | st.dictionaries(st.sampled_from(LOCATIONS), held),
 )
 
 
@@ -116,11 +125,15 @@ def test_given_any_stock_and_rules_then_nobody_is_offered_less_than_nothing(stoc
 
 @given(stock=stocks, rules=any_rules, location=st.sampled_from(LOCATIONS), deeper=st.integers(1, 50))
 @settings(max_examples=200, deadline=None)
-def test_given_a_location_goes_further_below_zero_then_no_number_changes(stock, rules, location, deeper):
+def test_given_a_location_goes_further_below_zero_then_no_number_changes_but_what_may_be_owed(
+    stock, rules, location, deeper
+):
     def at(level):
         return replace(stock, locations={**stock.locations, location: {"available": level}})
 
-    assert offered(at(-deeper), rules) == offered(at(0), rules)
+    assert offered(at(-deeper), rules.in_hand()) == offered(at(0), rules.in_hand())
+    beyond = (offered(at(level), rules) for level in (-deeper, 0))
+    assert None in (found := tuple(beyond)) or found[0] <= found[1]
 
 
 @given(stock=stocks, rules=any_rules)
@@ -143,6 +156,10 @@ def test_given_stricter_rules_then_no_channel_is_offered_more(stock, rules, more
         assert offered(stock, replace(rules, threshold=rules.threshold + more)) <= number
         assert offered(stock, replace(rules, share_percent=rules.share_percent // 2)) <= number
         assert offered(stock, replace(rules, cap=max(0, number - more))) <= number
+        assert offered(stock, replace(rules, safety_percent=min(100, rules.safety_percent + more))) <= number
+        assert offered(stock, replace(rules, closed=LOCATIONS)) <= number
+        assert offered(stock, replace(rules, buffers={})) <= number
+        assert offered(stock, rules.in_hand()) <= number
 
 
 # -- policy

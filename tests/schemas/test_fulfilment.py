@@ -7,12 +7,13 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.availability import quantity
 from schemas.distances import Point
 from schemas.fulfilment import Earliest, in_components, options
 from schemas.ledger import Stock
 from schemas.offers import collectable, offer
 from schemas.parcels import Parcel
-from schemas.rules import ChannelRules
+from schemas.rules import ChannelRules, LocationRules
 from schemas.sites import Site
 
 SHOPPER = Point(52.52, 13.40)
@@ -241,3 +242,29 @@ def test_given_the_same_in_another_order_then_the_answer_is_the_same(wanted, hel
     assert options(wanted, held, "web", rules, sites, SHOPPER) == options(
         turned, held, "web", rules, shuffled, SHOPPER
     )
+
+
+# -- what places are for
+
+
+def test_given_a_store_that_ships_nothing_then_it_is_collected_from_and_no_more_is_shipped_than_is_published():
+    placed = ChannelRules(threshold=5).placed({"MITTE": LocationRules(ships=False, pickup=True)})
+    held = stocks(tee={"MITTE": 10, "DEPOT": 7})
+    found = ways({"tee": 3}, held, placed)
+    assert at(found.pickup_now) == ["MITTE"]
+    assert (shipped(found), found.ship.missing) == ({"DEPOT": {"tee": 2}}, {"tee": 1})
+    assert quantity(held["tee"], "web", placed, "").quantity == 2
+
+
+def test_given_another_routing_policy_then_the_answer_is_what_the_hub_will_do():
+    held = stocks(tee={"SPANDAU": 1, "DEPOT": 2, "HAMBURG": 3})
+    assert shipped(ways({"tee": 3}, held)) == {"HAMBURG": {"tee": 3}}
+    nearest = ChannelRules(routing="nearest")
+    assert shipped(ways({"tee": 3}, held, nearest)) == {"SPANDAU": {"tee": 1}, "DEPOT": {"tee": 2}}
+    listed = ChannelRules(routing="priority", locations=("DEPOT", "HAMBURG", "SPANDAU"))
+    assert shipped(ways({"tee": 3}, held, listed)) == {"DEPOT": {"tee": 2}, "HAMBURG": {"tee": 1}}
+
+
+def test_given_backorders_then_only_what_is_there_is_promised_to_a_shopper():
+    found = ways({"tee": 3}, stocks(tee={"DEPOT": 1}), ChannelRules(backorder=9, ships_from="DEPOT"))
+    assert (shipped(found), found.ship.missing) == ({"DEPOT": {"tee": 1}}, {"tee": 2})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from math import ceil
 
 import pytest
 from hypothesis import settings
@@ -33,6 +35,7 @@ class Shop(RuleBasedStateMachine):
         self.transactions: dict[str, Transaction] = {}
         self.told: list[Claim] = []
         self.offset = self.claims = self.clock = 0
+        self.rules = ChannelRules()
         self.shelf, self.promised, self.held = Counter[str](), Counter[str](), Counter[str]()
         self.orders: dict[str, list[int]] = {}
         self.baskets: dict[str, tuple[str, int]] = {}
@@ -64,7 +67,7 @@ class Shop(RuleBasedStateMachine):
                 self.hear(claim)
 
     def ask(self, ask: Ask, basket: str, units: int, place: str) -> None:
-        line = Wanted(sku="mug", quantity=units, location=place, rules=ChannelRules())
+        line = Wanted(sku="mug", quantity=units, location=place, rules=self.rules)
         self.append(asking(Request(id=basket, ask=ask, channel="shop", lines=(line,), ttl=50), self.now))
 
     def line(self, fact: Fact, units: int, place: str) -> Line:
@@ -80,8 +83,16 @@ class Shop(RuleBasedStateMachine):
 
     # -- what may happen
 
-    @initialize(units=st.integers(0, 20))
-    def opened(self, units: int) -> None:
+    def beyond(self, place: str) -> int:
+        """What may still be owed of the STORE's goods, where the shop's demand goes."""
+        owed = sum(max(0, -self.free(one)) for one in ("STORE", "WAREHOUSE"))
+        return max(0, (self.rules.backorder or 0) - owed) if place == "STORE" else 0
+
+    @initialize(
+        units=st.integers(0, 20), percent=st.sampled_from((None, 30)), backorder=st.sampled_from((None, 3))
+    )
+    def opened(self, units: int, percent: int | None, backorder: int | None) -> None:
+        self.rules = ChannelRules(safety_percent=percent, backorder=backorder, ships_from="STORE")
         for place in ("STORE", "WAREHOUSE"):
             self.tell(f"opening/{place}", "opening", 1, self.line(Fact.OPENED, units, place))
             self.shelf[place] += units
@@ -119,9 +130,8 @@ class Shop(RuleBasedStateMachine):
     def reserved(self, place: str, units: int) -> None:
         self.clock += 1
         basket = f"r{self.clock}"
-        granted = 0 < units <= self.free(place) and units <= sum(
-            max(0, self.free(one)) for one in ("STORE", "WAREHOUSE")
-        )
+        held = ceil(Fraction(max(0, self.free(place)) * (self.rules.safety_percent or 0), 100))
+        granted = units <= max(0, self.free(place) - held) + self.beyond(place)
         self.ask(Ask.PLACE, basket, units, place)
         if granted:
             self.held[place] += units

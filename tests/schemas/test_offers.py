@@ -23,7 +23,9 @@ stocks = st.builds(
     sku=st.just("mug"),
     locations=st.dictionaries(
         st.sampled_from((*PLACES, UNROUTED)),
-        st.fixed_dictionaries({"available": levels}, optional={"committed": held, "available[trade]": held}),
+        st.fixed_dictionaries(
+            {"available": levels}, optional={"committed": held, "available[trade]": held, "incoming": held}
+        ),
     ),
     tracked=st.dictionaries(st.sampled_from((*PLACES, UNROUTED)), st.just("")),
 )
@@ -38,7 +40,19 @@ any_rules = st.builds(
     share_percent=st.integers(0, 100),
     cap=st.none() | st.integers(0, 30),
     pool=st.none() | st.just("trade"),
+    ships_from=st.sampled_from((UNROUTED, "A")),
+    safety_percent=st.sampled_from((0, 0, 20, 100)),
+    backorder=held,
+    preorder=held,
 )
+by_place = st.builds(
+    replace,
+    any_rules,
+    publish=st.just("locations"),
+    buffers=st.none() | st.dictionaries(st.sampled_from(PLACES), held),
+)
+in_all = st.builds(replace, any_rules, publish=st.just("network"), closed=st.none() | st.just(("B",)))
+placed_rules = by_place | in_all
 
 
 def stock_of(sku="mug", **available):
@@ -49,21 +63,36 @@ def stock_of(sku="mug", **available):
     )
 
 
-@given(stock=stocks, rules=any_rules)
+@given(stock=stocks, rules=placed_rules)
 @settings(max_examples=400, deadline=None)
 def test_given_any_stock_and_rules_then_what_is_offered_is_what_a_reservation_would_hold_and_the_channel_sell(
     stock, rules
 ):
-    found = offer(stock, "web", rules)
-    number = quantity(stock, "web", rules, "")
-    wanted = Wanted(sku="mug", quantity=1, rules=rules)
+    found, there = offer(stock, "web", rules), rules.in_hand()
+    number = quantity(stock, "web", there, "")
     assert found.at.keys() == set(eligible(stock, rules))
-    assert found.limit <= (number.quantity if number else 0) == free(stock, wanted)
+    assert found.shipped <= found.limit
+    assert found.shipped <= (number.quantity if number else 0)
     for place, units in found.at.items():
-        assert units == free(stock, Wanted(sku="mug", quantity=1, rules=rules, location=place))
+        assert units == free(stock, Wanted(sku="mug", quantity=1, rules=there, location=place))
 
 
-@given(stock=stocks, rules=any_rules, buffer=held)
+@given(stock=stocks, rules=placed_rules)
+@settings(max_examples=400, deadline=None)
+def test_given_any_stock_and_rules_then_what_is_published_can_be_reserved_less_what_is_promised_without_a_place(
+    stock, rules
+):
+    number = quantity(stock, "web", rules, "")
+    published = number.quantity if number else 0
+    promised = -min(0, stock.balance(UNROUTED, "available[trade]" if rules.pool else "available"))
+    can = free(stock, Wanted(sku="mug", quantity=1, rules=rules))
+    assert can == (published if rules.publish == "network" else max(0, published - promised))
+    if number and rules.publish == "locations" and not promised:
+        for name, place in number.places.items():
+            assert place.quantity == free(stock, Wanted(sku="mug", quantity=1, rules=rules, location=name))
+
+
+@given(stock=stocks, rules=placed_rules, buffer=held)
 @settings(max_examples=200, deadline=None)
 def test_given_a_store_with_a_buffer_then_no_shopper_is_promised_what_it_or_the_channel_keeps_back(
     stock, rules, buffer
@@ -90,7 +119,7 @@ def test_given_demand_without_a_place_then_each_place_offers_no_more_than_is_fre
         tracked={"A": "", "B": "", "C": ""},
     )
     for publish in ("network", "locations"):
-        assert offer(stock, "web", ChannelRules(publish=publish)) == Offer(3, {"A": 3, "B": 0, "C": 0})
+        assert offer(stock, "web", ChannelRules(publish=publish)) == Offer(3, {"A": 3, "B": 0, "C": 0}, 3)
     gone = replace(stock, locations={"A": {"available": 1}, UNROUTED: {"available": -2}})
     assert offer(gone, "web", ChannelRules(publish="locations")) == Offer(0, {"A": 0, "B": 0, "C": 0})
 

@@ -150,3 +150,15 @@ def test_given_hundreds_of_places_that_have_a_piece_each_then_the_plan_is_there_
     found = plan(wanted, wanted, gives)
     assert {sku: sent(found, sku) for sku in wanted} == wanted
     assert len(found.parcels) <= 600
+
+
+def test_given_places_in_an_order_then_each_sends_all_that_is_needed_of_what_it_has_before_the_next_is_asked():
+    gives = {"A": {"mug": 1}, "B": {"tee": 2}, "C": {"mug": 5, "tee": 5}, "D": {"mug": 5}}
+    found = plan({"mug": 3, "tee": 2}, {"mug": 3, "tee": 9}, gives, in_order=True)
+    assert {parcel.location: parcel.lines for parcel in found.parcels} == {
+        "A": {"mug": 1},
+        "B": {"tee": 2},
+        "C": {"mug": 2},
+    }
+    limited = plan({"mug": 3, "tee": 2}, {"mug": 1}, gives, in_order=True)
+    assert (limited.parcels, limited.missing) == ((Parcel("A", {"mug": 1}),), {"mug": 2, "tee": 2})

@@ -125,6 +125,52 @@ def test_given_two_parcels_then_each_says_so_and_one_that_nobody_else_had_names_
     ]
 
 
+# -- other policies
+
+ORDER = ("HARLEM", "DC", "SOHO")
+
+
+def test_given_the_nearest_first_then_each_place_sends_what_it_has_in_however_many_parcels():
+    stocks = {"MUG": stock("MUG", 3, DC=9, SOHO=1, HARLEM=1), "TEE": stock("TEE", 1, DC=9, HARLEM=9)}
+    asked = {"MUG": 3, "TEE": 1}
+    assert routed(asked, stocks, near=NEW_YORK)[0] == {"DC": {"MUG": 3, "TEE": 1}}
+    nearest = ChannelRules(routing="nearest", locations=ORDER)
+    assert routed(asked, stocks, nearest, NEW_YORK) == (
+        {"SOHO": {"MUG": 1}, "HARLEM": {"MUG": 1, "TEE": 1}, "DC": {"MUG": 1}},
+        {},
+    )
+
+
+def test_given_priority_then_the_places_are_asked_as_the_channel_lists_them_wherever_the_shopper_is():
+    stocks = {"MUG": stock("MUG", 3, DC=9, SOHO=9, HARLEM=1)}
+    by_priority = ChannelRules(routing="priority", locations=ORDER)
+    assert routed({"MUG": 3}, stocks, by_priority, NEW_YORK)[0] == {"HARLEM": {"MUG": 1}, "DC": {"MUG": 2}}
+    assert routed({"MUG": 3}, stocks, ChannelRules(locations=ORDER), NEW_YORK)[0] == {"DC": {"MUG": 3}}
+    assert routed({"MUG": 1}, stocks, by_priority, NEW_YORK, {"MUG": {"HARLEM"}})[0] == {"DC": {"MUG": 1}}
+
+
+@pytest.mark.parametrize(
+    ("rules", "reason"),
+    [
+        (ChannelRules(routing="nearest"), "nearest: one parcel; not chosen: DC 5"),
+        (ChannelRules(routing="fewest_parcels"), "fewest_parcels: one parcel; not chosen: DC 5"),
+        (ChannelRules(), "one parcel; not chosen: DC 5"),
+    ],
+)
+def test_given_a_policy_then_the_reason_names_it(rules, reason):
+    asked = demand({"MUG": 1})
+    found = route(asked, {"MUG": stock("MUG", 1, DC=5, SOHO=5)}, rules, SITES, NEW_YORK)
+    assert claim(asked, found, NOW).documents[0].lines[0].reason == reason
+
+
+def test_given_backorders_then_no_place_is_asked_to_send_what_is_not_there():
+    rules = ChannelRules(backorder=9, ships_from="DC")
+    assert routed({"MUG": 5}, {"MUG": stock("MUG", 5, DC=2)}, rules) == ({"DC": {"MUG": 2}}, {"MUG": 3})
+
+
+policies = st.sampled_from((None, "nearest", "priority"))
+
+
 @given(
     st.dictionaries(st.sampled_from(["MUG", "TEE"]), st.integers(1, 5), min_size=1),
     st.dictionaries(
@@ -132,12 +178,13 @@ def test_given_two_parcels_then_each_says_so_and_one_that_nobody_else_had_names_
         st.dictionaries(st.sampled_from(["DC", "SOHO", "HARLEM", "SHOW"]), st.integers(0, 4)),
     ),
     st.integers(0, 3),
+    policies,
 )
 def test_given_any_demand_then_all_of_it_is_sent_or_missing_and_no_place_sends_what_it_has_not(
-    units, shelves, held
+    units, shelves, held, policy
 ):
     stocks = {sku: stock(sku, units.get(sku, 0), **has) for sku, has in shelves.items()}
-    parcels, missing = routed(units, stocks, ChannelRules(safety_stock=held))
+    parcels, missing = routed(units, stocks, ChannelRules(safety_stock=held, routing=policy))
     for sku, wanted in units.items():
         sent = {place: lines.get(sku, 0) for place, lines in parcels.items()}
         assert sum(sent.values()) + missing.get(sku, 0) == wanted

@@ -30,8 +30,8 @@ def test_given_several_safety_stocks_then_that_of_the_sku_goes_before_that_of_th
     rules = ChannelRules(
         safety_stock=1, safety_stock_by_location={"STORE": 2}, safety_stock_by_sku={"mug": 3, "plate": 0}
     )
-    assert [rules.held_back("bowl", "WAREHOUSE"), rules.held_back("bowl", "STORE")] == [1, 2]
-    assert [rules.held_back("mug", "STORE"), rules.held_back("plate", "STORE")] == [3, 0]
+    assert [rules.held_back("bowl", "WAREHOUSE", 9), rules.held_back("bowl", "STORE", 9)] == [1, 2]
+    assert [rules.held_back("mug", "STORE", 9), rules.held_back("plate", "STORE", 9)] == [3, 0]
 
 
 def test_given_rules_for_one_sku_then_they_say_the_same_of_it_and_nothing_of_others():
@@ -40,6 +40,9 @@ def test_given_rules_for_one_sku_then_they_say_the_same_of_it_and_nothing_of_oth
         safety_stock=1, safety_stock_by_sku={"mug": 3}, threshold=2, cap=9
     )
     assert rules.narrowed("bowl").safety_stock_by_sku == {}
+    limits = ChannelRules(backorder_by_sku={"mug": 3, "plate": 0}, preorder_by_sku={"bowl": 1}, preorder=2)
+    assert limits.narrowed("mug") == ChannelRules(backorder_by_sku={"mug": 3}, preorder_by_sku={}, preorder=2)
+    assert ChannelRules().narrowed("mug") == ChannelRules(), "what was not said stays unsaid"
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from schemas.rules import ChannelRules, Rules
+from schemas.rules import ChannelRules, LocationRules, Rules
 from schemas.ruling import (
     BUNDLES,
+    LOCATIONS,
     WIRING,
     BadRules,
     changed,
@@ -186,3 +187,128 @@ def test_given_what_the_hub_notes_itself_then_nobody_sets_it_and_it_outlives_a_d
     with pytest.raises(BadRules, match="noted by the hub itself"):
         changed(SHOP, {"told_since": NOW.isoformat()})
     assert changed(replace(SHOP, told_since=NOW), {"cap": 2}).told_since == NOW
+
+
+# -- rules that are newer than the first digests
+
+SHOWROOM = LocationRules(ships=False)
+STORE = LocationRules(pickup=True, in_store_buffer=2)
+
+
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [
+        ("safety_percent", 20),
+        ("backorder", 5),
+        ("backorder_by_sku", {"MUG": 5}),
+        ("preorder", 50),
+        ("preorder_by_sku", {"MUG": 0}),
+        ("pickup", True),
+        ("routing", "nearest"),
+    ],
+)
+def test_given_a_newer_rule_then_it_is_decided_taken_back_and_leaves_no_trace_where_it_is_not_said(
+    rule, value
+):
+    decided_so = changed(SHOP, {rule: value})
+    assert getattr(decided_so, rule) == value
+    assert digest(decided_so) != digest(SHOP)
+    assert changed(decided_so, {rule: None}) == SHOP
+    assert rules_of({"shop": decided_so}, {}).version != rules_of({"shop": SHOP}, {}).version
+    assert touched(SHOP, decided_so) == {
+        "backorder_by_sku": {"MUG"},
+        "preorder_by_sku": {"MUG"},
+        "routing": frozenset(),
+    }.get(rule)
+
+
+def test_given_a_limit_of_one_sku_is_taken_back_then_the_others_stay_and_the_last_leaves_nothing():
+    rules = ChannelRules(backorder_by_sku={"MUG": 3, "TEE": 4})
+    left = changed(rules, {"backorder_by_sku": {"MUG": None}})
+    assert left.backorder_by_sku == {"TEE": 4}
+    assert changed(left, {"backorder_by_sku": {"TEE": None}}) == ChannelRules()
+    assert touched(rules, left) == {"MUG"}
+
+
+@pytest.mark.parametrize(
+    ("patch", "said"),
+    [
+        ({"safety_percent": 101}, "safety_percent"),
+        ({"backorder": -1}, "backorder"),
+        ({"preorder_by_sku": 5}, "preorder_by_sku"),
+        ({"routing": "cheapest"}, "routing"),
+        ({"closed": ["SOHO"]}, "noted by the hub itself"),
+        ({"buffers": {}}, "noted by the hub itself"),
+    ],
+)
+def test_given_a_newer_rule_that_cannot_be_then_it_is_refused_with_its_reason(patch, said):
+    with pytest.raises(BadRules, match=said):
+        changed(SHOP, patch)
+
+
+# -- what locations are for
+
+
+def placed(**locations: LocationRules) -> Rules:
+    return rules_of({"shop": SHOP, "till": TILL}, {}, locations)
+
+
+def test_given_nothing_is_said_of_the_locations_then_the_rules_are_what_they_were():
+    assert placed(SOHO=LocationRules()) == file()
+    assert digest(ChannelRules(pickup=True).placed({})) != digest(ChannelRules())
+    assert merged(None, placed()).configured.keys() == {"shop", "till", BUNDLES}
+
+
+def test_given_a_location_that_ships_nothing_then_only_the_channels_that_ship_leave_it_out():
+    rules = placed(SHOW=SHOWROOM)
+    assert rules.locations == {"SHOW": SHOWROOM}
+    assert (rules.channels["shop"].closed, rules.channels["till"].closed) == (("SHOW",), None)
+    assert touched(file().channels["shop"], rules.channels["shop"]) is None
+    assert touched(file().channels["till"], rules.channels["till"]) == frozenset()
+
+
+def test_given_a_channel_for_pick_up_then_it_has_the_stores_with_their_buffers_and_those_that_it_lists():
+    rules = rules_of(
+        {"click": replace(TILL, pickup=True, locations=("SHOW", "SOHO"))},
+        {},
+        {"SHOW": SHOWROOM, "SOHO": STORE},
+    )
+    assert (rules.channels["click"].closed, rules.channels["click"].buffers) == (None, {"SHOW": 0, "SOHO": 2})
+    click = rules_of({"click": replace(TILL, pickup=True)}, {}, {"SHOW": SHOWROOM, "SOHO": STORE})
+    assert click.channels["click"].buffers == {"SOHO": 2}
+
+
+def test_given_the_file_says_what_locations_are_for_then_that_holds_and_takes_back_no_decision_about_a_channel():
+    event = decided(merged(None, file()), "shop", safety_stock=5)
+    newer = merged(event, placed(SHOW=SHOWROOM))
+    assert (newer.channels["shop"].safety_stock, newer.channels["shop"].closed) == (5, ("SHOW",))
+    assert newer.configured.keys() == {"shop", "till", BUNDLES, LOCATIONS}
+    assert merged(newer, placed(SHOW=SHOWROOM)) is newer
+    again = merged(newer, file())
+    assert (again.locations, again.channels["shop"].closed) == ({}, None)
+    assert again.channels["shop"].safety_stock == 5
+
+
+def test_given_somebody_decided_what_a_location_is_for_then_it_holds_until_the_file_says_something_else_of_them():
+    first = merged(None, placed(SHOW=SHOWROOM))
+    live = rules_of(
+        first.channels, {}, {"SHOW": changed(SHOWROOM, {"ships": True})}, configured=first.configured
+    )
+    assert live.channels["shop"].closed is None
+    assert merged(live, placed(SHOW=SHOWROOM)) is live
+    other = merged(live, placed(SHOW=SHOWROOM, SOHO=STORE))
+    assert other.locations == {"SHOW": SHOWROOM, "SOHO": STORE}
+
+
+def test_given_what_a_location_is_for_changes_then_the_history_names_it_and_what_follows_for_channels():
+    first, second = file(), replace(placed(SHOW=SHOWROOM), by="ann")
+    assert changes([first, second])[0]["changed"] == {
+        "shop": ["closed"],
+        "location:SHOW": ["ships", "pickup", "in_store_buffer"],
+    }
+
+
+@pytest.mark.parametrize("patch", [{"ships": "perhaps"}, {"in_store_buffer": -1}, {"cap": 1}])
+def test_given_a_rule_that_a_location_cannot_have_then_it_is_refused(patch):
+    with pytest.raises(BadRules, match=next(iter(patch))):
+        changed(STORE, patch)

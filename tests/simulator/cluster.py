@@ -18,7 +18,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from faust.types import TP
-from world import RULES
+from world import rules
 
 import streams.chunks
 import streams.stages
@@ -300,8 +300,8 @@ class Cluster:
         self.zombies: list[Coroutine[Any, Any, None]] = []
         self.folds = {  # pure: what they remember is checked when it is used, so all workers may share it
             "claims": settle_stage(Naming(), NOBODY),
-            "movements": ledger_stage(Naming(), RULES),
-            "bundle-parts": bundle_stage(Naming(), RULES),
+            "movements": ledger_stage(Naming(), rules(seed)),
+            "bundle-parts": bundle_stage(Naming(), rules(seed)),
         }
         self.kills = 0
         self.workers = self._start()

@@ -150,6 +150,27 @@ MUTANTS: dict[str, Mutant] = {
         "schemas.granting", "for index in range(self.request.index):", "for index in range(0):"
     ),
     "never-expires": Mutant("schemas.granting", "if hold.expires_at <= self.now:", "if False:"),
+    "owed-is-forgotten": Mutant(
+        "schemas.allowances",
+        "max(0, self.preorder + self.backorder - self.owed)",
+        "self.preorder + self.backorder",
+    ),
+    "ahead-of-what-never-comes": Mutant(
+        "schemas.allowances",
+        "return Allowance(coming, min(preorder, coming),",
+        "return Allowance(coming, preorder,",
+    ),
+    "percent-rounded-down": Mutant(
+        "schemas.rules",
+        "-(-max(0, available) * (self.safety_percent or 0) // 100)",
+        "max(0, available) * (self.safety_percent or 0) // 100",
+    ),
+    "showroom-is-shipped-from": Mutant(
+        "schemas.rules", "return self.closed is not None and location in", "return False and location in"
+    ),
+    "buffer-is-collected": Mutant(
+        "schemas.rules", '"in_store_buffer": (self.buffers or {}).get(location, 0)', '"in_store_buffer": 0'
+    ),
     "converted-and-ordered": Mutant("schemas.desks", "covered = min(reserved, quantity)", "covered = 0"),
 }
 

@@ -24,10 +24,10 @@ import cluster
 import mutants
 import structlog
 from cluster import PARTITIONS, Cluster, Record
+from numbers_due import sellable
 from oracle import Oracle
-from world import RULES, World, world
+from world import World, world
 
-from schemas.availability import ChannelQuantity, quantity
 from schemas.ledger import Stock
 from schemas.movements import Movement
 from schemas.postings import Kind
@@ -106,8 +106,8 @@ def check(made: World, hub: Cluster) -> None:
         if stock.total():
             raise Wrong(f"conservation: {sku}: {stock.total()}")
     _counted(made, stocks)
-    _published(hub, stocks)
-    _granted(hub, journal)
+    _published(made, hub, stocks)
+    _granted(made, hub, journal)
     _whole(made, journal)
     _posted_by_news(hub, journal)
 
@@ -197,7 +197,7 @@ def _counted(made: World, stocks: dict[str, Stock]) -> None:
     _same(f"counted by {channel}", due, {cell: units for cell, units in counted.items() if units})
 
 
-def _published(hub: Cluster, stocks: dict[str, Stock]) -> None:
+def _published(made: World, hub: Cluster, stocks: dict[str, Stock]) -> None:
     """Whoever listens to a channel's numbers, however slowly, ends with those that the stock makes."""
     told: dict[tuple[str, str], tuple[int, int]] = {}
     for partition in range(PARTITIONS):
@@ -206,10 +206,13 @@ def _published(hub: Cluster, stocks: dict[str, Stock]) -> None:
             offset, _ = told.get((number.channel, number.sku), (-1, 0))
             if number.offset >= offset:
                 told[number.channel, number.sku] = number.offset, number.quantity
-    for channel, rules in RULES.channels.items():
-        numbers = {sku: quantity(stock, channel, rules, "r1") for sku, stock in stocks.items()}
-        due = {sku: number.quantity for sku, number in numbers.items() if number is not None}
-        for sku, recipe in RULES.bundles.items():
+    for channel, rules in made.rules.channels.items():
+        numbers = {
+            sku: sellable(sku, stock.locations, stock.tracked, rules, made.rules.locations)
+            for sku, stock in stocks.items()
+        }
+        due = {sku: sum(number.values()) for sku, number in numbers.items() if number is not None}
+        for sku, recipe in made.rules.bundles.items():
             if (found := _bundled(recipe, numbers)) is not None:
                 due[sku] = found
         for sku, units in due.items():
@@ -217,23 +220,23 @@ def _published(hub: Cluster, stocks: dict[str, Stock]) -> None:
                 raise Wrong(f"{channel} is told {told.get((channel, sku))} of {sku}, not {units}")
 
 
-def _bundled(recipe: dict[str, int], numbers: dict[str, ChannelQuantity | None]) -> int | None:
+def _bundled(recipe: dict[str, int], numbers: dict[str, dict[str, int] | None]) -> int | None:
     """How many bundles the components make, place by place, worked out naively; None where they share no place."""
-    parts = [numbers.get(component) for component in recipe]
-    if None in parts:
+    parts = [(numbers.get(component), each) for component, each in recipe.items()]
+    if any(part is None for part, _ in parts):
         return None
-    shared = [place for place in parts[0].places if all(place in part.places for part in parts)]
-    per_place = [
-        min(part.places[place].quantity // each for part, each in zip(parts, recipe.values(), strict=True))
-        for place in shared
-    ]
-    return sum(per_place) if shared else None
+    shared = set.intersection(*(set(part) for part, _ in parts))
+    return sum(min(part[place] // each for part, each in parts) for place in shared) if shared else None
 
 
-def _granted(hub: Cluster, journal: dict[str, Movement]) -> None:
-    """No reservation was granted beyond what was there, added up naively at the moment of each decision."""
+def _granted(made: World, hub: Cluster, journal: dict[str, Movement]) -> None:
+    """No reservation was granted beyond what was there, and what might be sold beyond that, added up naively at the moment of each
+    decision.
+    """
+    shop = made.rules.channels["shop"]
     for partition in range(PARTITIONS):
         balances: Counter[tuple[str, str]] = Counter()
+        coming: Counter[tuple[str, str]] = Counter()
         seen: set[str] = set()
         own: dict[int, list[Movement]] = {}
         for movement in journal.values():
@@ -248,13 +251,19 @@ def _granted(hub: Cluster, journal: dict[str, Movement]) -> None:
                 for leg in posted.legs:
                     if leg.state == "available":
                         balances[posted.sku, leg.location] += leg.quantity
+                    elif leg.state == "incoming":
+                        coming[posted.sku, leg.location] += leg.quantity
                 if posted.kind is Kind.RESERVATION_PLACED and posted.legs:
                     free = sum(
                         max(0, units)
                         for (sku, place), units in balances.items()
                         if sku == posted.sku and place[0] != "@"
                     )
-                    if free + balances[posted.sku, "@unrouted"] < 0:
+                    more = (shop.backorder_by_sku or {}).get(posted.sku, shop.backorder or 0) + min(
+                        (shop.preorder_by_sku or {}).get(posted.sku, shop.preorder or 0),
+                        sum(max(0, units) for (sku, _), units in coming.items() if sku == posted.sku),
+                    )
+                    if free + balances[posted.sku, "@unrouted"] + more < 0:
                         raise Wrong(f"{posted.id}: promised more than there was")
 
 

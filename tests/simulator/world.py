@@ -6,21 +6,19 @@ import random
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from schemas.accounts import State
 from schemas.bundles import unbundled
 from schemas.claims import Claim, Document, Fact, Line
 from schemas.reservations import Ask, Request, Wanted
-from schemas.rules import ChannelRules, Rules
+from schemas.rules import ChannelRules, LocationRules, Rules
+from schemas.ruling import rules_of
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 SKUS = ("bowl", "mug", "plate")
 PLACES = ("HARLEM", "SOHO", "WAREHOUSE")
-RULES = Rules(
-    version="r1",
-    channels={"shop": ChannelRules(safety_stock=1), "till": ChannelRules(publish="locations")},
-    bundles={"set": {"mug": 1, "plate": 2}},
-)
+BUNDLES = {"set": {"mug": 1, "plate": 2}}
 SKEW = {"shop": 0, "till": -95, "carrier": 40, "clerk": 7, "erp": 0}
 """Seconds by which a platform's clock is wrong."""
 
@@ -52,23 +50,63 @@ class World:
     """Everything that happens under one seed, and when the hub hears of it."""
 
     seed: int
+    rules: Rules
     deals: tuple[Deal, ...]
     heard: tuple[Claim | Request, ...]
 
 
+def rules(seed: int) -> Rules:
+    """What the operator of a seed decided: often little, now and then of everything something."""
+    rng = random.Random(f"rules/{seed}")
+
+    def now_and_then(value: Any, unsaid: Any) -> Any:
+        return value if rng.random() < 0.25 else unsaid
+
+    shop = ChannelRules(
+        ships_from=now_and_then("SOHO", "@unrouted"),
+        locations=now_and_then(("WAREHOUSE", "SOHO"), None),
+        safety_stock=rng.randrange(2),
+        safety_stock_by_sku=now_and_then({"mug": 3}, {}),
+        safety_percent=now_and_then(30, None),
+        threshold=now_and_then(2, 0),
+        share_percent=now_and_then(60, 100),
+        cap=now_and_then(9, None),
+        backorder=now_and_then(4, None),
+        backorder_by_sku=now_and_then({"bowl": 2}, None),
+        preorder=now_and_then(5, None),
+        preorder_by_sku=now_and_then({"plate": 1}, None),
+    )
+    till = ChannelRules(
+        publish="locations",
+        ships_from=now_and_then("HARLEM", "@unrouted"),
+        safety_percent=now_and_then(15, None),
+        backorder=now_and_then(3, None),
+        preorder=now_and_then(2, None),
+        pickup=now_and_then(True, None),
+    )
+    places = {
+        place: LocationRules(
+            ships=rng.random() < 0.8, pickup=rng.random() < 0.5, in_store_buffer=rng.randrange(3)
+        )
+        for place in now_and_then(PLACES, ())
+    }
+    return rules_of({"shop": shop, "till": till}, BUNDLES, places)
+
+
 def world(seed: int, inputs: int, only: Container[int] | None = None) -> World:
     """At least `inputs` inputs under a seed; of the deals `only` some, each as it is among the others."""
-    rng = random.Random(seed)
+    rng, in_force = random.Random(seed), rules(seed)
     deals: list[Deal] = []
     heard: list[tuple[float, int, Claim | Request]] = []
     while len(heard) < inputs:
         number = len(deals)
-        deals.append(_deal(rng, number))
+        deals.append(_deal(rng, number, in_force))
         heard.extend((at, number, told) for at, told in _network(rng, deals[-1]))
     kept = range(len(deals)) if only is None else only
     heard.sort(key=lambda one: one[0])
     return World(
         seed,
+        in_force,
         tuple(deal for number, deal in enumerate(deals) if number in kept),
         tuple(told for _, number, told in heard if number in kept),
     )
@@ -114,14 +152,15 @@ def _claim(deal: Deal, channel: str, document: Document) -> Claim:
         occurred_at=at,
         documents=(document,),
     )
-    return unbundled(claim, RULES.bundles)
+    return unbundled(claim, BUNDLES)
 
 
 class _Told:
     """Lines of one deal: instants as the platform's own clock has them."""
 
-    def __init__(self, rng: random.Random, deal: Deal) -> None:
+    def __init__(self, rng: random.Random, deal: Deal, in_force: Rules) -> None:
         self.rng, self.deal, self.now = rng, deal, rng.randrange(4 * 86_400)
+        self.rules = in_force
         self.sku = rng.choice(SKUS)
 
     def line(self, channel: str, fact: Fact, units: int, place: str | None, **more: object) -> Line:
@@ -132,10 +171,10 @@ class _Told:
         self.now += self.rng.randrange(1, 20_000)
 
 
-def _deal(rng: random.Random, number: int) -> Deal:
+def _deal(rng: random.Random, number: int, in_force: Rules) -> Deal:
     name, tell = rng.choices(DEALS, WEIGHTS)[0]
     deal = Deal(f"{name}/{number}")
-    tell(_Told(rng, deal), deal, rng)
+    tell(_Told(rng, deal, in_force), deal, rng)
     return deal
 
 
@@ -289,7 +328,7 @@ def _reservation(told: _Told, deal: Deal, rng: random.Random) -> None:
     skus = sorted(rng.sample(SKUS, rng.randrange(1, 3)))
     place = rng.choice((None, None, *PLACES))
     lines = tuple(
-        Wanted(sku=sku, quantity=rng.randrange(1, 4), location=place, rules=RULES.channels["shop"])
+        Wanted(sku=sku, quantity=rng.randrange(1, 4), location=place, rules=told.rules.channels["shop"])
         for sku in skus
     )
     asked = Request(

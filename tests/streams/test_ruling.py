@@ -14,7 +14,7 @@ from schemas.availability import ChannelQuantity
 from schemas.claims import Claim, Document, Fact, Line
 from schemas.codec import decode, encode
 from schemas.ledger import Stock
-from schemas.rules import ChannelRules
+from schemas.rules import ChannelRules, LocationRules
 from schemas.ruling import BadRules, rules_of
 from schemas.topics import CHANNEL_QUANTITIES, RULES
 from streams.reader import Reader
@@ -76,6 +76,28 @@ def ruled(**web):
     ],
 )
 def test_given_a_change_then_exactly_the_numbers_it_moves_are_published(table, after, moved):
+    assert published(table, BEFORE, after) == sorted(moved)
+
+
+@pytest.mark.parametrize(
+    ("after", "moved"),
+    [
+        (ruled(backorder_by_sku={"B": 3}), [("channel-quantities", "web|B"), ("bundle-parts", "SET")]),
+        (ruled(backorder=0, preorder=9, routing="nearest"), []),
+        (
+            ruled(safety_percent=1),
+            [("channel-quantities", f"web|{sku}") for sku in "ABC"] + [("bundle-parts", "SET")] * 2,
+        ),
+        (
+            rules_of(BEFORE.channels, BEFORE.bundles, {"SHOP": LocationRules(ships=False)}),
+            [("channel-quantities", f"web|{sku}") for sku in "ABC"] + [("bundle-parts", "SET")] * 2,
+        ),
+        (rules_of(BEFORE.channels, BEFORE.bundles, {"SHOP": LocationRules(pickup=True)}), []),
+    ],
+)
+def test_given_a_limit_or_what_a_place_is_for_changes_then_exactly_the_numbers_it_moves_are_published(
+    table, after, moved
+):
     assert published(table, BEFORE, after) == sorted(moved)
 
 
@@ -150,6 +172,23 @@ async def test_given_a_change_that_cannot_be_then_nothing_is_written(book):
         with pytest.raises(BadRules):
             await one.change(configured(), "web", patch, "ann", NOW)
     assert len(one.events) == 1
+
+
+async def test_given_what_a_location_is_for_is_changed_then_everybody_follows_and_the_file_does_not_undo_it(
+    book,
+):
+    one, other = await book(), await book()
+    await one.configured(configured(), NOW)
+    made = await one.change(configured(), "location:WH", {"ships": False, "in_store_buffer": 2}, "ann", NOW)
+    assert made.locations == {"WH": LocationRules(ships=False, in_store_buffer=2)}
+    assert made.channels["web"].closed == ("WH",)
+    held = configured().ruled(await other.configured(configured(), NOW))
+    assert (held.locations["WH"].ships, held.sites[0].in_store_buffer) == (False, 2)
+    assert held.rules.channels["web"] == made.channels["web"]
+    with pytest.raises(BadRules, match="unknown location 'MOON'; locations are: WH"):
+        await one.change(configured(), "location:MOON", {"ships": False}, "ann", NOW)
+    back = await one.change(configured(), "location:WH", {"ships": None, "in_store_buffer": None}, "ann", NOW)
+    assert (back.locations, back.channels["web"].closed) == ({}, None)
 
 
 async def test_given_a_record_that_is_no_rules_then_it_is_passed_over(book):

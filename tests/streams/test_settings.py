@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 
 from schemas.distances import Point
+from schemas.rules import LocationRules
+from schemas.ruling import rules_of
 from schemas.sites import Site
 from streams.settings import BadConfiguration, load, secrets_of
 
@@ -186,6 +188,19 @@ ready_in = 4
             ready_in=4,
         ),
     )
+
+
+def test_given_what_places_are_for_then_that_is_a_rule_which_the_channels_numbers_follow(read):
+    said = GOOD.replace("[locations.SOHO]\n", "[locations.SOHO]\nships = false\n[locations.DC]\n")
+    rules = read(said).rules
+    assert rules.locations == {"SOHO": LocationRules(ships=False)}
+    assert rules.channels["web"].closed == ("SOHO",)
+    assert read(GOOD).rules.locations == {}
+    listed = read(said + '\n[channels.web.rules]\nlocations = ["SOHO"]\n').rules
+    assert listed.channels["web"].closed is None
+    decided = rules_of(rules.channels, {}, {"DC": LocationRules(pickup=True, in_store_buffer=3)})
+    sites = {site.location: site for site in read(said).ruled(decided).sites}
+    assert (sites["SOHO"].ships, sites["DC"].pickup, sites["DC"].in_store_buffer) == (True, True, 3)
 
 
 def test_given_the_environment_then_it_wins_over_the_file(read, monkeypatch):
