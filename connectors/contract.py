@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from connectors.bodies import json_object
 from connectors.directory import Directory
 from connectors.emitter import Emitter
 from connectors.pacing import Limit, Pace
+from connectors.wholesale import Wholesale
 from schemas.availability import Place
 from schemas.claims import Claim, Observation
 from schemas.counts import CLOCK_SKEW
@@ -37,10 +38,13 @@ class ChannelSettings(BaseModel):
     what happened so close to a count that its clock and the counter's cannot tell which was first is `ambiguous` in explain.
     `pace` is a folder in which all processes of the channel note how often they asked its platform; the installation's own, if
     none is named. `calls_per_second` is what the platform takes from us where it neither documents it nor says it with its answers.
-    `routed_by_hub` leaves it to the hub to choose the places of orders that the platform chooses none for.
+    `routed_by_hub` leaves it to the hub to choose the places of orders that the platform chooses none for. `wholesale` says which
+    orders are wholesale; `marks` names what of it the platform's documents tell.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    marks: ClassVar[frozenset[str]] = frozenset()
 
     platform: str
     locations: dict[str, str] = {}
@@ -55,7 +59,18 @@ class ChannelSettings(BaseModel):
     pace: str | None = None
     routed_by_hub: bool = False
     calls_per_second: float | None = Field(None, gt=0)
+    wholesale: Wholesale = Wholesale()
     rules: ChannelRules = Field(default_factory=ChannelRules)
+
+    @field_validator("wholesale")
+    @classmethod
+    def _are_told(cls, wholesale: Wholesale) -> Wholesale:
+        if unheard := sorted(wholesale.model_fields_set - cls.marks):
+            told = ", ".join(sorted(cls.marks)) or "nothing"
+            raise ValueError(
+                f"no document of the platform tells {unheard[0]}; of what marks an order it tells: {told}"
+            )
+        return wholesale
 
     def paced(self, name: str = "all", *limits: Limit) -> Pace:
         """How often one of the platform's APIs may be asked: these limits, and the configured one."""

@@ -124,6 +124,26 @@ def made_from(transaction: str) -> str:
     )
 
 
+MARKS = {
+    "category": ("c.category", " LEFT JOIN customer c ON c.id = t.entity"),
+    "form": ("t.customform", ""),
+    "class": ("tl.class", " JOIN transactionline tl ON tl.transaction = t.id AND tl.mainline = 'T'"),
+}
+"""What can mark a transaction as wholesale: the column, and what it takes to reach it. `transaction.entity` and `transactionline.class`
+are in a public data model, `customer.category` in two public code bases, `transaction.customform` in one.
+"""
+
+
+def marks(transactions: Iterable[str], wanted: Iterable[str]) -> str:
+    """What marks these transactions, as far as that is wanted (`MARKS`)."""
+    asked = [(name, *MARKS[name]) for name in wanted]
+    columns = "".join(f", {column} AS {name}mark" for name, column, _ in asked)
+    joins = "".join(join for *_, join in asked)
+    return (
+        f"SELECT t.id{columns} FROM transaction t{joins} WHERE t.id IN ({_ids(transactions)}) ORDER BY t.id"
+    )
+
+
 def _ids(transactions: Iterable[str]) -> str:
     return ", ".join(str(int(ident)) for ident in transactions)
 

@@ -66,7 +66,10 @@ class Poller:
                 rows = [row for row in page if feed.ordered or row.get(feed.at)]
                 if not rows:
                     continue
-                seen = {str(row[feed.ident]): (self._at(row, feed.at), _digest(feed, row)) for row in rows}
+                seen = {
+                    str(row[feed.ident]): (self._at(row, feed.at), _digest(feed, row, self._verdict(row)))
+                    for row in rows
+                }
                 unmade += [seen[str(row[feed.ident])][0] for row in rows if row.get("status") == MAKING]
                 fresh = [row for row in rows if taken.get(str(row[feed.ident])) != seen[str(row[feed.ident])]]
                 reached[feed.name] = _reached(reached.get(feed.name), [at for at, _ in seen.values()], unmade)
@@ -209,16 +212,38 @@ class Poller:
 
     def _stamp(self, body: Row) -> Row:
         """What the settings say of a document."""
-        inner = body.get("order") or body.get("shipment") or body
-        store = inner.get("store_id") or fields.part(inner, "advancedOptions").get("storeId")
+        store = _store(body)
         return {
             "onhand": {
+                **self._verdict(body),
                 "zone": self._settings.time_zone,
                 "shop": self._settings.stores.get(str(store)),
                 "providers": self._settings.providers,
                 "combined": body.get("orderId") in self._combined,
             }
         }
+
+    def _verdict(self, body: Row) -> Row:
+        """Whether a document is wholesale. People name tags, so none is kept."""
+        inner = _inner(body)
+        tags, ids = inner.get("tags"), inner.get("tagIds")
+        named = (
+            [tag.get("name") for tag in tags if isinstance(tag, Mapping)] if isinstance(tags, list) else []
+        )
+        found = [*named, *(ids if isinstance(ids, list) else ())]
+        return self._settings.wholesale.verdict(sources=(_store(body),), tags=found)
+
+
+def _inner(body: Row) -> Row:
+    """The order or shipment that a document is about."""
+    found: Row = body.get("order") or body.get("shipment") or body
+    return found
+
+
+def _store(body: Row) -> Any:
+    """The store that a document's order came from."""
+    inner = _inner(body)
+    return inner.get("store_id") or fields.part(inner, "advancedOptions").get("storeId")
 
 
 def _reached(before: str | None, dates: Sequence[datetime], unmade: Sequence[datetime]) -> str:
@@ -230,7 +255,7 @@ def _reached(before: str | None, dates: Sequence[datetime], unmade: Sequence[dat
     return min((newest, *waited)).isoformat()
 
 
-def _digest(feed: Feed, row: Row) -> bytes:
-    """What a row says, in short. A fulfilment's own fields are none of its document's."""
-    said = row if feed.topic in MARKS else cut(feed.topic, row)
+def _digest(feed: Feed, row: Row, verdict: Row) -> bytes:
+    """What a row says, in short, and the verdict on it. A fulfilment's own fields are none of its document's."""
+    said = {**(row if feed.topic in MARKS else cut(feed.topic, row)), **verdict}
     return hashlib.blake2b(orjson.dumps(said), digest_size=16).digest()

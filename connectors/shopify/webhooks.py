@@ -16,7 +16,7 @@ from connectors.errors import Forged, Malformed
 from connectors.shopify.allowlist import ORDER_TOPICS, cut
 from connectors.shopify.customers import asked
 from connectors.shopify.settings import ShopifySettings
-from connectors.shopify.wholesale import marked
+from connectors.shopify.wholesale import judged
 
 SIGNING = ("webhook_secret", "webhook_secret_previous")
 
@@ -24,7 +24,8 @@ SIGNING = ("webhook_secret", "webhook_secret_previous")
 def receive(
     settings: ChannelSettings, secrets: Secrets, headers: Mapping[str, str], body: bytes, _path: str
 ) -> Sequence[Payload]:
-    """The document of a webhook, cut down to the allow-list. Raises `Forged`, `Malformed`.
+    """The document of a webhook, cut down to the allow-list. Raises `Forged`, `Malformed`. An order that only a poll can judge is
+    none (`ShopifySettings.wholesale`).
 
     One app's secret signs for all its shops, so a webhook that names another shop is not this channel's.
     """
@@ -42,4 +43,6 @@ def receive(
     document: Mapping[str, Any] = json_object(body)
     if topic not in ORDER_TOPICS or not isinstance(settings, ShopifySettings):
         return [Payload(topic, cut(topic, document))]
-    return [Payload(topic, cut(topic, marked(settings, document)), asked(settings, topic, document))]
+    if settings.wholesale.groups:
+        return []
+    return [Payload(topic, cut(topic, judged(settings, document)), asked(settings, topic, document))]
