@@ -17,6 +17,7 @@ from connectors.bodies import json_object
 from connectors.directory import Directory
 from connectors.emitter import Emitter
 from connectors.pacing import Limit, Pace
+from connectors.privacy import PrivacyRequest
 from connectors.wholesale import Wholesale
 from schemas.availability import Place
 from schemas.claims import Claim, Observation
@@ -320,7 +321,8 @@ class Connector:
     """One platform. `topics` lists what `read` understands, `secrets` what it needs (those with `?` may be missing).
 
     `receive` verifies a webhook over its raw bytes and returns its documents; `path` is what follows the channel's name
-    in the webhook's URL; None where the platform sends none. `reduce` is the allow-list. `read` is pure: what one document
+    in the webhook's URL; None where the platform sends none. One that asks something of what is kept of somebody is no document:
+    `receive` returns the request. `reduce` is the allow-list. `read` is pure: what one document
     claims, in the platform's references; it raises `Refused`. `documents` opens a body or file of a topic.
     `tells` says which number of a `Place` the platform is told, and `counts` how it keeps it by itself: an order lowers what is
     `available` at once, and what is `on_hand` when the goods leave. `sandbox` makes the double of a channel from its settings,
@@ -337,7 +339,12 @@ class Connector:
     topics: tuple[str, ...]
     tells: Literal["quantity", "level"]
     counts: Literal["available", "on_hand"] = "available"
-    receive: Callable[[ChannelSettings, Secrets, Mapping[str, str], bytes, str], Sequence[Payload]] | None
+    receive: (
+        Callable[
+            [ChannelSettings, Secrets, Mapping[str, str], bytes, str], Sequence[Payload] | PrivacyRequest
+        ]
+        | None
+    )
     reduce: Callable[[str, Mapping[str, Any]], dict[str, Any]]
     read: Callable[[str, Payload], Claim | Observation]
     client: Callable[[ChannelSettings, Secrets], Client]

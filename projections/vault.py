@@ -119,6 +119,29 @@ class Vault:
             ).fetchone()
         return row[0] if row else None
 
+    async def subjects(self, channel: str) -> list[str]:
+        """The references of all whom deals of a channel are for."""
+        await self.check()
+        async with self._pool.connection() as connection:
+            rows = await connection.execute(
+                "SELECT DISTINCT ref FROM deal_subjects WHERE channel = %s AND ref IS NOT NULL ORDER BY ref",
+                [channel],
+            )
+            return [row[0] for row in await rows.fetchall()]
+
+    async def deals(self, ref: str) -> tuple[str, ...] | None:
+        """The deals that are a subject's; None where there never was such a subject."""
+        await self.check()
+        async with self._pool.connection() as connection:
+            row = await (
+                await connection.execute(
+                    "SELECT array_agg(d.transaction ORDER BY d.transaction) FILTER (WHERE d.transaction IS NOT NULL)"
+                    " FROM subjects s LEFT JOIN deal_subjects d USING (ref) WHERE s.ref = %s GROUP BY s.ref",
+                    [ref],
+                )
+            ).fetchone()
+        return None if row is None else tuple(row[0] or ())
+
     async def erase(self, ref: str) -> tuple[str, ...] | None:
         """Erases a subject for good. Returns the deals that were theirs, or None where there never was such a subject."""
         async with self._locked(ref, ALONE) as connection:

@@ -28,6 +28,7 @@ from projections.problems import Problem
 from projections.queries import Queries
 from projections.recorder import Recorder
 from projections.server import create_api
+from projections.vault import sealed
 from schemas.rules import Rules
 from streams.alerts import Alerting
 from streams.app import Topology, create_app
@@ -244,6 +245,7 @@ async def serve(
     clients = clients_of(settings)
     directories = Directories(settings, clients, queries)
     await directories.load()
+    kept = settings.keeps_customers or await sealed(pool)  # whom it kept once can still ask to be forgotten
     intake = Intake(
         connectors={name: settings.connector(name) for name in settings.channels},
         secrets={
@@ -254,7 +256,7 @@ async def serve(
         writer=writer,
         naming=naming,
         reload=_reloader(path, directories, ruling),
-        customers=await customers_of(pool, settings.data) if settings.keeps_customers else None,
+        customers=await customers_of(pool, settings.data) if kept else None,
     )
 
     recording = Recording(bootstrap, partitions, naming, Recorder(pool), writer, dsn)
