@@ -295,15 +295,15 @@ class Orders(Protocol):
     """Creates orders in a platform, and takes them back."""
 
     async def create(self, order: NewOrder, directory: Directory) -> Created:
-        """Creates an order once: asked again, whatever became of the first answer, it is found. Raises `Refused` with a
-        reason a person can act on, `SlowDown` (nothing was done) or `Unreachable` (unknown: ask again). One that was taken
-        back is not created again at the same location, unless its platform keeps no trace of it; elsewhere it is where the
-        platform lets two orders have our reference.
+        """Creates an order once: asked again, whatever became of the first answer, it is found, wherever it is. Raises `Refused`
+        with a reason a person can act on, `SlowDown` (nothing was done) or `Unreachable` (unknown: ask again). One that was taken
+        back, by us or by somebody there, is no more: asked then, it is created anew, at the same location or another, and found
+        from then on. Where its platform tells that it was carried out all the same, that is refused.
         """
 
     async def cancel(self, transaction: str, location: str, directory: Directory) -> Cancelled:
         """Takes back an order that we created for a deal at a location of ours, once: asked again, whatever became of the first
-        answer, it is found to be taken back. Raises `Refused` for one that has gone too far (shipped, collected, closed), with
+        answer, it is found to be taken back. Of several that were created one after another it is the newest there. Raises `Refused` for one that has gone too far (shipped, collected, closed), with
         what a person must do: nothing was changed. `SlowDown` and `Unreachable` as `create` does.
 
         Where none was created nothing is done and nothing is remembered: that no late `create` of it follows is the caller's

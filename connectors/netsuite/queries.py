@@ -111,6 +111,18 @@ def named(kind: str, external: str) -> str:
     )
 
 
+def numbered(kind: str, reference: str) -> str:
+    """The transactions of a type whose external id is a reference, or begins with it and a number, and where they are for. Names
+    with signs that SQL takes for any sign find more than that.
+    """
+    either = f"t.externalid = {_text(reference)} OR t.externalid LIKE {_text(reference + ';%')}"
+    return (
+        "SELECT t.id, t.externalid, tl.location FROM transaction t"
+        " JOIN transactionline tl ON tl.transaction = t.id AND tl.mainline = 'T'"
+        f" WHERE t.type = {_text(kind)} AND ({either}) ORDER BY t.id"
+    )
+
+
 def status_of(transaction: str) -> str:
     """How far a transaction is."""
     return f"SELECT t.id, t.status FROM transaction t WHERE t.id = {int(transaction)} ORDER BY t.id"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -143,10 +143,12 @@ def platform(connector) -> Platform:
 
 
 @asynccontextmanager
-async def doubled(connector: Connector, platform: Platform, **told: Any) -> AsyncIterator[SimpleNamespace]:
-    """A running sandbox with `STOCK`, and a client of it that was `told` more."""
+async def doubled(
+    connector: Connector, platform: Platform, *, stock: Sequence[Row] = STOCK, **told: Any
+) -> AsyncIterator[SimpleNamespace]:
+    """A running sandbox with this stock, and a client of it that was `told` more."""
     secrets = {name.rstrip("?"): SecretStr("right") for name in connector.secrets}
-    sandbox = sandbox_of(platform.settings, secrets, STOCK)
+    sandbox = sandbox_of(platform.settings, secrets, stock)
     await sandbox.start()
     settings = type(platform.settings)(
         **{**platform.settings.model_dump(exclude_unset=True), **told, "base_url": sandbox.url}
@@ -181,8 +183,8 @@ def platforms() -> Mapping[str, Platform]:
 
 @pytest.fixture
 def doubles():
-    """Any platform by its name, told more in its settings."""
-    return lambda name, **told: doubled(CONNECTORS[name], PLATFORMS[name], **told)
+    """Any platform by its name, with other stock perhaps, and told more in its settings."""
+    return lambda name, **more: doubled(CONNECTORS[name], PLATFORMS[name], **more)
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ QUERIES = {
     "origins": queries.origins(["1", "2"]),
     "told": queries.told([("1", "2")], "onhand:adjust/"),
     "named": queries.named("SalesOrd", "onhand:order/1"),
+    "numbered": queries.numbered("SalesOrd", "onhand:order/1"),
     "marks": queries.marks(["1", "2"], queries.MARKS),
 }
 TABLES = {"tl": "transactionline", "t": "transaction", "i": "item", "l": "location", "c": "customer"}
