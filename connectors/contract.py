@@ -73,6 +73,11 @@ class ChannelSettings(BaseModel):
             )
         return wholesale
 
+    @property
+    def points(self) -> bool:
+        """Whether the channel's webhooks carry no orders: they only say that there is something to poll."""
+        return False
+
     def paced(self, name: str = "all", *limits: Limit) -> Pace:
         """How often one of the platform's APIs may be asked: these limits, and the configured one."""
         its = () if self.calls_per_second is None else (Limit(1, 1 / self.calls_per_second),)
@@ -328,9 +333,9 @@ class Connector:
     `available` at once, and what is `on_hand` when the goods leave. `sandbox` makes the double of a channel from its settings,
     its secrets in clear and our names of its places. `orders` creates orders, where the platform carries them out.
     `absolute` says that a number stands as it was told: which of its own documents a platform counts on top of it is not
-    known for certain, so it is told anew whenever these moved. `points` says that its webhooks carry no documents: they only
-    say that there is something to poll. `person` says whom a document is for, before `reduce` cuts it: `receive` and `client` put
-    it beside the payload where the channel's settings ask for it. It refuses nothing: what it cannot read, it leaves out.
+    known for certain, so it is told anew whenever these moved. `person` says whom a document is for, before `reduce` cuts it:
+    `receive` and `client` put it beside the payload where the channel's settings ask for it. It refuses nothing: what it cannot
+    read, it leaves out.
     """
 
     platform: str
@@ -353,7 +358,6 @@ class Connector:
     orders: Callable[[Client], Orders] | None = None
     person: Callable[[str, Mapping[str, Any]], Person | None] | None = None
     absolute: bool = False
-    points: bool = False
     documents: Callable[[str, bytes], Sequence[Mapping[str, Any]]] = one_document
 
     def wanted(self, place: Place) -> int:

@@ -20,7 +20,7 @@ import uvicorn
 from aiokafka.errors import KafkaError
 from faust.contrib.asgi import bind_to_running_loop
 
-from connectors.contract import Client, Connector
+from connectors.contract import ChannelSettings, Client, Connector
 from connectors.errors import ConnectorError, SlowDown
 from projections.alerts import Alerts
 from projections.pool import DatabaseError, migrate, open_pool
@@ -75,11 +75,12 @@ def clients_of(settings: Settings) -> dict[str, Client]:
     }
 
 
-def arrives_within(connector: Connector, poll_every: float) -> float:
-    """Seconds in which a platform's documents have come to us, if nothing is lost: with its webhooks where these carry them, else
+def arrives_within(connector: Connector, channel: ChannelSettings) -> float:
+    """Seconds in which a channel's documents have come to us, if nothing is lost: with its webhooks where these carry them, else
     with a poll.
     """
-    return 1.0 if connector.receive and not connector.points else max(1.0, POLLED_WITHIN * poll_every)
+    hooked = connector.receive and not channel.points
+    return 1.0 if hooked else max(1.0, POLLED_WITHIN * channel.poll_every)
 
 
 async def patiently(what: str, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -160,7 +161,7 @@ async def worker(
             partitions=partitions,
             naming=naming,
             dsn=dsn,
-            held_for=arrives_within(connector, settings.channels[name].poll_every),
+            held_for=arrives_within(connector, settings.channels[name]),
             wary_for=POLLED_WITHIN * settings.channels[name].poll_every,
         )
         for name in settings.channels
@@ -472,7 +473,7 @@ def reconciling(channel: str, intake: Intake, queries: Queries, bootstrap: str, 
         dsn=dsn,
         poll=partial(poll_once, channel, client, intake, queries),
         arrives_within=arrives_within(
-            intake.connectors[channel], intake.directories.settings.channels[channel].poll_every
+            intake.connectors[channel], intake.directories.settings.channels[channel]
         ),
     )
 

@@ -56,6 +56,11 @@ class ShipStationSettings(ChannelSettings):
         return name
 
     @property
+    def points(self) -> bool:
+        """Neither API's webhooks carry documents."""
+        return True
+
+    @property
     def v1(self) -> str:
         """Where API V1 is."""
         return self.base_url or "https://ssapi.shipstation.com"

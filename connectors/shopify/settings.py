@@ -61,6 +61,11 @@ class ShopifySettings(ChannelSettings):
         return version
 
     @property
+    def points(self) -> bool:
+        """Whether only a poll can judge an order (`wholesale`)."""
+        return bool(self.wholesale.groups)
+
+    @property
     def address(self) -> str:
         """Where the shop's Admin API is, without a path."""
         return self.base_url or f"https://{self.shop}"

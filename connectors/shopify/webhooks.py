@@ -48,6 +48,6 @@ def receive(
         return asks
     if topic not in ORDER_TOPICS or not isinstance(settings, ShopifySettings):
         return [Payload(topic, cut(topic, document))]
-    if settings.wholesale.groups:
+    if settings.points:
         return []
     return [Payload(topic, cut(topic, judged(settings, document)), asked(settings, topic, document))]
