@@ -27,6 +27,7 @@ from connectors.shipstation.api import PAGE, V2_PAGE, Api, Row, checked, listed,
 from connectors.shipstation.catalogue import inventory
 from connectors.shipstation.feeds import FEEDS, Feed
 from connectors.shipstation.settings import ShipStationSettings
+from connectors.shipstation.wholesale import store_of, verdict
 
 MAKING, MAKING_MAX = "processing", timedelta(days=1)
 """The status of a V2 label that is being made in a batch ("a few minutes"), and how long that is waited for."""
@@ -67,7 +68,10 @@ class Poller:
                 if not rows:
                     continue
                 seen = {
-                    str(row[feed.ident]): (self._at(row, feed.at), _digest(feed, row, self._verdict(row)))
+                    str(row[feed.ident]): (
+                        self._at(row, feed.at),
+                        _digest(feed, row, verdict(self._settings, row)),
+                    )
                     for row in rows
                 }
                 unmade += [seen[str(row[feed.ident])][0] for row in rows if row.get("status") == MAKING]
@@ -212,38 +216,15 @@ class Poller:
 
     def _stamp(self, body: Row) -> Row:
         """What the settings say of a document."""
-        store = _store(body)
         return {
             "onhand": {
-                **self._verdict(body),
+                **verdict(self._settings, body),
                 "zone": self._settings.time_zone,
-                "shop": self._settings.stores.get(str(store)),
+                "shop": self._settings.stores.get(str(store_of(body))),
                 "providers": self._settings.providers,
                 "combined": body.get("orderId") in self._combined,
             }
         }
-
-    def _verdict(self, body: Row) -> Row:
-        """Whether a document is wholesale. People name tags, so none is kept."""
-        inner = _inner(body)
-        tags, ids = inner.get("tags"), inner.get("tagIds")
-        named = (
-            [tag.get("name") for tag in tags if isinstance(tag, Mapping)] if isinstance(tags, list) else []
-        )
-        found = [*named, *(ids if isinstance(ids, list) else ())]
-        return self._settings.wholesale.verdict(sources=(_store(body),), tags=found)
-
-
-def _inner(body: Row) -> Row:
-    """The order or shipment that a document is about."""
-    found: Row = body.get("order") or body.get("shipment") or body
-    return found
-
-
-def _store(body: Row) -> Any:
-    """The store that a document's order came from."""
-    inner = _inner(body)
-    return inner.get("store_id") or fields.part(inner, "advancedOptions").get("storeId")
 
 
 def _reached(before: str | None, dates: Sequence[datetime], unmade: Sequence[datetime]) -> str:
@@ -255,7 +236,7 @@ def _reached(before: str | None, dates: Sequence[datetime], unmade: Sequence[dat
     return min((newest, *waited)).isoformat()
 
 
-def _digest(feed: Feed, row: Row, verdict: Row) -> bytes:
+def _digest(feed: Feed, row: Row, judged: Row) -> bytes:
     """What a row says, in short, and the verdict on it. A fulfilment's own fields are none of its document's."""
-    said = {**(row if feed.topic in MARKS else cut(feed.topic, row)), **verdict}
+    said = {**(row if feed.topic in MARKS else cut(feed.topic, row)), **judged}
     return hashlib.blake2b(orjson.dumps(said), digest_size=16).digest()

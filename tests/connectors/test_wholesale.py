@@ -130,6 +130,15 @@ async def test_given_what_carries_a_wholesale_order_out_then_it_is_wholesale_as_
         assert [found for found, _ in await polled(double)] == [W, W]
 
 
+async def test_given_the_tags_of_the_newer_api_then_they_are_known_by_their_names(doubles):
+    told = {"documents": "v2", "wholesale": {"tags": ["Canary 7"]}}
+    async with doubles("shipstation", **told) as double:
+        shipstation(tags=(5, 7))(double.sandbox)
+        ((found, kept),) = await polled(double)
+    assert found == W
+    assert "canary" not in kept.lower()
+
+
 async def test_given_a_tag_that_is_set_later_then_the_next_poll_says_so(doubles):
     async with doubles("shipstation", wholesale={"tags": [7]}) as double:
         ident = double.sandbox.order([("TEE", 1)], at=NOW)
