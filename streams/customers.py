@@ -105,7 +105,8 @@ class Customers:
 
     async def forget_everybody(self, channel: str) -> list[Subject]:
         """Erases all whom a channel's deals are for. Returns who that was."""
-        return await _all_of(await self._vault.subjects(channel), self._vault.erase)
+        gone = await self._vault.erase_all(await self._vault.subjects(channel))
+        return [Subject(ref, deals) for ref, deals in gone.items()]
 
     async def known(self, channel: str, customer: str | None, orders: Iterable[str]) -> list[Subject]:
         """What of a platform's customer, and of the guests that placed these orders, is kept."""

@@ -25,12 +25,10 @@ async def answer(customers: Customers | None, channel: str, asked: PrivacyReques
             said.warning("somebody asks what is kept of them: answer them", ref=one.ref, deals=one.deals)
         if not found:
             said.info("nothing to show: nothing is known of them")
+    elif asked.everybody:
+        said.info("erased everybody", subjects=len(await customers.forget_everybody(channel)))
     else:
-        gone = (
-            await customers.forget_everybody(channel)
-            if asked.everybody
-            else await customers.forget(channel, asked.customer, asked.orders)
-        )
+        gone = await customers.forget(channel, asked.customer, asked.orders)
         for one in gone:
             said.info("erased, because they asked", ref=one.ref, deals=one.deals)
         if not gone:

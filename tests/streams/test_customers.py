@@ -414,11 +414,30 @@ class TestPrivacy:
         self, intake, customers, people
     ):
         door = intake(customers)
-        await post(door, {"shop_id": 954889, "shop_domain": "example.myshopify.com"}, "shop/redact")
-        assert await people() == "6"
+        gone = {"shop_id": 954889, "shop_domain": "example.myshopify.com"}
         with capture_logs() as logs:
-            await post(door, {"shop_id": 954889, "shop_domain": "example.myshopify.com"}, "shop/redact")
-        assert [one["event"] for one in logs] == ["nothing to erase: nothing is known of them"]
+            await post(door, gone, "shop/redact")
+            assert await people() == "6"
+            await post(door, gone, "shop/redact")
+        assert [(one["event"], one["subjects"]) for one in logs] == [
+            ("erased everybody", 3),
+            ("erased everybody", 0),
+        ]
+        await post(door, {**ORDER, "customer": {**ORDER["customer"], "id": 7_007_007}})
+        assert await people() == "6", "a late document brings nobody back"
+
+    async def test_given_more_people_than_one_transaction_erases_then_a_shop_that_goes_takes_all_of_them(
+        self, intake, customers, keep, pool, monkeypatch
+    ):
+        monkeypatch.setattr("projections.vault.AT_ONCE", 3)
+        for number in range(10):
+            await keep(f"1{number}", f"9{number}")
+        await post(intake(customers), {}, "shop/redact")
+        async with pool.connection() as connection:
+            left = "SELECT (SELECT count(*) FROM subject_keys), (SELECT count(ref) FROM deal_subjects)"
+            assert await (await connection.execute(left)).fetchone() == (0, 0)
+            erased = "SELECT count(*) FROM subjects WHERE erased_at IS NOT NULL"
+            assert await (await connection.execute(erased)).fetchone() == (10,)
 
     async def test_given_who_asks_what_is_kept_then_the_owner_is_told_where_it_is_and_nothing_changes(
         self, intake, customers, people
