@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from connectors.bodies import json_object
 from connectors.directory import Directory
 from connectors.emitter import Emitter
 from connectors.pacing import Limit, Pace
+from connectors.privacy import PrivacyRequest
+from connectors.wholesale import Wholesale
 from schemas.availability import Place
 from schemas.claims import Claim, Observation
 from schemas.counts import CLOCK_SKEW
@@ -37,10 +39,13 @@ class ChannelSettings(BaseModel):
     what happened so close to a count that its clock and the counter's cannot tell which was first is `ambiguous` in explain.
     `pace` is a folder in which all processes of the channel note how often they asked its platform; the installation's own, if
     none is named. `calls_per_second` is what the platform takes from us where it neither documents it nor says it with its answers.
-    `routed_by_hub` leaves it to the hub to choose the places of orders that the platform chooses none for.
+    `routed_by_hub` leaves it to the hub to choose the places of orders that the platform chooses none for. `wholesale` says which
+    orders are wholesale; `marks` names what of it the platform's documents tell.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    marks: ClassVar[frozenset[str]] = frozenset()
 
     platform: str
     locations: dict[str, str] = {}
@@ -55,7 +60,23 @@ class ChannelSettings(BaseModel):
     pace: str | None = None
     routed_by_hub: bool = False
     calls_per_second: float | None = Field(None, gt=0)
+    wholesale: Wholesale = Wholesale()
     rules: ChannelRules = Field(default_factory=ChannelRules)
+
+    @field_validator("wholesale")
+    @classmethod
+    def _are_told(cls, wholesale: Wholesale) -> Wholesale:
+        if unheard := sorted(wholesale.model_fields_set - cls.marks):
+            told = ", ".join(sorted(cls.marks)) or "nothing"
+            raise ValueError(
+                f"no document of the platform tells {unheard[0]}; of what marks an order it tells: {told}"
+            )
+        return wholesale
+
+    @property
+    def points(self) -> bool:
+        """Whether the channel's webhooks carry no orders: they only say that there is something to poll."""
+        return False
 
     def paced(self, name: str = "all", *limits: Limit) -> Pace:
         """How often one of the platform's APIs may be asked: these limits, and the configured one."""
@@ -279,15 +300,15 @@ class Orders(Protocol):
     """Creates orders in a platform, and takes them back."""
 
     async def create(self, order: NewOrder, directory: Directory) -> Created:
-        """Creates an order once: asked again, whatever became of the first answer, it is found. Raises `Refused` with a
-        reason a person can act on, `SlowDown` (nothing was done) or `Unreachable` (unknown: ask again). One that was taken
-        back is not created again at the same location, unless its platform keeps no trace of it; elsewhere it is where the
-        platform lets two orders have our reference.
+        """Creates an order once: asked again, whatever became of the first answer, it is found, wherever it is. Raises `Refused`
+        with a reason a person can act on, `SlowDown` (nothing was done) or `Unreachable` (unknown: ask again). One that was taken
+        back, by us or by somebody there, is no more: asked then, it is created anew, at the same location or another, and found
+        from then on. Where its platform tells that it was carried out all the same, that is refused.
         """
 
     async def cancel(self, transaction: str, location: str, directory: Directory) -> Cancelled:
         """Takes back an order that we created for a deal at a location of ours, once: asked again, whatever became of the first
-        answer, it is found to be taken back. Raises `Refused` for one that has gone too far (shipped, collected, closed), with
+        answer, it is found to be taken back. Of several that were created one after another it is the newest there. Raises `Refused` for one that has gone too far (shipped, collected, closed), with
         what a person must do: nothing was changed. `SlowDown` and `Unreachable` as `create` does.
 
         Where none was created nothing is done and nothing is remembered: that no late `create` of it follows is the caller's
@@ -305,15 +326,16 @@ class Connector:
     """One platform. `topics` lists what `read` understands, `secrets` what it needs (those with `?` may be missing).
 
     `receive` verifies a webhook over its raw bytes and returns its documents; `path` is what follows the channel's name
-    in the webhook's URL; None where the platform sends none. `reduce` is the allow-list. `read` is pure: what one document
+    in the webhook's URL; None where the platform sends none. One that asks something of what is kept of somebody is no document:
+    `receive` returns the request. `reduce` is the allow-list. `read` is pure: what one document
     claims, in the platform's references; it raises `Refused`. `documents` opens a body or file of a topic.
     `tells` says which number of a `Place` the platform is told, and `counts` how it keeps it by itself: an order lowers what is
     `available` at once, and what is `on_hand` when the goods leave. `sandbox` makes the double of a channel from its settings,
     its secrets in clear and our names of its places. `orders` creates orders, where the platform carries them out.
     `absolute` says that a number stands as it was told: which of its own documents a platform counts on top of it is not
-    known for certain, so it is told anew whenever these moved. `points` says that its webhooks carry no documents: they only
-    say that there is something to poll. `person` says whom a document is for, before `reduce` cuts it: `receive` and `client` put
-    it beside the payload where the channel's settings ask for it. It refuses nothing: what it cannot read, it leaves out.
+    known for certain, so it is told anew whenever these moved. `person` says whom a document is for, before `reduce` cuts it:
+    `receive` and `client` put it beside the payload where the channel's settings ask for it. It refuses nothing: what it cannot
+    read, it leaves out.
     """
 
     platform: str
@@ -322,7 +344,12 @@ class Connector:
     topics: tuple[str, ...]
     tells: Literal["quantity", "level"]
     counts: Literal["available", "on_hand"] = "available"
-    receive: Callable[[ChannelSettings, Secrets, Mapping[str, str], bytes, str], Sequence[Payload]] | None
+    receive: (
+        Callable[
+            [ChannelSettings, Secrets, Mapping[str, str], bytes, str], Sequence[Payload] | PrivacyRequest
+        ]
+        | None
+    )
     reduce: Callable[[str, Mapping[str, Any]], dict[str, Any]]
     read: Callable[[str, Payload], Claim | Observation]
     client: Callable[[ChannelSettings, Secrets], Client]
@@ -331,7 +358,6 @@ class Connector:
     orders: Callable[[Client], Orders] | None = None
     person: Callable[[str, Mapping[str, Any]], Person | None] | None = None
     absolute: bool = False
-    points: bool = False
     documents: Callable[[str, bytes], Sequence[Mapping[str, Any]]] = one_document
 
     def wanted(self, place: Place) -> int:

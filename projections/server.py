@@ -187,7 +187,7 @@ def _platform_routes(service: Service) -> APIRouter:
     @router.post("/webhooks/{channel}", response_model=None)
     @router.post("/webhooks/{channel}/{path:path}", response_model=None)
     async def webhook(request: Request, channel: str, path: str = "") -> JSONResponse:
-        """A platform's webhook, under the platform's own signature. 200 means it is in the log."""
+        """A platform's webhook, under the platform's own signature. 200 means it is in the log, or done."""
         body = await _body(request, service.body_max)
         await service.intake.webhook(channel, path, request.headers, body)
         return JSONResponse({"accepted": True})

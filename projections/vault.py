@@ -14,7 +14,7 @@ bring the person back without anybody's knowing. Who may come again under anothe
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -28,8 +28,11 @@ OTHER_KEY = (
     "or the file vault-key). If it is lost, so is what the vault holds: empty vault, subjects, subject_keys and deal_subjects"
 )
 
-SHARED = "SELECT pg_advisory_xact_lock_shared(%s)"
-ALONE = "SELECT pg_advisory_xact_lock(%s)"
+SHARED = "SELECT pg_advisory_xact_lock_shared(number) FROM unnest(%s::bigint[]) AS number"
+ALONE = "SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number"
+
+AT_ONCE = 500
+"""Subjects that one transaction erases: each holds a lock, of which PostgreSQL has some thousands for all."""
 
 READ = (
     "SELECT d.ref, d.transaction, d.nonce, d.ciphertext, k.nonce, k.wrapped"
@@ -80,7 +83,7 @@ class Vault:
         we said. A deal whose subject was erased takes nobody in again.
         """
         content = orjson.dumps(dict(known), option=orjson.OPT_SORT_KEYS)
-        async with self._locked(ref, SHARED) as connection:
+        async with self._locked([ref], SHARED) as connection:
             if not await _free(connection, transaction, channel):
                 return None
             erased_at = await _subject(connection, ref)
@@ -119,28 +122,68 @@ class Vault:
             ).fetchone()
         return row[0] if row else None
 
+    async def subjects(self, channel: str) -> list[str]:
+        """The references of all whom deals of a channel are for."""
+        await self.check()
+        async with self._pool.connection() as connection:
+            rows = await connection.execute(
+                "SELECT DISTINCT ref FROM deal_subjects WHERE channel = %s AND ref IS NOT NULL ORDER BY ref",
+                [channel],
+            )
+            return [row[0] for row in await rows.fetchall()]
+
+    async def deals(self, ref: str) -> tuple[str, ...] | None:
+        """The deals that are a subject's; None where there never was such a subject."""
+        await self.check()
+        async with self._pool.connection() as connection:
+            row = await (
+                await connection.execute(
+                    "SELECT array_agg(d.transaction ORDER BY d.transaction) FILTER (WHERE d.transaction IS NOT NULL)"
+                    " FROM subjects s LEFT JOIN deal_subjects d USING (ref) WHERE s.ref = %s GROUP BY s.ref",
+                    [ref],
+                )
+            ).fetchone()
+        return None if row is None else tuple(row[0] or ())
+
     async def erase(self, ref: str) -> tuple[str, ...] | None:
         """Erases a subject for good. Returns the deals that were theirs, or None where there never was such a subject."""
-        async with self._locked(ref, ALONE) as connection:
-            await connection.execute("DELETE FROM subject_keys WHERE ref = %s", [ref])
-            deals = await connection.execute(
-                "UPDATE deal_subjects SET ref = NULL, nonce = NULL, ciphertext = NULL, digest = NULL, updated_at = now()"
-                " WHERE ref = %s RETURNING transaction",
-                [ref],
+        return (await self.erase_all([ref])).get(ref)
+
+    async def erase_all(self, refs: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Erases subjects for good, `AT_ONCE` in a transaction. Returns the deals that were theirs, of each that there was."""
+        found: dict[str, tuple[str, ...]] = {}
+        wanted = sorted(refs)
+        for start in range(0, len(wanted), AT_ONCE):
+            found |= await self._erase(wanted[start : start + AT_ONCE])
+        return found
+
+    async def _erase(self, refs: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        async with self._locked(refs, ALONE) as connection:
+            await connection.execute("DELETE FROM subject_keys WHERE ref = ANY(%s)", [refs])
+            rows = await connection.execute(
+                "UPDATE deal_subjects d SET ref = NULL, nonce = NULL, ciphertext = NULL, digest = NULL, updated_at = now()"
+                " FROM (SELECT transaction, ref FROM deal_subjects WHERE ref = ANY(%s)) AS was"
+                " WHERE d.transaction = was.transaction RETURNING was.ref, d.transaction",
+                [refs],
             )
-            found = tuple(sorted(row[0] for row in await deals.fetchall()))
-            tombstone = await connection.execute(
-                "UPDATE subjects SET erased_at = coalesce(erased_at, clock_timestamp()) WHERE ref = %s", [ref]
+            deals: dict[str, list[str]] = {}
+            for ref, transaction in await rows.fetchall():
+                deals.setdefault(ref, []).append(transaction)
+            tombstones = await connection.execute(
+                "UPDATE subjects SET erased_at = coalesce(erased_at, clock_timestamp()) WHERE ref = ANY(%s) RETURNING ref",
+                [refs],
             )
-        return found if tombstone.rowcount else None
+            return {row[0]: tuple(sorted(deals.get(row[0], ()))) for row in await tombstones.fetchall()}
 
     @asynccontextmanager
-    async def _locked(self, ref: str, lock: str) -> AsyncIterator[Connection]:
-        """A transaction during which a subject is not erased; `ALONE`, and nothing of them is kept either."""
+    async def _locked(self, refs: Sequence[str], lock: str) -> AsyncIterator[Connection]:
+        """A transaction during which subjects are not erased; `ALONE`, and nothing of them is kept either. They are locked in the
+        order in which they are named.
+        """
         await self.check()
         async with self._pool.connection() as connection, connection.transaction():
-            number = int.from_bytes(bytes.fromhex(ref[:16]), "big", signed=True)
-            await connection.execute(lock.encode(), [number])
+            numbers = [int.from_bytes(bytes.fromhex(ref[:16]), "big", signed=True) for ref in refs]
+            await connection.execute(lock.encode(), [numbers])
             yield connection
 
     async def _read(self, query: str, value: str) -> Known | None:

@@ -5,7 +5,7 @@ is created elsewhere.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from itertools import count
@@ -24,8 +24,10 @@ REF = re.compile(r"[0-9a-f]{64}")
 FIELDS = {field.name for field in fields(Recipient)}
 
 
-class Erased(NamedTuple):
-    """A subject that is gone, and the deals that were theirs: what other platforms were told of those is in those platforms."""
+class Subject(NamedTuple):
+    """Somebody, by their opaque reference, and the deals that are theirs: what other platforms were told of those is in those
+    platforms. Of who was erased, the deals that were theirs.
+    """
 
     ref: str
     deals: tuple[str, ...]
@@ -82,30 +84,62 @@ class Customers:
             currency=currency,
         )
 
-    async def erase(self, named: str, channels: Collection[str]) -> list[Erased]:
+    async def erase(self, named: str, channels: Collection[str]) -> list[Subject]:
         """Erases whoever a reference, a `CHANNEL:ID` or a transaction names. Returns who that was; nobody, where nothing was
         known of them.
         """
-        return [erased async for erased in self._erasing(named, channels) if erased.deals]
-
-    async def _erasing(self, named: str, channels: Collection[str]) -> AsyncIterator[Erased]:
         channel, _, ident = named.partition(":")
         if REF.fullmatch(named):
-            refs = iter([named])
-        elif ident and channel in channels:
-            refs = iter(self._refs(channel, ident, ""))
-        else:
-            refs = iter(filter(None, [await self._vault.of(named)]))
-        for ref in refs:
-            deals = await self._vault.erase(ref)
-            if deals is None:
-                return
-            yield Erased(ref, deals)
+            return await _all_of([named], self._vault.erase)
+        if ident and channel in channels:
+            return await _all_of(self._refs(channel, ident, ""), self._vault.erase)
+        return await _all_of(filter(None, [await self._vault.of(named)]), self._vault.erase)
+
+    async def forget(self, channel: str, customer: str | None, orders: Iterable[str]) -> list[Subject]:
+        """Erases a platform's customer, and the guests that placed these orders. Returns who that was."""
+        return [
+            gone
+            for refs in self._everyone(channel, customer, orders)
+            for gone in await _all_of(refs, self._vault.erase)
+        ]
+
+    async def forget_everybody(self, channel: str) -> list[Subject]:
+        """Erases all whom a channel's deals are for. Returns who that was."""
+        gone = await self._vault.erase_all(await self._vault.subjects(channel))
+        return [Subject(ref, deals) for ref, deals in gone.items()]
+
+    async def known(self, channel: str, customer: str | None, orders: Iterable[str]) -> list[Subject]:
+        """What of a platform's customer, and of the guests that placed these orders, is kept."""
+        return [
+            one
+            for refs in self._everyone(channel, customer, orders)
+            for one in await _all_of(refs, self._vault.deals)
+        ]
+
+    def _everyone(self, channel: str, customer: str | None, orders: Iterable[str]) -> Iterator[Iterator[str]]:
+        if customer is not None:
+            yield self._refs(channel, customer, "")
+        for order in orders:
+            yield self._refs(channel, None, order)
 
     def _refs(self, channel: str, customer: str | None, order: str) -> Iterator[str]:
         """The references that somebody has had, or would have next, from the first on: one more after each erasure."""
         who = ("order", order) if customer is None else ("customer", customer)
         return (self._vault.ref(channel, *who, str(times)) for times in count())
+
+
+async def _all_of(
+    refs: Iterable[str], deals_of: Callable[[str], Awaitable[tuple[str, ...] | None]]
+) -> list[Subject]:
+    """The subjects of these references that have deals, up to the first reference that there never was."""
+    found = []
+    for ref in refs:
+        deals = await deals_of(ref)
+        if deals is None:
+            break
+        if deals:
+            found.append(Subject(ref, deals))
+    return found
 
 
 async def customers_of(pool: Pool, data: Path) -> Customers:

@@ -14,6 +14,7 @@ import structlog
 from connectors.contract import Connector, Payload, Secrets
 from connectors.directory import resolve, resolve_observation
 from connectors.errors import Forged, Malformed, Refused
+from connectors.privacy import PrivacyRequest
 from projections.envelope import WrongKey
 from projections.pool import DatabaseError
 from projections.problems import Problem
@@ -24,6 +25,7 @@ from schemas.topics import DEAD_LETTERS, OBSERVATIONS
 from streams.custom import Custom, claim_of, of_csv, of_json
 from streams.customers import Customers
 from streams.directories import Directories
+from streams.privacy import answer
 from streams.stages import Naming, claim_out
 from streams.writer import NotWritten, Out, Writer
 
@@ -57,7 +59,7 @@ class Intake:
     turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     async def webhook(self, channel: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
-        """Takes one webhook in. Returning means: it is in the log. Raises `Problem` otherwise."""
+        """Takes one webhook in. Returning means: it is in the log, or what it asks is done. Raises `Problem` otherwise."""
         connector = self.connectors.get(channel)
         if connector is None:
             raise Problem(404, "Unknown channel", f"no channel {channel!r} is configured")
@@ -70,6 +72,9 @@ class Intake:
             raise Problem(401, "Signature not accepted", str(error)) from None
         except Malformed as error:
             raise Problem(400, "Malformed body", str(error)) from None
+        if isinstance(payloads, PrivacyRequest):
+            await self._answer_in_time(channel, payloads)
+            return
         if not payloads:
             self.wakes[channel].set()
             return
@@ -187,6 +192,16 @@ class Intake:
             log.warning("not kept whom it is for", channel=channel, reason=type(error).__name__)
             return False
         return True
+
+    async def _answer_in_time(self, channel: str, asked: PrivacyRequest) -> None:
+        """Does what somebody asks of what is kept of them; what was not done in time is asked again."""
+        try:
+            await asyncio.wait_for(answer(self.customers, channel, asked), self.patience)
+        except (*DatabaseError, TimeoutError, WrongKey) as error:
+            log.warning(
+                "not done what was asked", channel=channel, topic=asked.topic, reason=type(error).__name__
+            )
+            raise Problem(503, "The vault is not reachable", "it was not done", retry_after=5) from None
 
     async def _keep(self, channel: str, payloads: Sequence[Payload]) -> None:
         """Keeps whom the documents are for. What cannot be read is for no deal that we know of. A row that was changed in the

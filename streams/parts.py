@@ -20,7 +20,7 @@ import uvicorn
 from aiokafka.errors import KafkaError
 from faust.contrib.asgi import bind_to_running_loop
 
-from connectors.contract import Client, Connector
+from connectors.contract import ChannelSettings, Client, Connector
 from connectors.errors import ConnectorError, SlowDown
 from projections.alerts import Alerts
 from projections.pool import DatabaseError, migrate, open_pool
@@ -28,6 +28,7 @@ from projections.problems import Problem
 from projections.queries import Queries
 from projections.recorder import Recorder
 from projections.server import create_api
+from projections.vault import sealed
 from schemas.rules import Rules
 from schemas.ruling import LOCATION
 from streams.alerts import Alerting
@@ -75,11 +76,12 @@ def clients_of(settings: Settings) -> dict[str, Client]:
     }
 
 
-def arrives_within(connector: Connector, poll_every: float) -> float:
-    """Seconds in which a platform's documents have come to us, if nothing is lost: with its webhooks where these carry them, else
+def arrives_within(connector: Connector, channel: ChannelSettings) -> float:
+    """Seconds in which a channel's documents have come to us, if nothing is lost: with its webhooks where these carry them, else
     with a poll.
     """
-    return 1.0 if connector.receive and not connector.points else max(1.0, POLLED_WITHIN * poll_every)
+    hooked = connector.receive and not channel.points
+    return 1.0 if hooked else max(1.0, POLLED_WITHIN * channel.poll_every)
 
 
 async def patiently(what: str, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -160,7 +162,7 @@ async def worker(
             partitions=partitions,
             naming=naming,
             dsn=dsn,
-            held_for=arrives_within(connector, settings.channels[name].poll_every),
+            held_for=arrives_within(connector, settings.channels[name]),
             wary_for=POLLED_WITHIN * settings.channels[name].poll_every,
         )
         for name in settings.channels
@@ -245,6 +247,7 @@ async def serve(
     clients = clients_of(settings)
     directories = Directories(settings, clients, queries)
     await directories.load()
+    kept = settings.keeps_customers or await sealed(pool)  # whom it kept once can still ask to be forgotten
     intake = Intake(
         connectors={name: settings.connector(name) for name in settings.channels},
         secrets={
@@ -255,7 +258,7 @@ async def serve(
         writer=writer,
         naming=naming,
         reload=_reloader(path, directories, ruling),
-        customers=await customers_of(pool, settings.data) if settings.keeps_customers else None,
+        customers=await customers_of(pool, settings.data) if kept else None,
     )
 
     recording = Recording(bootstrap, partitions, naming, Recorder(pool), writer, dsn)
@@ -471,7 +474,7 @@ def reconciling(channel: str, intake: Intake, queries: Queries, bootstrap: str, 
         dsn=dsn,
         poll=partial(poll_once, channel, client, intake, queries),
         arrives_within=arrives_within(
-            intake.connectors[channel], intake.directories.settings.channels[channel].poll_every
+            intake.connectors[channel], intake.directories.settings.channels[channel]
         ),
     )
 

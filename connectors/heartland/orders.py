@@ -40,10 +40,8 @@ class HeartlandOrders:
     async def create(self, order: NewOrder, directory: Directory) -> Created:
         """Creates an order once. Raises `Refused`, `SlowDown` (nothing was done, or all of it found again), `Unreachable`."""
         location, wanted, prices = self._wanted(order, directory)
-        held = await self._find(order.transaction, location)
+        held = await self._standing(order.transaction)
         if held is not None and stage(held) is not Stage.PENDING:
-            if stage(held) is Stage.VOID:
-                raise Refused(f"order {held['id']} was voided in Heartland")
             return Created(str(held["id"]), already=True)
         begun = held is not None
         try:
@@ -64,7 +62,7 @@ class HeartlandOrders:
             raise Refused(f"unknown location {location}")
         here = int(directory.places[location])
         rows = [row for row in await self._all(transaction) if row.get("source_location_id") == here]
-        held = min(rows, key=lambda row: stage(row) is Stage.VOID, default=None)
+        held = min(reversed(rows), key=lambda row: stage(row) is Stage.VOID, default=None)
         return Cancelled(None) if held is None else await cancelling.void(self._api, held)
 
     def _wanted(
@@ -90,14 +88,10 @@ class HeartlandOrders:
             raise Refused("the order has no lines")
         return int(location), units, prices
 
-    async def _find(self, transaction: str, location: int) -> Row | None:
-        """The order of a deal: one that is not void before one that is. One that is void elsewhere is none: the deal may be
-        carried out here.
-        """
+    async def _standing(self, transaction: str) -> Row | None:
+        """The order of a deal that is not void. One that is void is none: the deal may be carried out again."""
         found = await self._all(transaction)
-        alive = [row for row in found if stage(row) is not Stage.VOID]
-        here = [row for row in found if row.get("source_location_id") == location]
-        return next(iter([*alive, *here]), None)
+        return next((row for row in found if stage(row) is not Stage.VOID), None)
 
     async def _all(self, transaction: str) -> list[Row]:
         """All orders of a deal. That several of them may have one `public_id` is inferred."""

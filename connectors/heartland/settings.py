@@ -25,6 +25,8 @@ class HeartlandSettings(ChannelSettings):
 
     The rest is for orders only. `station_id` is the station they are booked on, `payment_type_id` and `payment_type` the
     payment that stands for the money paid elsewhere, `customer_id` whom an order without an e-mail address is for.
+
+    No ticket or order tells what makes it `wholesale`: public clients show the customer's number in it, and no group or type.
     """
 
     platform: Literal["heartland"]

@@ -105,23 +105,34 @@ class LightspeedROrders:
     async def _voided(self, sales: set[str]) -> list[str]:
         """The sales that were voided, which gave their goods back. Raises `Refused` for any other."""
         for ident in sorted(sales, key=int):
-            query = {"saleID": ident, "archived": "true"}
-            rows = [row async for page in self._client.pages("/Sale.json", "Sale", query) for row in page]
-            if not rows:
-                raise Unreachable(f"R-Series does not show sale {ident}")
-            if not fields.flag(rows[0], "voided"):
-                raise Refused(_too_late(rows[0], ident))
+            sale = await self._sale(ident)
+            if not fields.flag(sale, "voided"):
+                raise Refused(_too_late(sale, ident))
         return sorted(sales, key=int)
 
+    async def _sale(self, ident: str) -> Row:
+        query = {"saleID": ident, "archived": "true"}
+        rows = [row async for page in self._client.pages("/Sale.json", "Sale", query) for row in page]
+        if not rows:
+            raise Unreachable(f"R-Series does not show sale {ident}")
+        return rows[0]
+
     async def _held(self, customer: str, reference: str) -> dict[str, str]:
-        """The lines of an order that are there, collected ones too: sale line by item."""
+        """The lines of an order that are there, collected ones too: sale line by item. Those of a voided sale were taken back."""
         query = {"customerID": customer, "sort": "saleLineID", "load_relations": '["Note"]'}
-        held: dict[str, str] = {}
-        async for rows in self._client.pages("/SaleLine.json", "SaleLine", query):
-            for row in rows:
-                if fields.part(row, "Note").get("note") == reference:
-                    held[ident_in(row, "itemID")] = ident_in(row, "saleLineID")
-        return held
+        found = [
+            row
+            async for rows in self._client.pages("/SaleLine.json", "SaleLine", query)
+            for row in rows
+            if fields.part(row, "Note").get("note") == reference
+        ]
+        sales = {ident_in(row, "saleID") for row in found if row.get("saleID") != "0"}
+        voided = {ident for ident in sales if fields.flag(await self._sale(ident), "voided")}
+        return {
+            ident_in(row, "itemID"): ident_in(row, "saleLineID")
+            for row in found
+            if row.get("saleID") not in voided
+        }
 
     async def _let_go(self, held: Mapping[str, str]) -> None:
         """Removes what was reserved of an order that cannot be met."""

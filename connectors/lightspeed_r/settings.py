@@ -25,6 +25,8 @@ class LightspeedRSettings(ChannelSettings):
     first one. `customer_id` is the customer of an order whose recipient has no email address. `poll_overlap` is how
     many seconds behind its cursor a poll looks again, and `log_overlap` how many rows of the inventory log, because
     ids and times may become visible after higher ones [inferred].
+
+    No sale tells what makes it `wholesale`: it names its customer by a number (recordings), and nothing of what kind of customer that is.
     """
 
     platform: Literal["lightspeed_r"]

@@ -18,7 +18,7 @@ ADJUSTMENT = "stock_adjustment"
 
 LINE: Shape = {**values("id", "product_id", "quantity", "status"), "product": values("id")}
 SALE_SHAPE: Shape = {
-    **values("id", "state", "status", "version", "outlet_id", "register_id", "source_id"),
+    **values("id", "state", "status", "version", "outlet_id", "register_id", "source_id", "demand_class"),
     **values("date", "sale_date", "created_at", "updated_at"),
     "attributes": Keep.NAMES,
     "_metadata": values("version"),

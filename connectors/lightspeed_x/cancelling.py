@@ -45,11 +45,9 @@ def is_at(sale: Row, outlet: str) -> bool:
     return not isinstance(source, Mapping) or source.get("outlet_id") in (outlet, None)
 
 
-async def void(client: LightspeedXClient, ident: str, outlet: str) -> Cancelled:
-    """Voids the sale with this id, if it is there. Raises `Refused`, `SlowDown`, `Unreachable`."""
-    sale = await found(client, ident)
-    if sale is None or not is_at(sale, outlet):
-        return Cancelled(None)
+async def void(client: LightspeedXClient, sale: Row) -> Cancelled:
+    """Voids a sale. Raises `Refused`, `SlowDown`, `Unreachable`."""
+    ident = str(sale["id"])
     if sale.get("state") == VOIDED:
         return Cancelled(ident, already=True)
     if sale.get("state") not in OPEN:

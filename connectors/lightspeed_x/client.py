@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from multidict import MultiDict
@@ -17,6 +18,7 @@ from connectors.lightspeed_x.api import Absent, Api
 from connectors.lightspeed_x.fields import whole_units
 from connectors.lightspeed_x.settings import LightspeedXSettings
 from connectors.lightspeed_x.webhooks import WEBHOOKS
+from connectors.lightspeed_x.wholesale import judged
 from connectors.polite import Reply
 
 PAGE = 1_000
@@ -112,7 +114,9 @@ class LightspeedXClient:
                 ]
                 if fresh:
                     whole = await feed.whole(self, fresh)
-                    yield [Payload(feed.topic, cut(feed.topic, row)) for row in whole], feeds.written(reached)
+                    judge = partial(judged, self.settings, feed.topic)
+                    kept = [Payload(feed.topic, cut(feed.topic, judge(row))) for row in whole]
+                    yield kept, feeds.written(reached)
                 taken.update(versions)
 
     async def pages(self, path: str, after: int = 0) -> AsyncIterator[list[dict[str, Any]]]:

@@ -28,6 +28,7 @@ from connectors.lightspeed_x.allowlist import (
 from connectors.lightspeed_x.effects import Effect, by_state, by_status, is_voided
 from connectors.lightspeed_x.fields import instant, needed, reference, units, version
 from connectors.links import deal_of
+from connectors.wholesale import demand_class
 from schemas.claims import Claim, Document, Fact, Line, Observation, Skipped
 
 UNDONE = {Fact.SOLD: Fact.SALE_VOIDED, Fact.RETURNED: Fact.SOLD}
@@ -79,6 +80,7 @@ def _sale(channel: str, payload: Payload) -> Claim:
         topic=SALE,
         occurred_at=voided_at or sold_at,
         documents=(whole, *handed),
+        demand_class=demand_class(body),
     )
 
 

@@ -1,8 +1,8 @@
 """Creates sales that customers pick up at an outlet, and takes them back (`cancelling`).
 
 `POST /sales` takes an id of ours (OpenAPI 2026-07, SaleRequest), which follows from the deal's name: so the same order asked
-for again is the same sale, and it is looked for before it is written. The sale keeps the deal as its `source.id`, by which its
-documents join the deal.
+for again is the same sale, and it is looked for before it is written. A voided sale can become nothing else, so one that is wanted
+again after that has the next id. The sale keeps the deal as its `source.id`, by which its documents join the deal.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ class LightspeedXOrders:
         author = self._client.settings.author_id
         if author is None:
             raise Refused("author_id is not set: X-Series needs a user to create a sale")
-        ident = await self._ident(order.transaction, outlet)
-        if await self._exists(ident):
-            return Created(ident, already=True)
+        sales = await self._sales(order.transaction)
+        if sales and sales[-1].get("state") != VOIDED:
+            return Created(str(sales[-1]["id"]), already=True)
+        ident = _sale_id(order.transaction, len(sales) + 1)
         tax = await self._tax()
         lines = [_line(order, number, directory, tax, outlet) for number in range(len(order.lines))]
         register = await self._register(outlet)
@@ -67,7 +68,7 @@ class LightspeedXOrders:
             body["customer_id"] = customer
         reply = await self._client.http.call("POST", "/sales", body=body)
         if reply.status in WRONG:
-            if await self._exists(ident):  # another worker was faster
+            if await cancelling.found(self._client, ident) is not None:  # another worker was faster
                 return Created(ident, already=True)
             raise Refused(f"X-Series refused the sale with {reply.status}")
         made = enveloped(checked(reply))
@@ -80,24 +81,18 @@ class LightspeedXOrders:
         outlet = directory.places.get(location)
         if outlet is None:
             raise Refused(f"X-Series has no outlet {location}")
-        return await cancelling.void(self._client, await self._ident(transaction, outlet), outlet)
+        here = [sale for sale in await self._sales(transaction) if cancelling.is_at(sale, outlet)]
+        return await cancelling.void(self._client, here[-1]) if here else Cancelled(None)
 
-    async def _ident(self, transaction: str, outlet: str) -> str:
-        """The id of a deal's sale. The sale of one that is carried out elsewhere, after its first one was voided, has an id that
-        follows from the outlet too: the first id is taken for ever.
-        """
-        first = _id("sale", transaction)
-        held = await cancelling.found(self._client, first)
-        if held is None or held.get("state") != VOIDED or cancelling.is_at(held, outlet):
-            return first
-        return _id("sale", f"{transaction} at {outlet}")
-
-    async def _exists(self, ident: str) -> bool:
-        """Whether the sale is there. Raises `Refused` for one that was voided: its id is taken for ever."""
-        found = await cancelling.found(self._client, ident)
-        if found is not None and found.get("state") == VOIDED:
-            raise Refused(f"the sale of this order was voided in X-Series ({found.get('invoice_number')})")
-        return found is not None
+    async def _sales(self, transaction: str) -> list[Mapping[str, Any]]:
+        """The sales of a deal, by attempt: only a voided one has another after it."""
+        found: list[Mapping[str, Any]] = []
+        while not found or found[-1].get("state") == VOIDED:
+            sale = await cancelling.found(self._client, _sale_id(transaction, len(found) + 1))
+            if sale is None:
+                break
+            found.append(sale)
+        return found
 
     async def _tax(self) -> str:
         name = self._client.settings.tax_name
@@ -167,6 +162,10 @@ class LightspeedXOrders:
 
 def _id(kind: str, transaction: str) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{kind} {transaction}"))
+
+
+def _sale_id(transaction: str, attempt: int) -> str:
+    return _id("sale", transaction if attempt == 1 else reference_of(transaction, attempt))
 
 
 def _line(order: NewOrder, number: int, directory: Directory, tax: str, outlet: str) -> dict[str, Any]:

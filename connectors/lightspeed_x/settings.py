@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,7 +22,12 @@ class LightspeedXSettings(ChannelSettings):
     `access_token` is a personal token. `author_id` is the user (a UUID) under whom orders are created. `payment_type` is the
     type of payment (its UUID) with which they are paid; without one they are unpaid, and X-Series does not let an unpaid sale
     be handed over [an integrator's word]. `tax_name` is the tax that their lines bear.
+
+    Of what makes a sale `wholesale` its document tells `payments`, and of these only `onaccount` and `layby`
+    (docs/sales_states_and_attributes): it names the customer, but not the customer's group (OpenAPI 2026-07, Sale).
     """
+
+    marks: ClassVar = frozenset({"payments"})
 
     platform: Literal["lightspeed_x"]
     domain_prefix: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")

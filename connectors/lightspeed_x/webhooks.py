@@ -18,6 +18,7 @@ from connectors.bodies import json_object, signed_by
 from connectors.contract import ChannelSettings, Payload, Secrets
 from connectors.errors import Forged, Malformed
 from connectors.lightspeed_x.allowlist import INVENTORY, SALE, cut
+from connectors.lightspeed_x.wholesale import judged
 
 WAKING = ("consignment.send", "consignment.receive")
 """Types whose document is of no use: it names no products [inferred: none is public]. They say that a poll has something."""
@@ -28,7 +29,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def receive(
-    _settings: ChannelSettings, secrets: Secrets, headers: Mapping[str, str], body: bytes, path: str
+    settings: ChannelSettings, secrets: Secrets, headers: Mapping[str, str], body: bytes, path: str
 ) -> Sequence[Payload]:
     """The document of a webhook, cut down to the allow-list; none of one that only wakes. Raises `Forged`, `Malformed`."""
     found = {name.lower(): value for name, value in headers.items()}
@@ -42,7 +43,7 @@ def receive(
     topic = path.strip("/") or _sniffed(document)
     if topic in WAKING:
         return []
-    kept = cut(topic, document)
+    kept = cut(topic, judged(settings, topic, document))
     if topic == INVENTORY:  # its shape is not public and may carry no date
         kept["received_at"] = datetime.now(UTC).isoformat()
     return [Payload(topic, kept)]

@@ -26,7 +26,8 @@ CREDIT_MEMO: Shape = {
     "items": [MOVED],
 }
 ORDER_SHAPE: Shape = {
-    **values("entity_id", "ext_order_id", "state", "created_at", "updated_at", "wholesale", "unreadable"),
+    **values("entity_id", "ext_order_id", "state", "created_at", "updated_at"),
+    **values("demand_class", "wholesale", "unreadable"),
     "payment": values("method"),
     "items": [ROW],
     "extension_attributes": {

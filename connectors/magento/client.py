@@ -20,6 +20,7 @@ from connectors.magento.api import Api, Row, any_of
 from connectors.magento.customers import person
 from connectors.magento.rows import COMPOSITE, NO_SHELF
 from connectors.magento.settings import MagentoSettings
+from connectors.magento.wholesale import judged
 
 UNTRACKED = COMPOSITE | NO_SHELF | {"grouped"}
 """Types of products that lie on no shelf under their own SKU."""
@@ -157,8 +158,7 @@ class MagentoClient:
         """An order with its parts, and with what only the channel's settings say of them."""
         single = {"source_code": self.settings.single_source}
         return {
-            **order,
-            "wholesale": order.get("customer_group_id") in self.settings.wholesale_groups,
+            **judged(self.settings, order),
             "shipments": [
                 row
                 if fields.part(row, "extension_attributes").get("source_code")

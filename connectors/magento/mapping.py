@@ -18,12 +18,10 @@ from connectors.magento.allowlist import ORDER, SOURCE_ITEM
 from connectors.magento.fields import Body
 from connectors.magento.parcels import Parcels
 from connectors.magento.rows import Rows
+from connectors.magento.wholesale import demand_class
 from schemas.claims import Claim, Document, Fact, Line, Observation, Skipped
 
 TOPICS = (ORDER, SOURCE_ITEM)
-
-WHOLESALE_PAYMENT = frozenset({"companycredit", "purchaseorder"})
-"""Payment methods of Adobe Commerce B2B."""
 
 WITHIN_A_SECOND = 999
 """Magento's instants have whole seconds, versions have milliseconds: the room for what happens within one second."""
@@ -53,14 +51,8 @@ def _order_claim(channel: str, body: Body) -> Claim:
         topic=ORDER,
         occurred_at=fields.instant(body, "updated_at"),
         documents=tuple(documents),
-        demand_class="wholesale" if _for_business(body) else "retail",
+        demand_class=demand_class(body),
     )
-
-
-def _for_business(body: Body) -> bool:
-    company = fields.part(body, "extension_attributes", "company_order_attributes").get("company_id")
-    method = fields.part(body, "payment").get("method")
-    return bool(company) or str(method) in WHOLESALE_PAYMENT or body.get("wholesale") is True
 
 
 def _pickup(body: Body) -> str | None:

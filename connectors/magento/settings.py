@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,11 +21,15 @@ class MagentoSettings(ChannelSettings):
 
     Magento does not tell whether a credit memo's units went back to stock (OpenAPI 2.4.9 has no such field), so
     `refunds_restock` says whether this shop's do. `single_source` is where a shipment that names no source left from.
-    `wholesale_groups` are customer groups that buy for business; orders of a company do anyway. `page_size` and `batch_max`
-    must fit the shop's own limits, where it has set any. `customers` says that whom an order is for is kept, encrypted, so that
+    Of what makes an order `wholesale`, `companies` are those of Adobe Commerce B2B (the order names one, or is paid on one's credit
+    or by its purchase order), `groups` customer groups (`customer_group_id`), `sources` store views (`store_id`), and `payments`
+    payment methods: all fields of an order in OpenAPI 2.4.9. `page_size` and `batch_max` must fit the shop's own limits, where it
+    has set any. `customers` says that whom an order is for is kept, encrypted, so that
     the order can be created elsewhere for them; else nobody's name gets past the door. A poll begins `poll_overlap` seconds
     behind its cursor, because Magento's instants have whole seconds and a long database transaction becomes visible late.
     """
+
+    marks: ClassVar = frozenset({"companies", "groups", "sources", "payments"})
 
     platform: Literal["magento"]
     url: str = Field(pattern=r"^https?://[^\s?#]+$")
@@ -36,7 +40,6 @@ class MagentoSettings(ChannelSettings):
     organization: str = ""
     refunds_restock: bool = False
     single_source: str = Field("default", min_length=1)
-    wholesale_groups: frozenset[int] = frozenset()
     customers: bool = False
     page_size: int = Field(100, ge=1, le=300)
     batch_max: int = Field(100, ge=1, le=5_000)

@@ -13,7 +13,7 @@ TRANSACTION = "transaction"
 """The one topic: a whole transaction as SuiteQL shows it now, put together by the client."""
 
 SHAPE: Shape = {
-    **values("id", "type", "status", "externalid", "location", "created", "modified"),
+    **values("id", "type", "status", "externalid", "location", "created", "modified", "demand_class"),
     "lines": [
         values(
             *("uniquekey", "item", "itemtype", "location", "quantity", "quantityshiprecv"),

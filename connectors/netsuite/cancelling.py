@@ -47,6 +47,20 @@ async def close(client: NetSuiteClient, order: str) -> Cancelled:
     return Cancelled(order)
 
 
+async def is_taken_back(client: NetSuiteClient, order: str) -> bool:
+    """Whether a sales order will not be carried out. Raises `Refused` for one that was, and was closed then: what is left of it is
+    for a person to judge.
+    """
+    if not await is_off(client, order):
+        return False
+    made = listed(await client.ask(queries.made_from(order)))
+    if any(row.get("type") in kinds.CARRY_OUT for row in made):
+        raise Refused(
+            f"order {order} was carried out in part in NetSuite and closed: what is missing is ordered there"
+        )
+    return True
+
+
 async def is_off(client: NetSuiteClient, order: str) -> bool:
     """Whether a sales order was closed or cancelled: by its status, or by every one of its lines."""
     heads = listed(await client.ask(queries.status_of(order)))

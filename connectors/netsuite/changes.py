@@ -17,6 +17,7 @@ from connectors.errors import Unreachable
 from connectors.netsuite import kinds, queries
 from connectors.netsuite.allowlist import TRANSACTION, cut
 from connectors.netsuite.answers import Row, ident, listed, more, number
+from connectors.netsuite.wholesale import Verdicts
 
 if TYPE_CHECKING:
     from connectors.netsuite.client import NetSuiteClient
@@ -41,6 +42,7 @@ class Changes:
 
     def __init__(self, client: NetSuiteClient) -> None:
         self._client, self._settings = client, client.settings
+        self._verdicts = Verdicts(client)
         self._taken: dict[str, str] = {}
 
     async def since(self, cursor: str | None) -> AsyncIterator[tuple[Sequence[Payload], str]]:
@@ -84,19 +86,22 @@ class Changes:
         lines = await self._lines([ident(head, "id") for head in heads])
         made_from = {name: source for name, its in lines.items() if (source := _source(its)) is not None}
         known = await self._ancestors(made_from.values())
+        chains = {name: list(_chain(made_from.get(name), known)) for name in (ident(h, "id") for h in heads)}
+        families = {name: [ident(row, "id") for row in chain] for name, chain in chains.items()}
+        verdicts = await self._verdicts.of(families)
         found = []
         for head in heads:
             own = lines.get(ident(head, "id"), [])
             # Goods that an old transfer order sent have left the opening stock of their origin already.
             origins = [
-                {**row, "origin": None} if self._old(row, now) else row
-                for row in _chain(made_from.get(ident(head, "id")), known)
+                {**row, "origin": None} if self._old(row, now) else row for row in chains[ident(head, "id")]
             ]
             created = utc(_stamp(head, "created"), self._settings.zone, now)
             if self._opened(head, created, origins, now):
                 continue
             body = {
                 **head,
+                **verdicts.get(ident(head, "id"), {}),
                 "created": created.isoformat(),
                 "modified": utc(_stamp(head), self._settings.zone, now).isoformat(),
                 "location": _header(own),

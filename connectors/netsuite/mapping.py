@@ -16,6 +16,7 @@ from connectors.links import deal_of
 from connectors.netsuite import asked, fields, kinds, moved
 from connectors.netsuite.allowlist import TRANSACTION
 from connectors.netsuite.fields import Body
+from connectors.wholesale import demand_class
 from schemas.claims import Claim, Document, Line, Skipped
 
 WITHIN_A_SECOND = 999
@@ -53,6 +54,7 @@ def read(channel: str, payload: Payload) -> Claim:
         topic=TRANSACTION,
         occurred_at=modified,
         documents=(document,),
+        demand_class=demand_class(body),
     )
 
 

@@ -1,4 +1,6 @@
-"""Creates sales orders in NetSuite, once for each deal: our reference is the order's external id. `cancelling` takes them back."""
+"""Creates sales orders in NetSuite, one at a time for each deal: our reference is the order's external id, which NetSuite takes once.
+So one that is wanted again after it was taken back has a number (`links`). `cancelling` takes them back.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,9 @@ from typing import Any
 from connectors.contract import Cancelled, Client, Created, NewOrder
 from connectors.directory import Directory
 from connectors.errors import Refused, SlowDown, Unreachable
-from connectors.links import reference_of
-from connectors.netsuite import cancelling
-from connectors.netsuite.answers import places, said
+from connectors.links import attempts, reference_of
+from connectors.netsuite import cancelling, queries
+from connectors.netsuite.answers import Row, ident, listed, places, said
 from connectors.netsuite.client import NetSuiteClient
 from connectors.polite import Reply
 
@@ -27,14 +29,13 @@ class NetSuiteOrders:
 
     async def create(self, order: NewOrder, directory: Directory) -> Created:
         """Creates the order, or finds it. Raises `Refused`, `SlowDown` (nothing was done), `Unreachable` (ask again)."""
-        external = reference_of(order.transaction)
-        body = self._body(order, directory, external)
-        found = await self._client.find("SalesOrd", external)
-        if found is not None:
-            if await cancelling.is_off(self._client, found):
-                raise Refused(f"order {found} was closed in NetSuite")
-            return Created(found, already=True)
-        reply = await self._client.create("salesOrder", body)
+        body = self._body(order, directory)
+        known = await self._attempts(order.transaction)
+        last = max(known, default=0)
+        if last and not await cancelling.is_taken_back(self._client, ident(known[last][0], "id")):
+            return Created(ident(known[last][0], "id"), already=True)
+        external = reference_of(order.transaction, last + 1)
+        reply = await self._client.create("salesOrder", {"externalId": external, **body})
         if 200 <= reply.status < 300:
             made = reply.headers.get("Location", "").rpartition("/")[2]
             return Created(made or await self._sought(external))
@@ -50,8 +51,15 @@ class NetSuiteOrders:
         """Closes the order of a deal. Raises `Refused`, `SlowDown` (nothing was done), `Unreachable` (ask again)."""
         if location not in directory.places:
             raise Refused(f"NetSuite has no location {location}")
-        found = await self._client.find("SalesOrd", reference_of(transaction))
-        return Cancelled(None) if found is None else await cancelling.close(self._client, found)
+        place = directory.places[location]
+        rows = [row for its in (await self._attempts(transaction)).values() for row in its]
+        here = [row for row in rows if row.get("location") in (place, None)]
+        return await cancelling.close(self._client, ident(here[-1], "id")) if here else Cancelled(None)
+
+    async def _attempts(self, transaction: str) -> dict[int, list[Row]]:
+        """The orders of a deal, by attempt, the newest last."""
+        query = queries.numbered("SalesOrd", reference_of(transaction))
+        return attempts(listed(await self._client.ask(query)), "externalid", transaction)
 
     async def _sought(self, external: str) -> str:
         found = await self._client.find("SalesOrd", external)
@@ -59,8 +67,8 @@ class NetSuiteOrders:
             raise Unreachable("NetSuite made an order and does not show it")
         return found
 
-    def _body(self, order: NewOrder, directory: Directory, external: str) -> dict[str, Any]:
-        """A sales order as `POST /record/v1/salesOrder` takes it. Raises `Refused` for what NetSuite does not have."""
+    def _body(self, order: NewOrder, directory: Directory) -> dict[str, Any]:
+        """A sales order as `POST /record/v1/salesOrder` takes it, but for its external id. Raises `Refused` for what NetSuite does not have."""
         customer, location = self._client.settings.customer, directory.places.get(order.location)
         unknown = [line.sku for line in order.lines if line.sku not in directory.handles]
         if customer is None:
@@ -72,7 +80,6 @@ class NetSuiteOrders:
                 f"NetSuite has no item {', '.join(unknown)}" if unknown else "the order has no lines"
             )
         return {
-            "externalId": external,
             "entity": {"id": customer},
             "tranDate": order.placed_at.astimezone(self._client.settings.zone).date().isoformat(),
             "orderStatus": {"id": APPROVED},

@@ -111,6 +111,18 @@ def named(kind: str, external: str) -> str:
     )
 
 
+def numbered(kind: str, reference: str) -> str:
+    """The transactions of a type whose external id is a reference, or begins with it and a number, and where they are for. Names
+    with signs that SQL takes for any sign find more than that.
+    """
+    either = f"t.externalid = {_text(reference)} OR t.externalid LIKE {_text(reference + ';%')}"
+    return (
+        "SELECT t.id, t.externalid, tl.location FROM transaction t"
+        " JOIN transactionline tl ON tl.transaction = t.id AND tl.mainline = 'T'"
+        f" WHERE t.type = {_text(kind)} AND ({either}) ORDER BY t.id"
+    )
+
+
 def status_of(transaction: str) -> str:
     """How far a transaction is."""
     return f"SELECT t.id, t.status FROM transaction t WHERE t.id = {int(transaction)} ORDER BY t.id"
@@ -121,6 +133,26 @@ def made_from(transaction: str) -> str:
     return (
         "SELECT t.id, t.type FROM transaction t JOIN transactionline tl ON tl.transaction = t.id"
         f" WHERE tl.createdfrom = {int(transaction)} GROUP BY t.id, t.type ORDER BY t.id"
+    )
+
+
+MARKS = {
+    "category": ("c.category", " LEFT JOIN customer c ON c.id = t.entity"),
+    "form": ("t.customform", ""),
+    "class": ("tl.class", " JOIN transactionline tl ON tl.transaction = t.id AND tl.mainline = 'T'"),
+}
+"""What can mark a transaction as wholesale: the column, and what it takes to reach it. `transaction.entity` and `transactionline.class`
+are in a public data model, `customer.category` in two public code bases, `transaction.customform` in one.
+"""
+
+
+def marks(transactions: Iterable[str], wanted: Iterable[str]) -> str:
+    """What marks these transactions, as far as that is wanted (`MARKS`)."""
+    asked = [(name, *MARKS[name]) for name in wanted]
+    columns = "".join(f", {column} AS {name}mark" for name, column, _ in asked)
+    joins = "".join(join for *_, join in asked)
+    return (
+        f"SELECT t.id{columns} FROM transaction t{joins} WHERE t.id IN ({_ids(transactions)}) ORDER BY t.id"
     )
 
 

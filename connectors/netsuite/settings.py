@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field, field_validator
 
 from connectors.contract import ChannelSettings
+from connectors.wholesale import Wholesale
 
 RecordId = Annotated[str, Field(pattern=r"^[0-9]{1,18}$")]
 """An internal id of NetSuite."""
+
+TYPE = re.compile(r"(form|class):[0-9]{1,18}")
+"""A type of order: the id of its custom form, or of its class."""
 
 
 def _zone(name: str) -> str:
@@ -39,7 +44,12 @@ class NetSuiteSettings(ChannelSettings):
 
     `adjustment_account` is the ledger account that our stock adjustments are booked on, `subsidiary` theirs where the
     location names none. `customer` is whom a created sales order is for.
+
+    Of what makes an order `wholesale`, `groups` are the ids of customer categories, and `types` those of the order's custom form or
+    class (`form:104`, `class:3`). They are asked for only where the settings name any: a column that a role cannot see is an error.
     """
+
+    marks: ClassVar = frozenset({"groups", "types"})
 
     platform: Literal["netsuite"]
     account: str = Field(pattern=r"^[A-Za-z0-9]+([_-][A-Za-z0-9]+)*$")
@@ -52,6 +62,15 @@ class NetSuiteSettings(ChannelSettings):
     adjustment_account: RecordId
     subsidiary: RecordId | None = None
     customer: RecordId | None = None
+
+    @field_validator("wholesale")
+    @classmethod
+    def _are_records(cls, wholesale: Wholesale) -> Wholesale:
+        if wrong := [one for one in wholesale.groups if not re.fullmatch("[0-9]{1,18}", one)]:
+            raise ValueError(f"groups: {wrong[0]!r} is no id of a customer category")
+        if wrong := [one for one in wholesale.types if not TYPE.fullmatch(one)]:
+            raise ValueError(f"types: {wrong[0]!r} is neither form:ID nor class:ID")
+        return wholesale
 
     @property
     def api(self) -> str:

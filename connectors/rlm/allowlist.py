@@ -20,7 +20,9 @@ LINE: Shape = {
 DOCUMENT: Shape = {
     **values("set", "fault", "purpose", "reporting", "report", "status", "group_kind"),
     **values("number", "order", "shipment", "purchase_order", "date", "time", "type", "reference"),
-    **values("zone", "deal", "level_qualifier", "item_qualifiers", "elsewhere", "damaged_within"),
+    **values(
+        "demand_class", "zone", "deal", "level_qualifier", "item_qualifiers", "elsewhere", "damaged_within"
+    ),
     "control": values("sender", "interchange", "group", "number", "date", "time"),
     "parties": [values("code", "id", "ours")],
     "dates": [values("qualifier", "date", "time")],

@@ -9,11 +9,12 @@ from connectors.links import deal_of
 from connectors.rlm import codes, fields, sheets
 from connectors.rlm.fields import Body
 from connectors.rlm.sheets import Said, Sheet
+from connectors.wholesale import demand_class
 from schemas.claims import Fact
 
 
 def purchase_order(channel: str, sheet: Sheet) -> Said:
-    """850: wholesale demand, with no place yet. How an SDQ spreads it over the retailer's stores moves none of our stock."""
+    """850: a company's demand, with no place yet. How an SDQ spreads it over the retailer's stores moves none of our stock."""
     body = sheet.body
     order, purpose = fields.needed(body, "purchase_order"), fields.needed(body, "purpose")
     at = fields.moment(body, fields.zone(body))
@@ -22,7 +23,7 @@ def purchase_order(channel: str, sheet: Sheet) -> Said:
         sheet.add(Fact.ORDERED, sku, quantity, at, None)
         if cancelled:
             sheet.add(Fact.CANCELLED, sku, quantity, sheets.made(body), None)
-    return Said(f"order/{channel}/{order}", f"850/{order}", at, "wholesale")
+    return Said(f"order/{channel}/{order}", f"850/{order}", at, demand_class(body, company=True))
 
 
 def shipment(channel: str, sheet: Sheet) -> Said:

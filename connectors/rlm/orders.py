@@ -1,7 +1,8 @@
-"""Orders for a warehouse: a 940, once; and another one that takes it back, once.
+"""Orders for a warehouse: a 940, once; and another one that takes it back, once. An order that is wanted again after that has a
+number of its own.
 
-The folder is all that we know of a warehouse: `deals` has what our order numbers stand for, `sent` which orders went out,
-`cancels` which were taken back, and when, `parcels` which the warehouse has told to be carried out.
+The folder is all that we know of a warehouse: `deals` has what our order numbers stand for, `places` for which warehouse they are,
+`sent` which orders went out, `cancels` which were taken back, and when, `parcels` which the warehouse has told to be carried out.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ class RlmOrders:
             raise Refused("an order needs lines of at least one unit")
         if unknown := sorted({line.sku for line in order.lines} - directory.handles.keys()):
             raise Refused(f"the partner has no item for: {', '.join(unknown)}")
-        ref = depositor_order(order.transaction)
-        if await self._client.folder.read(f"cancels/{ref}") is not None:
-            raise Refused(f"order {ref} was taken back")
+        ref, mailbox = await self._wanted(order.transaction), self._client.mailbox
+        if await mailbox.told(_file(ref)):
+            return Created(ref, already=True)
+        await self._client.folder.write(f"places/{ref}", place.encode())
         await self._client.folder.write(f"deals/{ref}", order.transaction.encode())
         lines = [(directory.handles[line.sku], line.quantity) for line in order.lines]
         segments = outgoing.order(ref, order, place, lines)
-        mailbox = self._client.mailbox
         new = await mailbox.send_once(_file(ref), "940", order.placed_at, [segments])
         return Created(ref, already=not new)
 
@@ -50,13 +51,11 @@ class RlmOrders:
         A file is no answer: the warehouse may have packed the order already. Then its shipment is told, and it counts. Only where
         that was read before, the order is known to have gone too far.
         """
-        place, ref, folder = (
-            _warehouse(location, directory),
-            depositor_order(transaction),
-            self._client.folder,
-        )
-        if await folder.read(f"sent/{_file(ref)}") is None:
+        place, folder = _warehouse(location, directory), self._client.folder
+        here = [ref for ref in await self._sent(transaction) if await self._place(ref) in (place, None)]
+        if not here:
             return Cancelled(None)
+        ref = here[-1]
         told = await folder.read(f"cancels/{ref}")
         if told is None:
             if await folder.read(f"parcels/{ref}") is not None:
@@ -66,6 +65,33 @@ class RlmOrders:
         at, segments = datetime.fromisoformat(told.decode()), outgoing.cancellation(ref, place)
         new = await self._client.mailbox.send_once(_file(ref, "_cancel"), "940", at, [segments])
         return Cancelled(ref, already=not new)
+
+    async def _sent(self, transaction: str) -> list[str]:
+        """Our numbers of the orders of a deal that went out, or may have, by attempt."""
+        found: list[str] = []
+        while True:
+            ref = depositor_order(transaction, len(found) + 1)
+            if await self._client.folder.read(f"sent/{_file(ref)}") is None:
+                return found
+            found.append(ref)
+
+    async def _place(self, ref: str) -> str | None:
+        """The warehouse of an order; None of one that went out before that was noted."""
+        noted = await self._client.folder.read(f"places/{ref}")
+        return None if noted is None else noted.decode()
+
+    async def _wanted(self, transaction: str) -> str:
+        """The number of a deal's order: the newest one's, or the next where that was taken back. Raises `Refused` where it may still
+        be carried out, or was.
+        """
+        sent, folder = await self._sent(transaction), self._client.folder
+        if not sent or await folder.read(f"cancels/{sent[-1]}") is None:
+            return sent[-1] if sent else depositor_order(transaction)
+        if await folder.read(f"parcels/{sent[-1]}") is not None:
+            raise Refused(f"the warehouse has shipped order {sent[-1]} although it was taken back")
+        if await self._client.mailbox.told(_file(sent[-1], "_cancel")):
+            return depositor_order(transaction, len(sent) + 1)
+        raise Refused(f"that order {sent[-1]} is taken back was not told yet: take it back again first")
 
 
 def _warehouse(location: str, directory: Directory) -> str:
@@ -80,9 +106,9 @@ def _file(ref: str, what: str = "") -> str:
     return f"940-{ref}{what}.edi"
 
 
-def depositor_order(transaction: str) -> str:
-    """Our order number for a deal (W0502): our reference does not fit its 22 characters, so it is a digest of it, and the
+def depositor_order(transaction: str, attempt: int = 1) -> str:
+    """Our order number for a deal's attempt (W0502): our reference does not fit its 22 characters, so it is a digest of it, and the
     folder `deals` keeps what it stands for.
     """
-    digest = hashlib.sha256(reference_of(transaction).encode()).digest()
+    digest = hashlib.sha256(reference_of(transaction, attempt).encode()).digest()
     return f"OH{base64.b32encode(digest).decode()[:20]}"

@@ -13,6 +13,7 @@ from connectors.rlm.x12 import Address, Segment, written
 
 NUMBER_MAX = 999_999_999
 TRIES_MAX = 100
+TOLD = "told"
 
 
 class Mailbox:
@@ -41,14 +42,18 @@ class Mailbox:
         """
         memory = f"sent/{name}"
         word, _, known = (await self._folder.read(memory) or b"").decode().partition(" ")
-        if word == "told":
+        if word == TOLD:
             return False
         number = int(known) if known.isdigit() else await self.number()
         if not known:
             await self._folder.write(memory, f"asked {number}".encode())
         await self._write(name, number, kind, at, sets)
-        await self._folder.write(memory, f"told {number}".encode())
+        await self._folder.write(memory, f"{TOLD} {number}".encode())
         return True
+
+    async def told(self, name: str) -> bool:
+        """Whether a file that is sent once was written."""
+        return (await self._folder.read(f"sent/{name}") or b"").decode().partition(" ")[0] == TOLD
 
     async def number(self) -> int:
         """The next control number. Raises `Unreachable` where others take it every time."""

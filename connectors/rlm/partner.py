@@ -46,6 +46,10 @@ def laid_on(settings: RlmSettings, document: Mapping[str, Any]) -> dict[str, Any
         "parties": parties,
     }
     kind = document["set"]
+    if kind == "850":
+        sender = document.get("control", {}).get("sender")
+        marks = {"sources": (sender,), "types": (document.get("order_type"),)}
+        added |= settings.wholesale.verdict(company=True, **marks)
     if kind == "846":
         added["level_qualifier"] = settings.level_qualifier
     if kind == "944":

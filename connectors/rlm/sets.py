@@ -41,7 +41,7 @@ PARTS: Mapping[str, tuple[Part, ...]] = {
         Part("QTY", "lines.quantities", {"qualifier": 1, "quantity": 2, "unit": 3}),
     ),
     "850": (
-        Part("BEG", HEAD, {"purpose": 1, "purchase_order": 3, "date": 5}),
+        Part("BEG", HEAD, {"purpose": 1, "order_type": 2, "purchase_order": 3, "date": 5}),
         Part("PO1", LINES, {"quantity": 2, "unit": 3}, pairs=6),
     ),
     "856": (

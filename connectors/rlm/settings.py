@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -33,7 +33,12 @@ class RlmSettings(ChannelSettings):
     to the reason codes of a 947, and to the reasons of CSV adjustments. `untracked` lists items that are shipped but whose
     stock the partner does not keep. `catalogue` is how many of the newest 846 files are read for what items and levels there
     are.
+
+    A purchase order (850) is a company's, so `wholesale` unless `companies = false`; then it is where `sources` has the sender of
+    its file (ISA06), or `types` its type (BEG02, element 92: `SA` stand-alone, `DS` drop ship).
     """
+
+    marks: ClassVar = frozenset({"companies", "sources", "types"})
 
     platform: Literal["rlm"]
     folder: Path | None = None

@@ -41,5 +41,4 @@ connector = Connector(
     sink=ShipStationSink,
     sandbox=_sandbox,
     orders=ShipStationOrders,
-    points=True,
 )

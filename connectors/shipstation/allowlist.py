@@ -19,7 +19,7 @@ V2_LABEL = "v2/label"
 V2_FULFILLMENT = "v2/fulfillment"
 INVENTORY = "v2/inventory"
 
-STAMP: Shape = {"onhand": {**values("zone", "shop", "combined"), "providers": Keep.NAMES}}
+STAMP: Shape = {"onhand": {**values("zone", "shop", "combined", "demand_class"), "providers": Keep.NAMES}}
 V1_ITEM: Shape = values("orderItemId", "sku", "productId", "quantity", "adjustment")
 ORDER_SHAPE: Shape = {
     **STAMP,

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from connectors.contract import Cancelled
 from connectors.errors import Refused, SlowDown, Unreachable
+from connectors.links import attempts, reference_of
 from connectors.shipstation.api import Api, Row, checked, listed, said
 
 CANCELLED = "cancelled"
@@ -21,31 +22,52 @@ OPEN = frozenset({"awaiting_payment", "awaiting_shipment", "on_hold"})
 WRONG = frozenset({400, 404, 422})
 
 
-async def numbered(api: Api, number: str) -> list[Row]:
-    """The orders of this number: one of ours, and what it was split into. The search is by the beginning of the number."""
-    query = {"orderNumber": number, "pageSize": "500"}
+async def numbered(api: Api, transaction: str) -> dict[int, list[Row]]:
+    """The orders of a deal, by attempt: each one of ours, and what it was split into, which keeps its number. The search is by the
+    beginning of the number.
+    """
+    query = {"orderNumber": reference_of(transaction), "pageSize": "500"}
     rows = listed(checked(await api.v1("GET", "/orders", query=query)), "orders")
-    return [row for row in rows if row.get("orderNumber") == number]
+    return attempts(rows, "orderNumber", transaction)
 
 
-async def cancel(api: Api, number: str) -> Cancelled:
-    """Cancels the orders of a number. Raises `Refused`, `SlowDown` (nothing was done), `Unreachable` (ask again)."""
-    rows = await numbered(api, number)
-    if not rows:
+def standing(rows: Sequence[Row]) -> list[Row]:
+    """The orders that were not cancelled."""
+    return [row for row in rows if row.get("orderStatus") != CANCELLED]
+
+
+def named(rows: Sequence[Row]) -> str:
+    """The id of an order that may have been split: that of the part which kept our key, else of any."""
+    return str(
+        next((row for row in rows if row.get("orderKey") == row.get("orderNumber")), rows[0])["orderId"]
+    )
+
+
+async def cancel(api: Api, transaction: str, warehouse: int) -> Cancelled:
+    """Cancels the newest order of a deal that is for a warehouse. Raises `Refused`, `SlowDown` (nothing was done), `Unreachable` (ask
+    again).
+    """
+    known = await numbered(api, transaction)
+    here = [rows for rows in known.values() if any(_warehouse(row) in (warehouse, None) for row in rows)]
+    if not here:
         return Cancelled(None)
-    ref = next((row["orderId"] for row in rows if row.get("orderKey") == number), rows[0]["orderId"])
-    standing = [row for row in rows if row.get("orderStatus") != CANCELLED]
-    if not standing:
-        return Cancelled(str(ref), already=True)
-    await _check(api, standing)
-    for at, row in enumerate(standing):
+    ref, left = named(here[-1]), standing(here[-1])
+    if not left:
+        return Cancelled(ref, already=True)
+    await _check(api, left)
+    for at, row in enumerate(left):
         try:
             await _cancel(api, row)
         except SlowDown as wait:
             if at:  # to the caller `SlowDown` means that nothing was done
                 raise Unreachable("ShipStation asked to wait in the middle of an order") from wait
             raise
-    return Cancelled(str(ref))
+    return Cancelled(ref)
+
+
+def _warehouse(row: Row) -> object:
+    options = row.get("advancedOptions")
+    return options.get("warehouseId") if isinstance(options, dict) else None
 
 
 async def _check(api: Api, rows: Sequence[Row]) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from connectors.links import TAKEN_BACK, deal_of
 from connectors.shipstation import fields
 from connectors.shipstation.fields import Body
+from connectors.wholesale import RETAIL, demand_class
 from schemas.claims import Claim, Document, Fact, Line, Skipped
 
 COMBINED = "combined with other orders: it does not tell which of its goods are whose, so their shops must"
@@ -25,11 +26,14 @@ class Mark(NamedTuple):
 
 
 class Deal(NamedTuple):
-    """The transaction a document belongs to, another one that is the same deal, and whether we created its order."""
+    """The transaction a document belongs to, another one that is the same deal, whether we created its order, and the class of its
+    demand.
+    """
 
     transaction: str
     joins: str | None = None
     created: bool = False
+    demand_class: str = RETAIL
 
 
 def deal(
@@ -41,11 +45,13 @@ def deal(
     of a split order have in common (recorded in V2, inferred for V1), and joins the deal of the shop whose `order` it is.
     """
     ours = next((found for reference in references if (found := deal_of(reference))), None)
+    stamp = fields.part(body, "onhand")
+    judged = demand_class(stamp)
     if ours is not None:
-        return Deal(ours, created=True)
-    shop = fields.text(fields.part(body, "onhand"), "shop")
+        return Deal(ours, created=True, demand_class=judged)
+    shop = fields.text(stamp, "shop")
     joins = f"order/{shop}/{order}" if shop and order else None
-    return Deal(f"order/{channel}/{store or 'none'}/{number}", joins)
+    return Deal(f"order/{channel}/{store or 'none'}/{number}", joins, demand_class=judged)
 
 
 def ours(body: Body) -> Callable[[str], bool]:
@@ -68,6 +74,7 @@ def claim(channel: str, topic: str, found: Deal, at: datetime, document: Documen
         topic=topic,
         occurred_at=at,
         documents=(document,),
+        demand_class=found.demand_class,
     )
 
 

@@ -1,8 +1,9 @@
-"""Creates orders in ShipStation (V1 `POST /orders/createorder`), once for each of our references.
+"""Creates orders in ShipStation (V1 `POST /orders/createorder`), one at a time for each deal.
 
 ShipStation's own idempotency is an upsert by `orderKey` that replaces the whole order: a repeat would undo what a person has
 changed since, and is refused once it is shipped. So the order is looked for first. `orderNumber` is our reference too, since
-orders can be searched by it, not by key, and since the parts of a split order keep it. `cancelling` takes them back.
+orders can be searched by it, not by key, and since the parts of a split order keep it. A cancelled order cannot be opened again, so
+one that is wanted again has a number (`links`). `cancelling` takes them back.
 """
 
 from __future__ import annotations
@@ -32,14 +33,17 @@ class ShipStationOrders:
 
     async def create(self, order: NewOrder, directory: Directory) -> Created:
         """Creates an order, or finds it. Raises `Refused`, `SlowDown` (nothing was done) or `Unreachable` (ask again)."""
-        key = reference_of(order.transaction)
-        if len(key) > KEY_MAX:
-            raise Refused(f"the reference {key} is longer than {KEY_MAX} characters")
-        body = self._body(order, key, directory)
-        found = await self._find(key)
-        if found is not None:
-            return Created(found, already=True)
-        reply = await self._client.api.v1("POST", "/orders/createorder", body=body)
+        _check(reference_of(order.transaction))
+        _warehouse(order.location, directory)
+        known = await cancelling.numbered(self._client.api, order.transaction)
+        last = max(known, default=0)
+        if last and (standing := cancelling.standing(known[last])):
+            return Created(cancelling.named(standing), already=True)
+        key = reference_of(order.transaction, last + 1)
+        _check(key)
+        reply = await self._client.api.v1(
+            "POST", "/orders/createorder", body=self._body(order, key, directory)
+        )
         if reply.status in WRONG:
             raise Refused(said(reply))
         made = checked(reply)
@@ -51,16 +55,8 @@ class ShipStationOrders:
         """Cancels the order of a deal. Raises `Refused`, `SlowDown` (nothing was done) or `Unreachable` (ask again). Of an order
         that was combined with another ShipStation shows nothing any more: it is as if it had never been created.
         """
-        _warehouse(location, directory)
-        return await cancelling.cancel(self._client.api, reference_of(transaction))
-
-    async def _find(self, key: str) -> str | None:
-        """The id of the order with this key. Raises `Refused` for one that was cancelled: it cannot be opened again."""
-        rows = await cancelling.numbered(self._client.api, key)
-        found = next((row for row in rows if row.get("orderKey") == key), None)
-        if found is not None and found.get("orderStatus") == cancelling.CANCELLED:
-            raise Refused(f"order {found['orderId']} was cancelled in ShipStation")
-        return None if found is None else str(found["orderId"])
+        warehouse = _warehouse(location, directory)
+        return await cancelling.cancel(self._client.api, transaction, warehouse)
 
     def _body(self, order: NewOrder, key: str, directory: Directory) -> dict[str, Any]:
         items = []
@@ -96,6 +92,11 @@ class ShipStationOrders:
                 "storeId": settings.order_store,
             },
         }
+
+
+def _check(key: str) -> None:
+    if len(key) > KEY_MAX:
+        raise Refused(f"the reference {key} is longer than {KEY_MAX} characters")
 
 
 def _warehouse(place: str, directory: Directory) -> int:

@@ -27,6 +27,7 @@ from connectors.shipstation.api import PAGE, V2_PAGE, Api, Row, checked, listed,
 from connectors.shipstation.catalogue import inventory
 from connectors.shipstation.feeds import FEEDS, Feed
 from connectors.shipstation.settings import ShipStationSettings
+from connectors.shipstation.wholesale import store_of, verdict
 
 MAKING, MAKING_MAX = "processing", timedelta(days=1)
 """The status of a V2 label that is being made in a batch ("a few minutes"), and how long that is waited for."""
@@ -66,7 +67,13 @@ class Poller:
                 rows = [row for row in page if feed.ordered or row.get(feed.at)]
                 if not rows:
                     continue
-                seen = {str(row[feed.ident]): (self._at(row, feed.at), _digest(feed, row)) for row in rows}
+                seen = {
+                    str(row[feed.ident]): (
+                        self._at(row, feed.at),
+                        _digest(feed, row, verdict(self._settings, row)),
+                    )
+                    for row in rows
+                }
                 unmade += [seen[str(row[feed.ident])][0] for row in rows if row.get("status") == MAKING]
                 fresh = [row for row in rows if taken.get(str(row[feed.ident])) != seen[str(row[feed.ident])]]
                 reached[feed.name] = _reached(reached.get(feed.name), [at for at, _ in seen.values()], unmade)
@@ -209,12 +216,11 @@ class Poller:
 
     def _stamp(self, body: Row) -> Row:
         """What the settings say of a document."""
-        inner = body.get("order") or body.get("shipment") or body
-        store = inner.get("store_id") or fields.part(inner, "advancedOptions").get("storeId")
         return {
             "onhand": {
+                **verdict(self._settings, body),
                 "zone": self._settings.time_zone,
-                "shop": self._settings.stores.get(str(store)),
+                "shop": self._settings.stores.get(str(store_of(body))),
                 "providers": self._settings.providers,
                 "combined": body.get("orderId") in self._combined,
             }
@@ -230,7 +236,7 @@ def _reached(before: str | None, dates: Sequence[datetime], unmade: Sequence[dat
     return min((newest, *waited)).isoformat()
 
 
-def _digest(feed: Feed, row: Row) -> bytes:
-    """What a row says, in short. A fulfilment's own fields are none of its document's."""
-    said = row if feed.topic in MARKS else cut(feed.topic, row)
+def _digest(feed: Feed, row: Row, judged: Row) -> bytes:
+    """What a row says, in short, and the verdict on it. A fulfilment's own fields are none of its document's."""
+    said = {**(row if feed.topic in MARKS else cut(feed.topic, row)), **judged}
     return hashlib.blake2b(orjson.dumps(said), digest_size=16).digest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
@@ -26,7 +26,12 @@ class ShipStationSettings(ChannelSettings):
     `order_store` is the store that orders of ours are created in; without, ShipStation's own for manual orders.
     `v2_calls` is how many calls a minute V2 allows the account, which its answers do not say.
     `jwks_url` is where the keys of V2's webhooks are, if not where they usually are.
+
+    Of what makes an order `wholesale`, `sources` are stores by their id, `tags` those of V1 by their id (V1 Order model, `tagIds`) and
+    those of V2 by their name (OpenAPI 2.0.0, `tags`). Labels have no tags, only stores.
     """
+
+    marks: ClassVar = frozenset({"sources", "tags"})
 
     platform: Literal["shipstation"]
     documents: Literal["v1", "v2"] = "v1"
@@ -49,6 +54,11 @@ class ShipStationSettings(ChannelSettings):
         except (ValueError, OSError, KeyError):
             raise ValueError(f"{name!r} is no time zone") from None
         return name
+
+    @property
+    def points(self) -> bool:
+        """Neither API's webhooks carry documents."""
+        return True
 
     @property
     def v1(self) -> str:

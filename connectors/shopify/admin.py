@@ -108,7 +108,7 @@ def _raise_errors(body: Mapping[str, Any]) -> None:
         raise Unreachable(f"Shopify failed: {', '.join(sorted(map(str, codes)))}")
     said = "; ".join(str(error.get("message")) for error in found) or str(errors)
     if "ACCESS_DENIED" in codes:
-        said += " Give the token that scope, or take what needs it out of the channel's settings (polls, customers)."
+        said += " Give the token that scope, or take what needs it out of the channel's settings (polls, customers, wholesale)."
     raise ConnectorError(said)
 
 

@@ -21,7 +21,7 @@ REFUND_LINE: Shape = {
 REFUND: Shape = {**values("id", "order_id", "created_at"), "refund_line_items": [REFUND_LINE]}
 ORDER: Shape = {
     **values("id", "created_at", "processed_at", "updated_at", "cancelled_at"),
-    **values("test", "source_name", "location_id"),
+    **values("test", "source_name", "location_id", "demand_class"),
     "company": Keep.PRESENCE,
     "line_items": [LINE],
     "fulfillments": [FULFILLMENT],

@@ -94,6 +94,7 @@ fragment Whole on Order {{
   customer @include(if: $customers) {{
     legacyResourceId firstName lastName defaultEmailAddress {{ emailAddress }} defaultPhoneNumber {{ phoneNumber }}
   }}
+  customer @include(if: $groups) {{ tags }}
   shippingAddress @include(if: $customers) {{
     firstName lastName name phone address1 address2 city zip provinceCode countryCodeV2
   }}
@@ -117,7 +118,8 @@ fragment RoutedTo on FulfillmentOrderConnection {{
 
 ORDERS = f"""
 query Orders(
-  $first: Int!, $after: String, $query: String, $routing: Boolean!, $returns: Boolean!, $customers: Boolean!
+  $first: Int!, $after: String, $query: String,
+  $routing: Boolean!, $returns: Boolean!, $customers: Boolean!, $groups: Boolean!
 ) {{
   orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
     nodes {{ ...Whole }}
@@ -126,7 +128,7 @@ query Orders(
 }}{ORDER}"""
 
 ORDER_AGAIN = f"""
-query OrderAgain($id: ID!, $routing: Boolean!, $returns: Boolean!, $customers: Boolean!) {{
+query OrderAgain($id: ID!, $routing: Boolean!, $returns: Boolean!, $customers: Boolean!, $groups: Boolean!) {{
   node(id: $id) {{ ...Whole }}
 }}{ORDER}"""
 

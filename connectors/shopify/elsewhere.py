@@ -17,6 +17,10 @@ ELSEWHERE = {
     "reverse_deliveries": "moves no stock",
     "inventory_transfers": "carries ids only; the poll reads the whole transfer",
     "inventory_shipments": "carries ids only; the poll reads the whole transfer",
+    **dict.fromkeys(
+        ("customers/data_request", "customers/redact", "shop/redact"),
+        "is about what the vault keeps of people, so it is no document; it moves no stock",
+    ),
     "draft_orders": "moves no stock; the order that it becomes does",
     **dict.fromkeys(
         (

@@ -28,6 +28,7 @@ from connectors.shopify.removals import SENT, removed
 from connectors.shopify.returns import returned
 from connectors.shopify.routing import routing
 from connectors.shopify.transfers import transfer
+from connectors.shopify.wholesale import demand_class
 from schemas.claims import Claim, Document, Fact, Line, Observation, Skipped
 
 WEBHOOKS = (*ORDER_TOPICS, *REFUND_TOPICS, *FULFILLMENT_TOPICS, *LEVEL_TOPICS)
@@ -111,7 +112,7 @@ def _order_claim(channel: str, topic: str, body: Body) -> Claim:
         topic=topic,
         occurred_at=fields.instant(body, "updated_at"),
         documents=tuple(documents),
-        demand_class="wholesale" if body.get("company") else "retail",
+        demand_class=demand_class(body),
     )
 
 

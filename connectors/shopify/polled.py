@@ -57,6 +57,7 @@ def buyer(node: Node) -> Node:
             "last_name": customer.get("lastName"),
             "email": (customer.get("defaultEmailAddress") or {}).get("emailAddress"),
             "phone": (customer.get("defaultPhoneNumber") or {}).get("phoneNumber"),
+            "tags": customer.get("tags"),
         },
         "shipping_address": {name: to.get(theirs) for name, theirs in ADDRESS.items()},
     }

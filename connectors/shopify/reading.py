@@ -11,7 +11,7 @@ from connectors.shopify.admin import Admin, Node
 from connectors.shopify.allowlist import POLLED_ORDERS, POLLED_TRANSFERS, cut
 from connectors.shopify.customers import asked
 from connectors.shopify.settings import ShopifySettings
-from connectors.shopify.wholesale import marked
+from connectors.shopify.wholesale import judged
 
 PART = 10
 """Reverse fulfilment orders of one page."""
@@ -27,6 +27,7 @@ class Reader:
             "routing": "routing" in settings.polls,
             "returns": "returns" in settings.polls,
             "customers": settings.customers,
+            "groups": bool(settings.wholesale.groups),
         }
         """The variables of every document that reads an order."""
         network = settings.rules.publish == "network"
@@ -51,8 +52,9 @@ class Reader:
             body["fulfillment_orders"] = await self._routed(node)
         if self.wants["returns"]:
             body["reverse_fulfillment_orders"] = await self._reversed(node)
-        whom = asked(self._settings, POLLED_ORDERS, {**body, **polled.buyer(node)})
-        return Payload(POLLED_ORDERS, cut(POLLED_ORDERS, marked(self._settings, body)), whom)
+        whole_of_it = {**body, **polled.buyer(node)}
+        kept = cut(POLLED_ORDERS, judged(self._settings, whole_of_it))
+        return Payload(POLLED_ORDERS, kept, asked(self._settings, POLLED_ORDERS, whole_of_it))
 
     async def order_again(self, gid: str) -> Payload | None:
         """An order by its gid; None where there is none."""

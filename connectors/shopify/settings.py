@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -32,13 +32,16 @@ class ShopifySettings(ChannelSettings):
     (and read_assigned_ and read_third_party_, where such places ship), `returns` read_returns, `transfers`
     read_inventory_transfers and read_inventory_shipments.
 
-    An order is wholesale if a company placed it, or if it has one of `wholesale_tags` (in any case), or comes from one of
-    `wholesale_sources` (`source_name`, such as an app's id or `shopify_draft_order`). `batch_max` is how many numbers one call
-    tells; an input array has at most 250 entries (shopify.dev limits).
+    Of what makes an order `wholesale`, `companies` are those of Shopify's B2B, `tags` the order's, `groups` the customer's tags, and
+    `sources` its `source_name` (an app's id, `shopify_draft_order`). No webhook tells a customer's tags (shopify.dev changelog,
+    2025-01): with `groups` an order's webhook only says that there is something to poll, and the poll needs the scope
+    read_customers. `batch_max` is how many numbers one call tells; an input array has at most 250 entries (shopify.dev limits).
 
     `customers` says that whom an order is for is kept, encrypted, so that the order can be created elsewhere for them; else
     nobody's name gets past the door. It needs the scope read_customers and access to protected customer data.
     """
+
+    marks: ClassVar = frozenset({"companies", "tags", "groups", "sources"})
 
     platform: Literal["shopify"]
     shop: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*\.myshopify\.com$")
@@ -47,8 +50,6 @@ class ShopifySettings(ChannelSettings):
     auth: Auth = "token"
     token_file: str | None = None
     polls: tuple[Read, ...] = ("routing", "returns", "transfers")
-    wholesale_tags: tuple[str, ...] = ()
-    wholesale_sources: tuple[str, ...] = ()
     batch_max: int = Field(250, ge=1, le=250)
     customers: bool = False
 
@@ -58,6 +59,11 @@ class ShopifySettings(ChannelSettings):
         if version < VERSION_MIN:
             raise ValueError(f"the Admin API must be {VERSION_MIN} or newer")
         return version
+
+    @property
+    def points(self) -> bool:
+        """Whether only a poll can judge an order (`wholesale`)."""
+        return bool(self.wholesale.groups)
 
     @property
     def address(self) -> str:

@@ -13,18 +13,21 @@ from typing import Any
 from connectors.bodies import json_object, signed_by
 from connectors.contract import ChannelSettings, Payload, Secrets
 from connectors.errors import Forged, Malformed
+from connectors.privacy import PrivacyRequest
 from connectors.shopify.allowlist import ORDER_TOPICS, cut
 from connectors.shopify.customers import asked
+from connectors.shopify.privacy import request
 from connectors.shopify.settings import ShopifySettings
-from connectors.shopify.wholesale import marked
+from connectors.shopify.wholesale import judged
 
 SIGNING = ("webhook_secret", "webhook_secret_previous")
 
 
 def receive(
     settings: ChannelSettings, secrets: Secrets, headers: Mapping[str, str], body: bytes, _path: str
-) -> Sequence[Payload]:
-    """The document of a webhook, cut down to the allow-list. Raises `Forged`, `Malformed`.
+) -> Sequence[Payload] | PrivacyRequest:
+    """The document of a webhook, cut down to the allow-list, or what it asks of what is kept of somebody. Raises `Forged`, `Malformed`. An order that only a poll can judge is
+    none (`ShopifySettings.wholesale`).
 
     One app's secret signs for all its shops, so a webhook that names another shop is not this channel's.
     """
@@ -40,6 +43,11 @@ def receive(
     if not topic:
         raise Malformed("the Shopify-Topic header is missing")
     document: Mapping[str, Any] = json_object(body)
+    asks = request(topic, document)
+    if asks is not None:
+        return asks
     if topic not in ORDER_TOPICS or not isinstance(settings, ShopifySettings):
         return [Payload(topic, cut(topic, document))]
-    return [Payload(topic, cut(topic, marked(settings, document)), asked(settings, topic, document))]
+    if settings.points:
+        return []
+    return [Payload(topic, cut(topic, judged(settings, document)), asked(settings, topic, document))]

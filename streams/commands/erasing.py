@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from streams.commands.opened import ONHAND_TOML, Config, Json, err, opened, out, run, show
-from streams.customers import Erased
+from streams.customers import Subject
 
 
 def erase(
@@ -19,7 +19,7 @@ def erase(
 ) -> None:
     """Erase a customer from the vault, for good. What platforms know of them by themselves stays with those platforms."""
 
-    async def body() -> list[Erased]:
+    async def body() -> list[Subject]:
         async with opened(config) as parts:
             return await (await parts.customers()).erase(customer, parts.settings.channels)
 

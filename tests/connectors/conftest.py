@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -141,24 +142,49 @@ def platform(connector) -> Platform:
     return PLATFORMS[connector.platform]
 
 
+@asynccontextmanager
+async def doubled(
+    connector: Connector, platform: Platform, *, stock: Sequence[Row] = STOCK, **told: Any
+) -> AsyncIterator[SimpleNamespace]:
+    """A running sandbox with this stock, and a client of it that was `told` more."""
+    secrets = {name.rstrip("?"): SecretStr("right") for name in connector.secrets}
+    sandbox = sandbox_of(platform.settings, secrets, stock)
+    await sandbox.start()
+    settings = type(platform.settings)(
+        **{**platform.settings.model_dump(exclude_unset=True), **told, "base_url": sandbox.url}
+    )
+    client = connector.client(settings, secrets)
+    try:
+        yield SimpleNamespace(
+            connector=connector,
+            sandbox=sandbox,
+            client=client,
+            settings=settings,
+            secrets=secrets,
+            sell=lambda sku, units: platform.sell(sandbox, sku, units),
+            level=lambda sku: platform.level(sandbox, sku),
+        )
+    finally:
+        await client.close()
+        await sandbox.stop()
+
+
 @pytest.fixture
 async def double(connector, platform):
-    """A running sandbox with `STOCK`, and a client of it."""
-    secrets = {name.rstrip("?"): SecretStr("right") for name in connector.secrets}
-    sandbox = sandbox_of(platform.settings, secrets, STOCK)
-    await sandbox.start()
-    settings = platform.settings.model_copy(update={"base_url": sandbox.url})
-    client = connector.client(settings, secrets)
-    yield SimpleNamespace(
-        sandbox=sandbox,
-        client=client,
-        settings=settings,
-        secrets=secrets,
-        sell=lambda sku, units: platform.sell(sandbox, sku, units),
-        level=lambda sku: platform.level(sandbox, sku),
-    )
-    await client.close()
-    await sandbox.stop()
+    """A platform as `PLATFORMS` has it."""
+    async with doubled(connector, platform) as found:
+        yield found
+
+
+@pytest.fixture
+def platforms() -> Mapping[str, Platform]:
+    return PLATFORMS
+
+
+@pytest.fixture
+def doubles():
+    """Any platform by its name, with other stock perhaps, and told more in its settings."""
+    return lambda name, **more: doubled(CONNECTORS[name], PLATFORMS[name], **more)
 
 
 @pytest.fixture

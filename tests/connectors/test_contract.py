@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 import connectors
-from connectors.contract import Cancelled, Created, NewOrder, Ordered, Payload, Recipient, Seen, Target
+from connectors.contract import Payload, Seen, Target
 from connectors.directory import resolve
 from connectors.errors import ConnectorError, Forged, Malformed, Refused
 from connectors.registry import CONNECTORS
@@ -283,54 +283,6 @@ class TestRoundTrip:
         finally:
             await stranger.close()
         assert double.level("TEE") == 10
-
-
-class TestOrders:
-    ORDER = NewOrder(
-        transaction="order/web/1001",
-        location="WH",
-        placed_at=RECORDED,
-        lines=(Ordered("TEE", 2, "9.50"),),
-        recipient=Recipient(name="Ada Invented", email="ada@example.invalid"),
-    )
-
-    @pytest.fixture(autouse=True)
-    def _creates_some(self, connector):
-        if connector.orders is None:
-            pytest.skip(f"{connector.platform} is asked to create no orders")
-
-    async def test_given_an_order_then_it_is_created_once_and_taken_back_once(
-        self, connector, platform, double
-    ):
-        orders, directory = connector.orders(double.client), await double.client.directory()
-        assert platform.standing(double.sandbox) == 0
-        created = await orders.create(self.ORDER, directory)
-        assert await orders.create(self.ORDER, directory) == Created(created.ref, already=True)
-        assert platform.standing(double.sandbox) == 1
-        ended = await orders.cancel(self.ORDER.transaction, "WH", directory)
-        assert ended == Cancelled(created.ref)
-        again = await orders.cancel(self.ORDER.transaction, "WH", directory)
-        assert again in (Cancelled(None), Cancelled(created.ref, already=True))
-        assert (platform.standing(double.sandbox), double.level("TEE")) == (0, 10)
-
-    async def test_given_an_order_that_was_never_created_then_taking_it_back_does_nothing_and_says_so(
-        self, connector, platform, double
-    ):
-        orders, directory = connector.orders(double.client), await double.client.directory()
-        assert platform.standing(double.sandbox) == 0
-        await orders.create(self.ORDER, directory)
-        assert await orders.cancel("order/web/100", "WH", directory) == Cancelled(None)
-        assert platform.standing(double.sandbox) == 1
-
-    async def test_given_a_place_that_the_platform_does_not_have_then_nothing_is_taken_back_there(
-        self, connector, platform, double
-    ):
-        orders, directory = connector.orders(double.client), await double.client.directory()
-        assert platform.standing(double.sandbox) == 0
-        await orders.create(self.ORDER, directory)
-        with pytest.raises(Refused, match="MOON"):
-            await orders.cancel(self.ORDER.transaction, "MOON", directory)
-        assert platform.standing(double.sandbox) == 1
 
 
 class TestTrading:

@@ -185,14 +185,14 @@ ORDER = NewOrder(
 )
 
 
-@pytest.mark.parametrize("lost", ["the order", "its end"])
-async def test_given_an_order_and_its_end_with_any_answer_lost_then_each_has_one_effect(
+@pytest.mark.parametrize("lost", ["the order", "its end", "the order again"])
+async def test_given_an_order_its_end_and_the_order_again_with_any_answer_lost_then_each_has_one_effect(
     connector, platform, lost
 ):
     if connector.orders is None:
         pytest.skip(f"{connector.platform} is asked to create no orders")
 
-    async def deal(far, order_fate, end_fate) -> int:
+    async def deal(far, fate: dict[int, int | str]) -> int:
         directory, orders = await far.client.directory(), connector.orders(far.client)
         assert platform.standing(far.sandbox) == 0
 
@@ -202,29 +202,36 @@ async def test_given_an_order_and_its_end_with_any_answer_lost_then_each_has_one
         def cancel():
             return orders.cancel(ORDER.transaction, ORDER.location, directory)
 
-        far.line.from_now(order_fate)
-        await patiently(create)
-        asked = len(far.line.asked)
+        asked = {}
+
+        async def step(name, ask):
+            far.line.from_now(fate if name == lost else {})
+            found = await patiently(ask)
+            asked[name] = len(far.line.asked)
+            far.line.from_now({})
+            return found
+
+        first = await step("the order", create)
         assert platform.standing(far.sandbox) == 1
         heard, cursor = await polled(far.client)
-        far.line.from_now(end_fate)
+        await step("its end", cancel)
+        assert platform.standing(far.sandbox) == 0
+        second = await step("the order again", create)
+        assert (second.ref != first.ref, platform.standing(far.sandbox)) == (True, 1)
         ended = await patiently(cancel)
-        asked = asked if lost == "the order" else len(far.line.asked)
-        far.line.from_now({})
         again = await patiently(cancel)
         assert again in (Cancelled(None), Cancelled(ended.ref, already=True))
         assert platform.standing(far.sandbox) == 0
         assert {row.sku: platform.level(far.sandbox, row.sku) for row in STOCK} == {"TEE": 50, "MUG": 40}
         told, _ = await polled(far.client, cursor)
         assert stock(connector, directory, [*heard, *told, *heard]) == {}
-        return asked
+        return asked[lost]
 
     async with connected(connector, platform) as whole:
-        requests = await deal(whole, {}, {})
+        requests = await deal(whole, {})
     for number in range(1, requests + 1):
         async with connected(connector, platform) as far:
-            fate = {number: "lost"}
-            await deal(far, *((fate, {}) if lost == "the order" else ({}, fate)))
+            await deal(far, {number: "lost"})
 
 
 async def polled(client, cursor=None) -> tuple[list[Payload], str | None]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from connectors.contract import Ordered, Payload, Person, Recipient
 from connectors.directory import Directory, Item
@@ -257,12 +258,10 @@ async def away():
     await opened.close()
 
 
-async def post(intake, document=ORDER):
+async def post(intake, document=ORDER, topic="orders/create", secret=b"secret"):
     body = json.dumps(document).encode()
-    signature = base64.b64encode(hmac.digest(b"secret", body, hashlib.sha256)).decode()
-    await intake.webhook(
-        "web", "", {"X-Shopify-Topic": "orders/create", "X-Shopify-Hmac-Sha256": signature}, body
-    )
+    signature = base64.b64encode(hmac.digest(secret, body, hashlib.sha256)).decode()
+    await intake.webhook("web", "", {"X-Shopify-Topic": topic, "X-Shopify-Hmac-Sha256": signature}, body)
 
 
 def polled(document=ORDER):
@@ -339,3 +338,141 @@ class TestIntake:
         await door.documents("web", [*polled(), *polled(other)])
         assert len(door.writer.outs) == 4
         assert (await recipient("2")).name == "Eve"
+
+
+ASKS = {
+    "shop_id": 954889,
+    "shop_domain": "example.myshopify.com",
+    "customer": {"id": 7_007_007, "email": "ada@example.invalid", "phone": "555-625-1199"},
+}
+"""As Shopify documents it (shopify.dev, privacy law compliance)."""
+REDACT = {**ASKS, "orders_to_redact": [1, 4]}
+SHOW = {**ASKS, "orders_requested": [1, 4], "data_request": {"id": 9999}}
+
+
+class TestPrivacy:
+    @pytest.fixture
+    async def people(self, keep, recipient):
+        """One customer with two orders, a guest, another customer, and one of another shop."""
+        for order, customer in (("1", "7007007"), ("2", "7007007"), ("4", None), ("5", "8")):
+            await keep(order, customer)
+        await keep("6", "7007007", channel="eu")
+
+        async def known():
+            found = {order: await recipient(order) for order in "1245"}
+            found["6"] = await recipient("6", "eu")
+            return "".join(order for order, whom in found.items() if whom == ADA)
+
+        return known
+
+    async def test_given_a_customer_who_asks_to_be_forgotten_then_they_and_their_guest_orders_are_once(
+        self, intake, customers, people
+    ):
+        door = intake(customers)
+        assert await people() == "12456"
+        with capture_logs() as logs:
+            await post(door, REDACT, "customers/redact")
+            assert await people() == "56"
+            await post(door, REDACT, "customers/redact")
+        assert [one["event"] for one in logs] == [
+            *["erased, because they asked"] * 2,
+            "nothing to erase: nothing is known of them",
+        ]
+        assert [one.get("deals") for one in logs] == [("order/web/1", "order/web/2"), ("order/web/4",), None]
+        assert door.writer.outs == [], "nothing of it is in any topic"
+        said = repr(logs)
+        assert not any(word in said for word in ("ada@", "555-625", "7007007", "Quenneville"))
+
+    async def test_given_a_customer_who_was_forgotten_then_a_late_document_does_not_bring_them_back(
+        self, intake, customers, people, recipient
+    ):
+        door = intake(customers)
+        await post(door, REDACT, "customers/redact")
+        await post(door, {**ORDER, "customer": {**ORDER["customer"], "id": 7_007_007}})
+        assert await recipient("1") == Recipient()
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            {**ASKS, "customer": {"id": 9}, "orders_to_redact": [77]},
+            {**ASKS, "customer": None, "orders_to_redact": None},
+            {**ASKS, "customer": {"id": "ada@example.invalid"}, "orders_to_redact": ["x", -1, None, {}]},
+            {},
+        ],
+    )
+    async def test_given_nobody_that_is_known_then_nothing_is_erased_and_the_log_says_so(
+        self, intake, customers, people, document
+    ):
+        door = intake(customers)
+        with capture_logs() as logs:
+            await post(door, document, "customers/redact")
+        assert [one["event"] for one in logs] == ["nothing to erase: nothing is known of them"]
+        assert await people() == "12456"
+        assert "ada" not in repr(logs)
+
+    async def test_given_a_shop_that_removed_the_app_then_all_of_it_is_forgotten_and_nobody_of_another(
+        self, intake, customers, people
+    ):
+        door = intake(customers)
+        gone = {"shop_id": 954889, "shop_domain": "example.myshopify.com"}
+        with capture_logs() as logs:
+            await post(door, gone, "shop/redact")
+            assert await people() == "6"
+            await post(door, gone, "shop/redact")
+        assert [(one["event"], one["subjects"]) for one in logs] == [
+            ("erased everybody", 3),
+            ("erased everybody", 0),
+        ]
+        await post(door, {**ORDER, "customer": {**ORDER["customer"], "id": 7_007_007}})
+        assert await people() == "6", "a late document brings nobody back"
+
+    async def test_given_more_people_than_one_transaction_erases_then_a_shop_that_goes_takes_all_of_them(
+        self, intake, customers, keep, pool, monkeypatch
+    ):
+        monkeypatch.setattr("projections.vault.AT_ONCE", 3)
+        for number in range(10):
+            await keep(f"1{number}", f"9{number}")
+        await post(intake(customers), {}, "shop/redact")
+        async with pool.connection() as connection:
+            left = "SELECT (SELECT count(*) FROM subject_keys), (SELECT count(ref) FROM deal_subjects)"
+            assert await (await connection.execute(left)).fetchone() == (0, 0)
+            erased = "SELECT count(*) FROM subjects WHERE erased_at IS NOT NULL"
+            assert await (await connection.execute(erased)).fetchone() == (10,)
+
+    async def test_given_who_asks_what_is_kept_then_the_owner_is_told_where_it_is_and_nothing_changes(
+        self, intake, customers, people
+    ):
+        door = intake(customers)
+        with capture_logs() as logs:
+            await post(door, SHOW, "customers/data_request")
+            await post(
+                door, {**SHOW, "customer": {"id": 9}, "orders_requested": []}, "customers/data_request"
+            )
+        assert [(one.get("ref"), one["log_level"]) for one in logs] == [
+            (await customers.of("order/web/1"), "warning"),
+            (await customers.of("order/web/4"), "warning"),
+            (None, "info"),
+        ]
+        assert await people() == "12456"
+        assert door.writer.outs == []
+        assert not any(word in repr(logs) for word in ("ada@", "555-625", "7007007", "Quenneville"))
+
+    @pytest.mark.parametrize("topic", ["customers/redact", "customers/data_request", "shop/redact"])
+    async def test_given_a_forged_request_then_nobody_is_forgotten(self, intake, customers, people, topic):
+        with pytest.raises(Problem) as problem:
+            await post(intake(customers), REDACT, topic, secret=b"guessed")
+        assert problem.value.status == 401
+        assert await people() == "12456"
+
+    @pytest.mark.parametrize("topic", ["customers/redact", "customers/data_request", "shop/redact"])
+    async def test_given_a_vault_that_does_not_answer_then_it_is_asked_again(self, intake, away, topic):
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(Problem) as problem:
+            await post(intake(away), REDACT, topic)
+        assert (problem.value.status, problem.value.retry_after) == (503, 5)
+        assert asyncio.get_running_loop().time() - began < 5, "a platform gives up after five seconds"
+
+    async def test_given_an_installation_that_keeps_nobody_then_there_is_nothing_to_do(self, intake):
+        with capture_logs() as logs:
+            await post(intake(None), REDACT, "customers/redact")
+        assert [one["event"] for one in logs] == ["nothing to do: nobody is kept here"]

@@ -160,10 +160,20 @@ async def test_given_a_platform_that_asks_to_wait_then_it_is_polled_after_that_a
 
 
 @pytest.mark.parametrize(
-    ("platform", "seconds"), [("shopify", 1.0), ("shipstation", 90.0), ("magento", 90.0), ("rlm", 90.0)]
+    ("platform", "more", "seconds"),
+    [
+        ("shopify", {"shop": "example.myshopify.com"}, 1.0),
+        ("shopify", {"shop": "example.myshopify.com", "wholesale": {"tags": ["b2b"]}}, 1.0),
+        ("shopify", {"shop": "example.myshopify.com", "wholesale": {"groups": ["b2b"]}}, 90.0),
+        ("shipstation", {}, 90.0),
+        ("magento", {"url": "https://shop.example.com"}, 90.0),
+        ("rlm", {"folder": "partner"}, 90.0),
+    ],
 )
-def test_given_a_platform_then_its_documents_are_here_after_a_poll_unless_its_webhooks_carry_them(
-    platform, seconds
+def test_given_a_channel_then_its_documents_are_here_after_a_poll_unless_its_webhooks_carry_them(
+    platform, more, seconds
 ):
-    assert parts.arrives_within(CONNECTORS[platform], 60.0) == seconds
-    assert parts.arrives_within(CONNECTORS[platform], 0.0) == 1.0
+    connector = CONNECTORS[platform]
+    for every, within in ((60.0, seconds), (0.0, 1.0)):
+        channel = connector.settings(platform=platform, poll_every=every, **more)
+        assert parts.arrives_within(connector, channel) == within

@@ -56,6 +56,16 @@ def read(tmp_path):
             "4: postgres.address: String should match",
         ),
         (
+            "[channels.web.locations]",
+            '[channels.web.wholesale]\npayments = ["net30"]\n[channels.web.locations]',
+            "7: channels.web.wholesale: no document of the platform tells payments; of what marks",
+        ),
+        (
+            "[channels.web.locations]",
+            '[channels.web.wholesale]\nlabels = ["b2b"]\n[channels.web.locations]',
+            "8: channels.web.wholesale.labels: Extra inputs are not permitted: there is no such setting",
+        ),
+        (
             "[channels.web]",
             "[channels.web]\nclock_skew = -0.1",
             "4: channels.web.clock_skew: Input should be gr",
@@ -287,3 +297,12 @@ def test_given_a_bundle_that_cannot_be_then_its_line_says_why(read, old, new, fa
 
 def test_given_nothing_is_said_of_hand_edits_then_both_numbers_are_left_as_they_are(read):
     assert read(GOOD).locations["SOHO"].hand_edits == "alert"
+
+
+def test_given_what_makes_orders_wholesale_then_names_and_numbers_are_read_as_marks_in_any_case(read):
+    told = (
+        GOOD + '[channels.web.wholesale]\ntags = [" B2B ", "Trade"]\nsources = [580111]\ncompanies = false\n'
+    )
+    wholesale = read(told).channels["web"].wholesale
+    assert (wholesale.tags, wholesale.sources) == ({"b2b", "trade"}, {"580111"})
+    assert (wholesale.companies, wholesale.groups) == (False, frozenset())

@@ -225,3 +225,26 @@ def test_given_who_orders_again_after_that_then_the_new_order_is_for_them(shop):
     printed = shop.printed("erase", "order/web/7010")
     assert "order/web/7010" in printed
     assert asyncio.run(whom(shop, "order/web/7010")) == Recipient()
+
+
+def test_given_who_asks_the_shop_to_be_forgotten_then_its_webhook_does_it_and_no_log_names_them(shop):
+    later = datetime.now(UTC).isoformat()
+    assert shop.webhook(order(7011, created_at=later, processed_at=later, updated_at=later)) == 200
+    assert asyncio.run(whom(shop, "order/web/7011")) == WILHELMINA
+    asks = {
+        "shop_id": 954889,
+        "shop_domain": "example.myshopify.com",
+        "customer": {"id": 700_700_700_771, "email": WILHELMINA.email, "phone": WILHELMINA.phone},
+        "orders_to_redact": [7001, 7011],
+    }
+    forged = json.dumps(asks).encode()
+    assert shop.webhook(None, body=forged, topic="customers/redact", secret="forged") == 401
+    assert asyncio.run(whom(shop, "order/web/7011")) == WILHELMINA
+    assert [shop.webhook(asks, topic="customers/redact") for _ in range(2)] == [200, 200]
+    assert asyncio.run(whom(shop, "order/web/7011")) == Recipient()
+    assert shop.webhook(asks, topic="customers/data_request") == 200
+    files = everything_on_disk(shop)
+    assert {str(file): said_in(content) for file, content in files.items() if said_in(content)} == {}
+    (log,) = (content for file, content in files.items() if file.name == "serve.log")
+    assert log.count(b"erased, because they asked") == 1
+    assert b"nothing to show: nothing is known of them" in log

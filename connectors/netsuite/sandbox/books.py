@@ -19,11 +19,13 @@ SCHEMA = """
 CREATE TABLE item (id INTEGER PRIMARY KEY, itemid, itemtype);
 CREATE TABLE location (id INTEGER PRIMARY KEY, name, subsidiary);
 CREATE TABLE "transaction" (
-  id INTEGER PRIMARY KEY, type, status, externalid, createddate, lastmodifieddate, trandate);
+  id INTEGER PRIMARY KEY, type, status, externalid, createddate, lastmodifieddate, trandate, entity INTEGER, customform INTEGER);
+CREATE TABLE customer (id INTEGER PRIMARY KEY, category INTEGER);
 CREATE TABLE transactionline (
   uniquekey INTEGER PRIMARY KEY AUTOINCREMENT, "transaction" INTEGER, id INTEGER, item INTEGER, itemtype, location INTEGER,
   quantity NUMERIC, quantityshiprecv NUMERIC DEFAULT 0, isclosed DEFAULT 'F', isinventoryaffecting DEFAULT 'F',
-  iscogs DEFAULT 'F', dropship DEFAULT 'F', mainline DEFAULT 'F', taxline DEFAULT 'F', createdfrom INTEGER);
+  iscogs DEFAULT 'F', dropship DEFAULT 'F', mainline DEFAULT 'F', taxline DEFAULT 'F', createdfrom INTEGER,
+  class INTEGER);
 CREATE INDEX by_change ON "transaction" (lastmodifieddate, id);
 CREATE UNIQUE INDEX by_external ON "transaction" (type, externalid);
 CREATE INDEX by_transaction ON transactionline ("transaction");
@@ -117,7 +119,8 @@ class Books:
         ident = self._next
         local = self.local(at)
         self._db.execute(
-            'INSERT INTO "transaction" VALUES (?, ?, ?, ?, ?, ?, ?)',
+            'INSERT INTO "transaction" (id, type, status, externalid, createddate, lastmodifieddate, trandate)'
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (ident, kind, status or None, externalid, local, local, local[:10]),
         )
         self._next += 1

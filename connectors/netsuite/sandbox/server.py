@@ -116,6 +116,23 @@ class NetSuiteSandbox:
         asked = [Posted(sku, location, -quantity) for sku, quantity in lines]
         return self.books.post("SalesOrd", asked, at=at, status=status, externalid=externalid)
 
+    def mark(
+        self,
+        transaction: int,
+        *,
+        category: int | None = None,
+        form: int | None = None,
+        of_class: int | None = None,
+    ) -> None:
+        """A transaction is for a customer of a category, entered with a form, of a class."""
+        customer = made_up("customer", str(category))
+        self.books.write("INSERT OR IGNORE INTO customer VALUES (?, ?)", customer, category)
+        values = (customer, form, transaction)
+        self.books.write('UPDATE "transaction" SET entity = ?, customform = ? WHERE id = ?', *values)
+        self.books.write(
+            'UPDATE transactionline SET class = ? WHERE "transaction" = ?', of_class, transaction
+        )
+
     def purchase(self, lines: Lines, *, location: str, at: datetime) -> int:
         """A purchase order, approved."""
         asked = [Posted(sku, location, quantity) for sku, quantity in lines]

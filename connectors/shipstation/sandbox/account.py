@@ -39,6 +39,7 @@ class Order:
     external: str | None = None
     parent: int | None = None
     provider: str | None = None
+    tags: tuple[int, ...] = ()
     merged: list[int] = field(default_factory=list)
     sent: Counter[str] = field(default_factory=Counter)
 

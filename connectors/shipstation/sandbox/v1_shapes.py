@@ -78,6 +78,7 @@ def order(account: Account, order: Order) -> dict[str, Any]:
         "shipTo": ADDRESS,
         "items": [_item(account, order.id + at, *line) for at, line in enumerate(order.lines)],
         "customerNotes": "canary note",
+        "tagIds": list(order.tags) or None,
         "externallyFulfilled": order.provider is not None,
         "externallyFulfilledBy": order.provider,
         "advancedOptions": {

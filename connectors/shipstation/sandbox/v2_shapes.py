@@ -90,7 +90,7 @@ def shipment(account: Account, order: Order) -> dict[str, Any]:
         "advanced_options": {},
         "insurance_provider": "none",
         "store_id": f"se-{order.store}",
-        "tags": [],
+        "tags": [{"name": f"Canary {tag}"} for tag in order.tags],
         "packages": [{"weight": WEIGHT}],
         "total_weight": WEIGHT,
         "notes_from_buyer": "canary note",

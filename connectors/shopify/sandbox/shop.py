@@ -207,6 +207,7 @@ class Order:
     cancelled_at: datetime | None = None
     company: bool = False
     tags: tuple[str, ...] = ()
+    customer_tags: tuple[str, ...] = ()
     source: str = "web"
     till: Location | None = None
     routes: list[Route] = field(default_factory=list)

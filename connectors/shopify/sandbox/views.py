@@ -104,7 +104,7 @@ def order(found: Order) -> dict[str, Any]:
         "retailLocation": None if found.till is None else location(found.till),
         "email": PERSON["email"],
         "phone": PERSON["phone"],
-        "customer": _customer,
+        "customer": lambda _info: _customer(found),
         "shippingAddress": _shipping_address,
         "purchasingEntity": {"__typename": "PurchasingCompany" if found.company else "Customer"},
         "lineItems": lambda _info, **_window: listed([line(one) for one in found.lines]),
@@ -115,8 +115,8 @@ def order(found: Order) -> dict[str, Any]:
     }
 
 
-def _customer(_info: object) -> dict[str, Any]:
-    """The invented customer of every order."""
+def _customer(order: Order) -> dict[str, Any]:
+    """The invented customer of every order; what is tagged is told of each."""
     found = PERSON["customer"]
     return {
         "__typename": "Customer",
@@ -125,6 +125,7 @@ def _customer(_info: object) -> dict[str, Any]:
         "lastName": found["last_name"],
         "defaultEmailAddress": {"emailAddress": found["email"]},
         "defaultPhoneNumber": {"phoneNumber": found["phone"]},
+        "tags": list(order.customer_tags),
     }
 
 

@@ -185,12 +185,14 @@ async def test_given_an_order_that_heartland_keeps_pending_then_it_is_said_and_a
     assert (await orders.create(ORDER, directory)).already
 
 
-async def test_given_an_order_that_was_voided_there_then_it_is_not_made_again(orders, directory, sandbox):
-    await orders.create(ORDER, directory)
+async def test_given_an_order_that_was_voided_there_and_is_wanted_again_then_it_is_a_new_one(
+    orders, directory, sandbox
+):
+    first = await orders.create(ORDER, directory)
     sandbox.become("sales/orders", held(sandbox)[0]["id"], "void", at=NOW)
-    with pytest.raises(Refused, match="was voided"):
-        await orders.create(ORDER, directory)
-    assert len(held(sandbox)) == 1
+    second = await orders.create(ORDER, directory)
+    assert (second.already, [str(row["id"]) for row in held(sandbox)]) == (False, [first.ref, second.ref])
+    assert {row["public_id"] for row in held(sandbox)} == {f"onhand:{ORDER.transaction}"}
 
 
 async def test_given_lines_that_somebody_changed_then_the_order_is_not_opened(orders, directory, sandbox):

@@ -15,6 +15,7 @@ from connectors.magento.api import any_of
 from connectors.magento.client import MagentoClient
 from connectors.magento.sandbox import MagentoSandbox
 from connectors.magento.settings import MagentoSettings
+from connectors.wholesale import Wholesale
 from schemas.rules import ChannelRules
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -187,10 +188,10 @@ class TestPoll:
         sandbox.refund(order, [("TEE", 1)], at=NOW, to_stock=True)
         sandbox.shop.shipments[1]["extension_attributes"] = {}
         clock.later(minutes=1)
-        told = {"wholesale_groups": frozenset({2}), "single_source": "WH", "refunds_restock": True}
+        told = {"wholesale": Wholesale(groups=[2]), "single_source": "WH", "refunds_restock": True}
         client = MagentoClient(settings.model_copy(update={"base_url": sandbox.url, **told}), secrets)
         ((payload,),) = [payloads async for payloads, _ in client.poll(None)]
-        assert payload.body["wholesale"] is True
+        assert payload.body["demand_class"] == "wholesale"
         assert payload.body["shipments"][0]["extension_attributes"] == {"source_code": "WH"}
         assert payload.body["creditmemos"][0]["returned_to_stock"] is True
         await client.close()

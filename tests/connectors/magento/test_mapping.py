@@ -195,7 +195,10 @@ def test_given_an_order_for_pickup_then_it_is_committed_where_it_is_picked_up():
     [
         ({}, "retail"),
         ({"customer_group_id": 2}, "retail"),
-        ({"wholesale": True}, "wholesale"),
+        ({"wholesale": True}, "wholesale"),  # kept before the verdict had its name
+        ({"demand_class": "wholesale"}, "wholesale"),
+        ({"demand_class": "retail", "payment": {"method": "companycredit"}}, "retail"),
+        ({"demand_class": "canary"}, "retail"),
         ({"payment": {"method": "companycredit"}}, "wholesale"),
         ({"payment": {"method": "purchaseorder"}}, "wholesale"),
         ({"extension_attributes": {"company_order_attributes": {"company_id": 9}}}, "wholesale"),

@@ -66,7 +66,7 @@ def test_given_magentos_own_sample_then_nobody_is_in_what_is_kept():
     assert not any(word in kept for word in ("doe", "jane", "oak", "555", "purchase", "banktransfer payment"))
 
 
-OURS = {"wholesale", "unreadable", "shipments", "creditmemos", "returned_to_stock"}
+OURS = {"demand_class", "wholesale", "unreadable", "shipments", "creditmemos", "returned_to_stock"}
 """What the client puts in: Magento has no such fields."""
 
 

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import pytest
 
-from connectors.contract import Cancelled, NewOrder, Ordered
+from connectors.contract import Cancelled, Created, NewOrder, Ordered
 from connectors.errors import Refused, Unreachable
 from connectors.rlm import connector
 from connectors.rlm.client import RlmClient
@@ -67,26 +67,6 @@ async def test_given_an_order_then_the_warehouse_is_told_that_it_is_taken_back(
     ]
     sandbox.ship(NOW)
     assert (sandbox.stock("TEE-S", "E01"), sandbox.warehouse.waiting) == (10, {})
-
-
-async def test_given_an_order_taken_back_again_then_nothing_more_is_sent_and_it_is_not_created_again(
-    orders, directory, sandbox, tmp_path
-):
-    await orders.create(ORDER, directory)
-    await orders.cancel(DEAL, "East", directory)
-    sandbox.work(NOW)
-    assert await orders.cancel(DEAL, "East", directory) == Cancelled(REF, already=True)
-    with pytest.raises(Refused, match=f"order {REF} was taken back"):
-        await orders.create(ORDER, directory)
-    assert outbox(tmp_path) == []
-
-
-async def test_given_an_order_that_was_never_created_then_nothing_is_sent_or_remembered(
-    orders, directory, sandbox, tmp_path
-):
-    assert await orders.cancel(DEAL, "East", directory) == Cancelled(None)
-    assert outbox(tmp_path) == []
-    assert not (await orders.create(ORDER, directory)).already
 
 
 class Losing(LocalFolder):
@@ -156,21 +136,6 @@ async def test_given_no_such_warehouse_then_it_is_said(orders, directory, locati
         await orders.cancel(DEAL, location, directory)
 
 
-async def test_given_the_shop_takes_it_back_then_its_goods_are_free_again_once(
-    orders, directory, sandbox, client, hub
-):
-    hub.claim(web(cancelled=False))
-    await orders.create(ORDER, directory)
-    await orders.cancel(DEAL, "East", directory)
-    sandbox.ship(NOW)
-    await hub.poll(client)
-    assert (hub.balance("TEE-S", "East"), hub.balance("TEE-S", "East", "committed")) == (-3, 3)
-    for claim in (web(cancelled=True), web(cancelled=False), web(cancelled=True)):
-        hub.claim(claim)
-    assert (hub.balance("TEE-S", "East"), hub.balance("TEE-S", "East", "committed")) == (0, 0)
-    assert hub.refused == []
-
-
 async def test_given_it_was_shipped_before_the_cancellation_was_read_then_in_any_order_it_left_once(
     orders, directory, sandbox, client, hub
 ):
@@ -187,3 +152,51 @@ async def test_given_it_was_shipped_before_the_cancellation_was_read_then_in_any
         assert ours.balance("TEE-S", "East") == -3
         assert ours.balance("TEE-S", "East", "committed") == 0
     assert sandbox.stock("TEE-S", "E01") == 7
+
+
+async def test_given_an_order_that_is_wanted_again_then_it_is_another_order_for_the_warehouse(
+    orders, directory, sandbox, tmp_path
+):
+    await orders.create(ORDER, directory)
+    await orders.cancel(DEAL, "East", directory)
+    sandbox.work(NOW)
+    assert await orders.cancel(DEAL, "East", directory) == Cancelled(REF, already=True)
+    assert outbox(tmp_path) == [], "nothing more is sent"
+    again = await orders.create(ORDER, directory)
+    assert again == Created(depositor_order(DEAL, 2))
+    sandbox.ship(NOW)
+    assert sandbox.stock("TEE-S", "E01") == 7
+
+
+async def test_given_the_warehouse_shipped_it_although_it_was_taken_back_then_it_is_not_sent_again(
+    orders, directory, sandbox, client, hub
+):
+    await orders.create(ORDER, directory)
+    sandbox.ship(NOW)
+    await orders.cancel(DEAL, "East", directory)
+    await hub.poll(client)
+    with pytest.raises(Refused, match=f"has shipped order {REF} although it was taken back"):
+        await orders.create(ORDER, directory)
+
+
+async def test_given_it_was_not_told_yet_that_it_is_taken_back_then_that_comes_first(
+    settings, directory, tmp_path
+):
+    folder = Losing(tmp_path)
+    orders = connector.orders(RlmClient(settings, {}, folder))
+    await orders.create(ORDER, directory)
+    folder.lost = "cancels/"
+    with pytest.raises(Unreachable):
+        await orders.cancel(DEAL, "East", directory)
+    with pytest.raises(Refused, match="take it back again first"):
+        await orders.create(ORDER, directory)
+    await orders.cancel(DEAL, "East", directory)
+    assert (await orders.create(ORDER, directory)).ref == depositor_order(DEAL, 2)
+
+
+async def test_given_an_order_from_before_its_warehouse_was_noted_then_it_can_be_taken_back(
+    orders, directory, tmp_path
+):
+    await orders.create(ORDER, directory)
+    (tmp_path / "places" / REF).unlink()
+    assert await orders.cancel(DEAL, "East", directory) == Cancelled(REF)

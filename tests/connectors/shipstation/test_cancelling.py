@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from connectors.contract import Cancelled, NewOrder, Ordered, Recipient
+from connectors.contract import Cancelled, Created, NewOrder, Ordered, Recipient
 from connectors.errors import Refused, SlowDown, Unreachable
 from connectors.shipstation import connector
-from schemas.claims import Claim, Document, Fact, Line
 
 DEAL = "order/web/5551"
 PLACED = datetime(2026, 8, 12, 16, tzinfo=UTC)
@@ -46,33 +44,6 @@ async def test_given_an_order_then_taking_it_back_allocates_nothing_and_changes_
     order = sandbox.account.orders[int(made.ref)]
     assert (order.status, order.lines) == ("cancelled", (("TEE", 2), ("MUG", 1)))
     assert sandbox.available("TEE", "EAST") == 50
-
-
-async def test_given_an_order_taken_back_again_then_it_is_found_to_be_and_not_created_again(
-    orders, directory, sandbox
-):
-    made = await orders.create(ORDER, directory)
-    await orders.cancel(DEAL, "EAST", directory)
-    assert await orders.cancel(DEAL, "EAST", directory) == Cancelled(made.ref, already=True)
-    assert written(sandbox) == 2
-    with pytest.raises(Refused, match="was cancelled in ShipStation"):
-        await orders.create(ORDER, directory)
-    assert len(sandbox.account.orders) == 1
-
-
-async def test_given_a_lost_answer_then_asking_again_finds_it_taken_back(orders, directory, sandbox):
-    made = await orders.create(ORDER, directory)
-    sandbox.lose_answers()
-    with pytest.raises(Unreachable):
-        await orders.cancel(DEAL, "EAST", directory)
-    assert await orders.cancel(DEAL, "EAST", directory) == Cancelled(made.ref, already=True)
-    assert sandbox.available("TEE", "EAST") == 50
-
-
-async def test_given_an_order_that_was_never_created_then_nothing_is_done(orders, directory, sandbox):
-    await orders.create(replace(ORDER, transaction="order/web/55510"), directory)
-    assert await orders.cancel(DEAL, "EAST", directory) == Cancelled(None)
-    assert statuses(sandbox) == {"awaiting_shipment"}
 
 
 async def test_given_an_order_that_was_split_then_all_its_parts_are_cancelled(orders, directory, sandbox, at):
@@ -125,11 +96,6 @@ async def test_given_an_order_that_shipstation_keeps_then_a_person_is_told_to_ca
     assert "Iris" not in str(refusal.value)
 
 
-async def test_given_a_place_without_a_warehouse_then_it_is_said(orders, directory):
-    with pytest.raises(Refused, match="0 of ShipStation's Ship-From warehouses are MOON"):
-        await orders.cancel(DEAL, "MOON", directory)
-
-
 async def test_given_a_request_to_wait_then_nothing_was_done_or_the_outcome_is_unknown(
     orders, client, directory, sandbox, at, monkeypatch
 ):
@@ -154,38 +120,28 @@ async def test_given_a_request_to_wait_then_nothing_was_done_or_the_outcome_is_u
     assert statuses(sandbox) == {"cancelled"}
 
 
-def web(cancelled: bool) -> Claim:
-    """The order as its shop shows it."""
-    facts = [Fact.ORDERED, Fact.CANCELLED] if cancelled else [Fact.ORDERED]
-    lines = tuple(
-        Line(fact=fact, sku=line.sku, quantity=line.quantity, at=PLACED, location="EAST")
-        for fact in facts
-        for line in ORDER.lines
-    )
-    document = Document(id="order/5551", version=1 + cancelled, lines=lines)
-    return Claim(
-        transaction=DEAL, channel="web", topic="orders/updated", occurred_at=PLACED, documents=(document,)
-    )
-
-
-async def test_given_the_shop_and_shipstation_take_it_back_then_in_any_order_it_is_given_back_once(
-    orders, directory, poll, hub
-):
-    def after(told):
-        ours = type(hub)(directory)
-        for one in told:
-            ours.claim(one) if isinstance(one, Claim) else ours.take(one)
-        return ours.moved("TEE", "EAST")
-
-    await orders.create(ORDER, directory)
-    first, cursor = await poll()
-    told = [web(cancelled=False), *first]
-    assert after(told) == (-2, 0)
+async def test_given_an_order_that_is_wanted_again_then_its_number_has_a_number(orders, directory, sandbox):
+    for attempt, number in enumerate((f"onhand:{DEAL}", f"onhand:{DEAL};2", f"onhand:{DEAL};3"), start=1):
+        made = await orders.create(ORDER, directory)
+        order = sandbox.account.orders[int(made.ref)]
+        assert (order.key, order.number, len(sandbox.account.orders)) == (number, number, attempt)
+        await orders.cancel(DEAL, "EAST", directory)
+    assert written(sandbox) == 6
     await orders.cancel(DEAL, "EAST", directory)
-    then, _ = await poll(cursor)
-    assert then
-    assert after([*told, *then]) == (-2, 0), "who took the order says what it demands"
-    told += [web(cancelled=True), *then, *first]
-    for seed in range(50):
-        assert after(random.Random(seed).sample(told, len(told))) == (0, 0)
-    assert after([*first, *then, *then]) == (0, 0), "so it is if nobody else tells of it"
+    assert written(sandbox) == 6, "it is found to be cancelled"
+
+
+async def test_given_a_part_of_it_that_stands_then_it_is_not_made_again(orders, directory, sandbox, at):
+    made = await orders.create(ORDER, directory)
+    part = sandbox.split(int(made.ref), [("TEE", 1)], at=at(5))
+    sandbox.cancel(int(made.ref), at=at(6))
+    assert await orders.create(ORDER, directory) == Created(str(part), already=True)
+
+
+async def test_given_no_room_for_the_number_then_it_is_said_and_nothing_is_made(orders, directory, sandbox):
+    long = replace(ORDER, transaction="order/web/" + "5" * 33)
+    await orders.create(long, directory)
+    await orders.cancel(long.transaction, "EAST", directory)
+    with pytest.raises(Refused, match=r";2 is longer than 50 characters"):
+        await orders.create(long, directory)
+    assert len(sandbox.account.orders) == 1

@@ -122,9 +122,8 @@ async def test_given_lines_beyond_the_first_page_then_a_poll_has_them_all(shop, 
             return {"node": {"part": lines}}
         return await ask(document, variables)
 
-    whole = (
-        await ask(documents.ORDERS, {"first": 1, "routing": False, "returns": False, "customers": False})
-    )["orders"]["nodes"][0]
+    asked = {"first": 1, **dict.fromkeys(("routing", "returns", "customers", "groups"), False)}
+    whole = (await ask(documents.ORDERS, asked))["orders"]["nodes"][0]
     lines = whole["lineItems"]
     client.admin.call = in_parts
     cut = {**whole, "lineItems": first}

@@ -15,6 +15,7 @@ from connectors.shopify.cursor import Cursor
 from connectors.shopify.mapping import read
 from connectors.shopify.sandbox import payloads, transfers
 from connectors.shopify.webhooks import receive
+from connectors.wholesale import Wholesale
 from schemas.claims import Claim
 from schemas.ledger import Stock, fold
 from schemas.movements import Cause
@@ -345,7 +346,7 @@ def test_given_a_cursor_of_the_older_form_then_it_goes_on_from_there():
 async def test_given_a_wholesale_rule_then_webhook_and_poll_mark_the_order_and_keep_no_tag(
     *, shop, connect, secrets, at
 ):
-    client = connect(shop, wholesale_tags=("B2B",), wholesale_sources=("580111",))
+    client = connect(shop, wholesale=Wholesale(tags=["B2B"], sources=[580111]))
     classes = {}
     for name, tags, source in (
         ("tag", ("b2b ", "Canary"), "web"),
