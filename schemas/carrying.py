@@ -29,7 +29,7 @@ may still come up so much later.
 class State(StrEnum):
     """What is known of an order at the platform that carries it out."""
 
-    ASKED = "asked"  # to be created, and maybe it is
+    ASKED = "asked"  # to be created, or cancelled, and maybe it is
     CREATED = "created"
     CANCELLED = "cancelled"
     REFUSED = "refused"  # the platform did not do what it was asked for last
@@ -214,6 +214,7 @@ def asked(wanted: Wanted, carried: Carried | None, channel: str, now: datetime, 
         carried,
         lines=wanted.lines,
         wanted=wanted.lines,
+        ref=None,
         tried_at=now if tried else carried.tried_at,
         unsure=carried.unsure or other,
     )
@@ -233,6 +234,18 @@ def untouched(carried: Carried, before: Carried, reason: str) -> Carried:
 def refused(carried: Carried, wanted: Wanted, reason: str, now: datetime) -> Carried:
     """The platform does not do what it was asked for: nothing was changed there."""
     return replace(carried, state=State.REFUSED, wanted=wanted.lines, detail=reason, at=now)
+
+
+def cancelling(carried: Carried, now: datetime) -> Carried:
+    """An order that is to be cancelled, at this moment: until the platform has answered, it may be there and may not."""
+    waiting = carried.state is State.ASKED
+    return replace(
+        carried,
+        state=State.ASKED,
+        wanted={},
+        at=carried.at if waiting else now,
+        tried_at=carried.tried_at or now,
+    )
 
 
 def cancelled(carried: Carried, ref: str | None, now: datetime) -> Carried:

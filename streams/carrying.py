@@ -217,17 +217,30 @@ class Carrying:
                 done = carrying.refused(asked, task.wanted, reason, self.clock())
             await self._save(task, done)
 
-    async def _cancel(self, task: _Task, carried: Carried) -> None:
+    async def _cancel(self, task: _Task, before: Carried) -> None:
+        if before.tried_at is None:
+            await self._save(task, carrying.cancelled(before, None, self.clock()))
+            return
+        asked = await self.memory.save(carrying.cancelling(before, self.clock()))
+        if asked is None:
+            self._later(task.deal)
+            return
         directory = self.directories.of(self.channel)
         try:
             gone = await self.orders.cancel(task.deal, task.wanted.location, directory)
         except Refused as error:
-            await self._save(task, carrying.refused(carried, task.wanted, str(error), self.clock()))
-            return
-        if gone.ref is None and carrying.may_come_up(carried, self.clock()):
-            self._later(task.deal, PAUSE)
-            return
-        await self._save(task, carrying.cancelled(carried, gone.ref, self.clock()))
+            await self._save(task, carrying.refused(asked, task.wanted, str(error), self.clock()))
+        except SlowDown:
+            await self.memory.save(replace(before, edition=asked.edition))
+            raise
+        except Exception as error:
+            await self.memory.save(replace(asked, detail=_reason(error)))
+            raise
+        else:
+            if gone.ref is None and carrying.may_come_up(asked, self.clock()):
+                self._later(task.deal, PAUSE)
+            else:
+                await self._save(task, carrying.cancelled(asked, gone.ref, self.clock()))
 
     async def _order(self, wanted: Wanted) -> NewOrder:
         """The order of what is still to be brought, for whom the deal is for, as far as that is known here."""
