@@ -64,8 +64,8 @@ class Carrying:
     role: str
     customers: Customers | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    _places: set[str] = field(default_factory=set)
     _since: dict[int, int] | None = None
+    _looked_at: frozenset[str] = frozenset()
     _again: dict[str, float] = field(default_factory=dict)
     _failed: Counter[str] = field(default_factory=Counter)
     _quiet_until: float = float("-inf")
@@ -79,7 +79,7 @@ class Carrying:
         """Carries out for ever, at places that the configuration names, and where something is there from before."""
         while True:
             try:
-                while not (self._configured() or await self.memory.places(self.channel)):
+                while not (self._configured() or await self.memory.any_of(self.channel)):
                     await asyncio.sleep(2.0)
                 async with leadership(self.dsn, self.role):
                     self._since = None
@@ -116,18 +116,19 @@ class Carrying:
                 await self._do(task)
 
     async def _due(self) -> set[str]:
-        """The deals to look at: at first all that stand, then those that moved, and what was put off."""
-        reached = await self.memory.reached()
-        self._places |= self._configured()
-        if self._since is None or any(reached.get(part, 0) < at for part, at in self._since.items()):
-            self._places |= await self.memory.places(self.channel)
-            names = await self.memory.standing(self.channel, self._places)
+        """The deals to look at: those that moved, and what was put off. All that stand, at first, where the journal was made anew,
+        and where another place is carried out.
+        """
+        reached, places = await self.memory.reached(), self._configured()
+        anew = self._since is None or any(reached.get(part, 0) < at for part, at in self._since.items())
+        if self._since is None or anew or places - self._looked_at:
+            names = await self.memory.standing(self.channel, places)
+        elif reached == self._since:
+            names = set()
         else:
-            parts = {part: self._since.get(part, 0) for part, at in reached.items()}
-            names = (
-                await self.memory.news(self.channel, self._places, parts) if reached != self._since else set()
-            )
-        self._since = reached
+            since = {part: self._since.get(part, 0) for part in reached}
+            names = await self.memory.news(self.channel, places, since)
+        self._since, self._looked_at = reached, places
         now = time.monotonic()
         due = {name for name, at in self._again.items() if at <= now}
         for name in names | due:

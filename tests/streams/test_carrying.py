@@ -294,6 +294,27 @@ async def test_given_an_order_that_comes_up_late_then_it_is_taken_back_when_it_d
     assert shop.sales() == [("voided", "SOHO", [2])]
 
 
+async def test_given_an_order_that_may_still_come_up_then_it_is_not_created_elsewhere_before_that_is_over(
+    shop, tills
+):
+    await shop.journal.post(Kind.ORDER_PLACED)
+    create = tills.orders.create
+
+    async def unheard(order, directory):
+        raise Unreachable("no answer")
+
+    tills.orders.create = unheard
+    await tills.once()
+    tills.orders.create = create
+    await shop.journal.post(Kind.PICK_REJECTED, there="HARLEM")
+    await soon(tills)
+    assert await shop.states() == {"SOHO": State.ASKED, "HARLEM": State.ASKED}
+    shop.now += LATE
+    await soon(tills)
+    assert await shop.states() == {"SOHO": State.CANCELLED, "HARLEM": State.CREATED}
+    assert shop.sales() == [("pending", "HARLEM", [2])]
+
+
 async def test_given_an_order_that_never_comes_up_then_it_is_waited_for_and_no_longer(shop, tills):
     await shop.journal.post(Kind.ORDER_PLACED)
 
@@ -329,10 +350,12 @@ async def test_given_a_platform_that_asks_to_wait_then_it_is_left_alone_so_long_
     assert [(row.state, row.tried_at) for row in rows] == [(State.ASKED, None)] * 3
     assert [row.detail for row in rows if row.detail and "asks to wait" in row.detail] == [rows[0].detail]
     assert len(calls) == 1, "the others wait as well"
+    await shop.journal.post(Kind.ORDER_CANCELLED, deal="order/web/2")
     await asyncio.sleep(3)
     gate._allowance = None
     await tills.once()
-    assert len(shop.sales()) == 3
+    assert len(shop.sales()) == 2
+    assert await shop.states("order/web/2") == {"SOHO": State.CANCELLED}, "it was never asked for"
 
 
 async def test_given_a_refusal_then_the_reason_is_kept_and_it_is_asked_again_when_the_deal_changes(
@@ -513,3 +536,17 @@ async def test_given_a_place_that_is_carried_out_no_more_then_what_is_there_is_s
     await shop.journal.post(Kind.ORDER_CANCELLED)
     await shop.server().once()
     assert shop.sales() == [("voided", "SOHO", [2])]
+
+
+async def test_given_a_place_that_is_carried_out_from_now_on_then_what_is_open_there_is_created(
+    shop, tills, tmp_path
+):
+    await shop.journal.post(Kind.ORDER_PLACED, here="ATTIC")
+    await shop.journal.post(Kind.ORDER_PLACED, here="DEPOT", deal="order/web/2")
+    await tills.once()
+    (tmp_path / "onhand.toml").write_text(
+        TOML.replace("[locations.ATTIC]", '[locations.ATTIC]\ncarried_out_by = "tills"')
+    )
+    shop.directories.configure(load(tmp_path / "onhand.toml"))
+    await tills.once()
+    assert shop.sales() == [("pending", "ATTIC", [2])]
