@@ -300,10 +300,10 @@ class Orders(Protocol):
     """Creates orders in a platform, and takes them back."""
 
     async def create(self, order: NewOrder, directory: Directory) -> Created:
-        """Creates an order once: asked again, whatever became of the first answer, it is found, wherever it is. Raises `Refused`
+        """Creates an order once at its location: asked again, whatever became of the first answer, it is found. Raises `Refused`
         with a reason a person can act on, `SlowDown` (nothing was done) or `Unreachable` (unknown: ask again). One that was taken
-        back, by us or by somebody there, is no more: asked then, it is created anew, at the same location or another, and found
-        from then on. Where its platform tells that it was carried out all the same, that is refused.
+        back, by us or by somebody there, is no more: asked then, it is created anew and found from then on. Where its platform
+        tells that it was carried out all the same, that is refused. A deal that several locations bring has an order at each.
         """
 
     async def cancel(self, transaction: str, location: str, directory: Directory) -> Cancelled:

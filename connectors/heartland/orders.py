@@ -40,7 +40,7 @@ class HeartlandOrders:
     async def create(self, order: NewOrder, directory: Directory) -> Created:
         """Creates an order once. Raises `Refused`, `SlowDown` (nothing was done, or all of it found again), `Unreachable`."""
         location, wanted, prices = self._wanted(order, directory)
-        held = await self._standing(order.transaction)
+        held = await self._standing(order.transaction, location)
         if held is not None and stage(held) is not Stage.PENDING:
             return Created(str(held["id"]), already=True)
         begun = held is not None
@@ -61,7 +61,7 @@ class HeartlandOrders:
         if location not in directory.places:
             raise Refused(f"unknown location {location}")
         here = int(directory.places[location])
-        rows = [row for row in await self._all(transaction) if row.get("source_location_id") == here]
+        rows = await self._at(transaction, here)
         held = min(reversed(rows), key=lambda row: stage(row) is Stage.VOID, default=None)
         return Cancelled(None) if held is None else await cancelling.void(self._api, held)
 
@@ -88,16 +88,17 @@ class HeartlandOrders:
             raise Refused("the order has no lines")
         return int(location), units, prices
 
-    async def _standing(self, transaction: str) -> Row | None:
-        """The order of a deal that is not void. One that is void is none: the deal may be carried out again."""
-        found = await self._all(transaction)
-        return next((row for row in found if stage(row) is not Stage.VOID), None)
+    async def _standing(self, transaction: str, location: int) -> Row | None:
+        """The order of a deal at a location that is not void. One that is void is none: the deal may be carried out again."""
+        here = await self._at(transaction, location)
+        return next((row for row in here if stage(row) is not Stage.VOID), None)
 
-    async def _all(self, transaction: str) -> list[Row]:
-        """All orders of a deal. That several of them may have one `public_id` is inferred."""
+    async def _at(self, transaction: str, location: int) -> list[Row]:
+        """All orders of a deal at a location. That several of them may have one `public_id` is inferred."""
         reference = reference_of(transaction)
         query = MultiDict({"per_page": "20", "sort[]": "id,asc", "~[public_id]": reference})
-        return [row for row in await self._api.page(ORDERS, query) if row.get("public_id") == reference]
+        found = [row for row in await self._api.page(ORDERS, query) if row.get("public_id") == reference]
+        return [row for row in found if row.get("source_location_id") == location]
 
     async def _begin(self, order: NewOrder, location: int) -> int:
         customer = await self._customer(order.recipient)

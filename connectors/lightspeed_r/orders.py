@@ -44,7 +44,7 @@ class LightspeedROrders:
             raise Refused("the deal's name cannot be a reference: it has characters that a name has not")
         shop, wanted = _wanted(order, directory)
         customer = await self._customer(order)
-        held = await self._held(customer, reference)
+        held = await self._held(customer, shop, reference)
         already = wanted.keys() <= held.keys()
         for item, (sku, units, price) in wanted.items():
             if item not in held:
@@ -117,14 +117,16 @@ class LightspeedROrders:
             raise Unreachable(f"R-Series does not show sale {ident}")
         return rows[0]
 
-    async def _held(self, customer: str, reference: str) -> dict[str, str]:
-        """The lines of an order that are there, collected ones too: sale line by item. Those of a voided sale were taken back."""
+    async def _held(self, customer: str, shop: str, reference: str) -> dict[str, str]:
+        """The lines of an order that are there in a shop, collected ones too: sale line by item. Those of a voided sale were taken
+        back.
+        """
         query = {"customerID": customer, "sort": "saleLineID", "load_relations": '["Note"]'}
         found = [
             row
             async for rows in self._client.pages("/SaleLine.json", "SaleLine", query)
             for row in rows
-            if fields.part(row, "Note").get("note") == reference
+            if row.get("shopID") == shop and fields.part(row, "Note").get("note") == reference
         ]
         sales = {ident_in(row, "saleID") for row in found if row.get("saleID") != "0"}
         voided = {ident for ident in sales if fields.flag(await self._sale(ident), "voided")}

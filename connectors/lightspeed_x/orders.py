@@ -2,7 +2,7 @@
 
 `POST /sales` takes an id of ours (OpenAPI 2026-07, SaleRequest), which follows from the deal's name: so the same order asked
 for again is the same sale, and it is looked for before it is written. A voided sale can become nothing else, so one that is wanted
-again after that has the next id. The sale keeps the deal as its `source.id`, by which its documents join the deal.
+again after that, or at another outlet, has the next id. The sale keeps the deal as its `source.id`, by which its documents join the deal.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ class LightspeedXOrders:
         if author is None:
             raise Refused("author_id is not set: X-Series needs a user to create a sale")
         sales = await self._sales(order.transaction)
-        if sales and sales[-1].get("state") != VOIDED:
-            return Created(str(sales[-1]["id"]), already=True)
+        here = [sale for sale in sales if cancelling.is_at(sale, outlet)]
+        if here and here[-1].get("state") != VOIDED:
+            return Created(str(here[-1]["id"]), already=True)
         ident = _sale_id(order.transaction, len(sales) + 1)
         tax = await self._tax()
         lines = [_line(order, number, directory, tax, outlet) for number in range(len(order.lines))]
@@ -85,12 +86,9 @@ class LightspeedXOrders:
         return await cancelling.void(self._client, here[-1]) if here else Cancelled(None)
 
     async def _sales(self, transaction: str) -> list[Mapping[str, Any]]:
-        """The sales of a deal, by attempt: only a voided one has another after it."""
+        """The sales of a deal, by attempt."""
         found: list[Mapping[str, Any]] = []
-        while not found or found[-1].get("state") == VOIDED:
-            sale = await cancelling.found(self._client, _sale_id(transaction, len(found) + 1))
-            if sale is None:
-                break
+        while sale := await cancelling.found(self._client, _sale_id(transaction, len(found) + 1)):
             found.append(sale)
         return found
 

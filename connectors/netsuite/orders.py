@@ -1,9 +1,10 @@
-"""Creates sales orders in NetSuite, one at a time for each deal: our reference is the order's external id, which NetSuite takes once.
+"""Creates sales orders in NetSuite, one at a time for each deal and location: our reference is the order's external id, which NetSuite takes once.
 So one that is wanted again after it was taken back has a number (`links`). `cancelling` takes them back.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -31,10 +32,10 @@ class NetSuiteOrders:
         """Creates the order, or finds it. Raises `Refused`, `SlowDown` (nothing was done), `Unreachable` (ask again)."""
         body = self._body(order, directory)
         known = await self._attempts(order.transaction)
-        last = max(known, default=0)
-        if last and not await cancelling.is_taken_back(self._client, ident(known[last][0], "id")):
-            return Created(ident(known[last][0], "id"), already=True)
-        external = reference_of(order.transaction, last + 1)
+        here = _at(known, directory.places[order.location])
+        if here and not await cancelling.is_taken_back(self._client, here[-1]):
+            return Created(here[-1], already=True)
+        external = reference_of(order.transaction, max(known, default=0) + 1)
         reply = await self._client.create("salesOrder", {"externalId": external, **body})
         if 200 <= reply.status < 300:
             made = reply.headers.get("Location", "").rpartition("/")[2]
@@ -51,10 +52,8 @@ class NetSuiteOrders:
         """Closes the order of a deal. Raises `Refused`, `SlowDown` (nothing was done), `Unreachable` (ask again)."""
         if location not in directory.places:
             raise Refused(f"NetSuite has no location {location}")
-        place = directory.places[location]
-        rows = [row for its in (await self._attempts(transaction)).values() for row in its]
-        here = [row for row in rows if row.get("location") in (place, None)]
-        return await cancelling.close(self._client, ident(here[-1], "id")) if here else Cancelled(None)
+        here = _at(await self._attempts(transaction), directory.places[location])
+        return await cancelling.close(self._client, here[-1]) if here else Cancelled(None)
 
     async def _attempts(self, transaction: str) -> dict[int, list[Row]]:
         """The orders of a deal, by attempt, the newest last."""
@@ -97,6 +96,12 @@ class NetSuiteOrders:
                 ]
             },
         }
+
+
+def _at(known: Mapping[int, Sequence[Row]], place: str) -> list[str]:
+    """The ids of a deal's orders at a location, as far as they say where they are, the newest last."""
+    rows = [row for its in known.values() for row in its]
+    return [ident(row, "id") for row in rows if row.get("location") in (place, None)]
 
 
 def _reason(reply: Reply, order: NewOrder) -> str:

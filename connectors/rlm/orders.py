@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from connectors.contract import Cancelled, Client, Created, NewOrder
@@ -35,7 +36,7 @@ class RlmOrders:
             raise Refused("an order needs lines of at least one unit")
         if unknown := sorted({line.sku for line in order.lines} - directory.handles.keys()):
             raise Refused(f"the partner has no item for: {', '.join(unknown)}")
-        ref, mailbox = await self._wanted(order.transaction), self._client.mailbox
+        ref, mailbox = await self._wanted(order.transaction, place), self._client.mailbox
         if await mailbox.told(_file(ref)):
             return Created(ref, already=True)
         await self._client.folder.write(f"places/{ref}", place.encode())
@@ -52,7 +53,7 @@ class RlmOrders:
         that was read before, the order is known to have gone too far.
         """
         place, folder = _warehouse(location, directory), self._client.folder
-        here = [ref for ref in await self._sent(transaction) if await self._place(ref) in (place, None)]
+        here = await self._at(place, await self._sent(transaction))
         if not here:
             return Cancelled(None)
         ref = here[-1]
@@ -75,23 +76,30 @@ class RlmOrders:
                 return found
             found.append(ref)
 
+    async def _at(self, place: str, refs: Sequence[str]) -> list[str]:
+        """Those of some orders that are for a warehouse, as far as that is known."""
+        return [ref for ref in refs if await self._place(ref) in (place, None)]
+
     async def _place(self, ref: str) -> str | None:
         """The warehouse of an order; None of one that went out before that was noted."""
         noted = await self._client.folder.read(f"places/{ref}")
         return None if noted is None else noted.decode()
 
-    async def _wanted(self, transaction: str) -> str:
-        """The number of a deal's order: the newest one's, or the next where that was taken back. Raises `Refused` where it may still
-        be carried out, or was.
+    async def _wanted(self, transaction: str, place: str) -> str:
+        """The number of a deal's order for a warehouse: that of the newest one, or the next where that was taken back, or is for another
+        warehouse. Raises `Refused` where it may still be carried out, or was.
         """
         sent, folder = await self._sent(transaction), self._client.folder
-        if not sent or await folder.read(f"cancels/{sent[-1]}") is None:
-            return sent[-1] if sent else depositor_order(transaction)
-        if await folder.read(f"parcels/{sent[-1]}") is not None:
-            raise Refused(f"the warehouse has shipped order {sent[-1]} although it was taken back")
-        if await self._client.mailbox.told(_file(sent[-1], "_cancel")):
-            return depositor_order(transaction, len(sent) + 1)
-        raise Refused(f"that order {sent[-1]} is taken back was not told yet: take it back again first")
+        new, here = depositor_order(transaction, len(sent) + 1), await self._at(place, sent)
+        if not here:
+            return new
+        if await folder.read(f"cancels/{here[-1]}") is None:
+            return here[-1]
+        if await folder.read(f"parcels/{here[-1]}") is not None:
+            raise Refused(f"the warehouse has shipped order {here[-1]} although it was taken back")
+        if await self._client.mailbox.told(_file(here[-1], "_cancel")):
+            return new
+        raise Refused(f"that order {here[-1]} is taken back was not told yet: take it back again first")
 
 
 def _warehouse(location: str, directory: Directory) -> str:

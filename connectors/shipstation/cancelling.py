@@ -8,7 +8,7 @@ What is in it of a person passes through memory only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from connectors.contract import Cancelled
 from connectors.errors import Refused, SlowDown, Unreachable
@@ -31,6 +31,11 @@ async def numbered(api: Api, transaction: str) -> dict[int, list[Row]]:
     return attempts(rows, "orderNumber", transaction)
 
 
+def at_warehouse(known: Mapping[int, Sequence[Row]], warehouse: int) -> list[Sequence[Row]]:
+    """The orders of a deal that are for a warehouse, as far as they say for which, the newest last."""
+    return [rows for rows in known.values() if any(_warehouse(row) in (warehouse, None) for row in rows)]
+
+
 def standing(rows: Sequence[Row]) -> list[Row]:
     """The orders that were not cancelled."""
     return [row for row in rows if row.get("orderStatus") != CANCELLED]
@@ -47,8 +52,7 @@ async def cancel(api: Api, transaction: str, warehouse: int) -> Cancelled:
     """Cancels the newest order of a deal that is for a warehouse. Raises `Refused`, `SlowDown` (nothing was done), `Unreachable` (ask
     again).
     """
-    known = await numbered(api, transaction)
-    here = [rows for rows in known.values() if any(_warehouse(row) in (warehouse, None) for row in rows)]
+    here = at_warehouse(await numbered(api, transaction), warehouse)
     if not here:
         return Cancelled(None)
     ref, left = named(here[-1]), standing(here[-1])

@@ -1,4 +1,4 @@
-"""Creates orders in ShipStation (V1 `POST /orders/createorder`), one at a time for each deal.
+"""Creates orders in ShipStation (V1 `POST /orders/createorder`), one at a time for each deal and warehouse.
 
 ShipStation's own idempotency is an upsert by `orderKey` that replaces the whole order: a repeat would undo what a person has
 changed since, and is refused once it is shipped. So the order is looked for first. `orderNumber` is our reference too, since
@@ -34,12 +34,12 @@ class ShipStationOrders:
     async def create(self, order: NewOrder, directory: Directory) -> Created:
         """Creates an order, or finds it. Raises `Refused`, `SlowDown` (nothing was done) or `Unreachable` (ask again)."""
         _check(reference_of(order.transaction))
-        _warehouse(order.location, directory)
+        warehouse = _warehouse(order.location, directory)
         known = await cancelling.numbered(self._client.api, order.transaction)
-        last = max(known, default=0)
-        if last and (standing := cancelling.standing(known[last])):
+        here = cancelling.at_warehouse(known, warehouse)
+        if here and (standing := cancelling.standing(here[-1])):
             return Created(cancelling.named(standing), already=True)
-        key = reference_of(order.transaction, last + 1)
+        key = reference_of(order.transaction, max(known, default=0) + 1)
         _check(key)
         reply = await self._client.api.v1(
             "POST", "/orders/createorder", body=self._body(order, key, directory)

@@ -89,7 +89,9 @@ PLATFORMS = {
         sell=lambda sandbox, sku, units: sandbox.sell("WH", [(sku, units)], at=NOW),
         level=lambda sandbox, sku: sandbox.level(sku, "WH"),
         trading="sale",
-        standing=lambda sandbox: len({line["_note"] for line in sandbox.account.lines.values()}),
+        standing=lambda sandbox: len(
+            {(line["_note"], line["shopID"]) for line in sandbox.account.lines.values()}
+        ),
     ),
     "netsuite": Platform(
         settings=NetSuiteSettings(

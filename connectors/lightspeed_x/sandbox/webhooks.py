@@ -61,7 +61,7 @@ def sale(retailer: Retailer, number: int) -> dict[str, Any]:
         "register_id": retailer.outlets[made.outlet].register,
         "user_id": USER_ID,
         "user": USER,
-        "customer_id": CUSTOMER_ID,
+        "customer_id": made.customer or CUSTOMER_ID,
         "customer": CUSTOMER,
         "invoice_number": str(number + 1),
         "short_code": f"{number:06x}",
