@@ -44,7 +44,7 @@ chaos: $(READY) ## kills, stops and starves hubs on real engines under load, and
 	@$(BIN)/python tests/chaos/chaos.py $(ARGS)
 
 day: $(READY) ## a retailer's day on four platforms, an ERP, a 3PL and a shipping tool: does everybody agree in the end (TRANSACTIONS=2000)
-	@$(BIN)/python tests/day/day.py --transactions $(or $(TRANSACTIONS),2000) $(ARGS)
+	@PYTHONPATH=tests/retailer $(BIN)/python tests/day/day.py --transactions $(or $(TRANSACTIONS),2000) $(ARGS)
 
 oversell: $(READY) ## what it costs that channels hear of sales late: oversells and stranded units by delay, on a year of real sales (ARGS="--years 1")
 	@$(BIN)/python tests/study/oversell.py $(ARGS)
