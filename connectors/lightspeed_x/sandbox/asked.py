@@ -151,6 +151,7 @@ def sale(body: Mapping[str, Any], retailer: Retailer) -> dict[str, Any]:
         "ident": body.get("id"),
         "source": (source.get("id"), source.get("type")),
         "fulfilled_at": _fulfilled_at(body, retailer),
+        "customer": body.get("customer_id"),
     }
 
 

@@ -59,7 +59,9 @@ class Handed:
 
 @dataclass(slots=True)
 class Sale:
-    """A sale. `lines` alternates product number and quantity (negative: returned)."""
+    """A sale. `lines` alternates product number and quantity (negative: returned). `customer` is the id of whom it is for, None
+    for the invented one.
+    """
 
     number: int
     id: str
@@ -71,6 +73,7 @@ class Sale:
     attributes: tuple[str, ...] = ()
     source: tuple[str | None, str | None] = (None, None)
     handed: Handed | None = None
+    customer: str | None = None
 
     @property
     def items(self) -> list[tuple[int, int]]:
@@ -186,6 +189,7 @@ class Retailer:
         ident: str | None = None,
         source: tuple[str | None, str | None] = (None, None),
         fulfilled_at: int | None = None,
+        customer: str | None = None,
     ) -> Sale:
         """A new sale; its goods go if sales of its kind take them (`effects`). One to be picked up or sent leaves from the
         outlet `fulfilled_at`, when it is fulfilled.
@@ -195,6 +199,7 @@ class Retailer:
         sale = Sale(
             number, ident or self.made_up("4000", number), outlet, flat, at, at, state, attributes, source
         )
+        sale.customer = customer
         if LATER & set(attributes):
             sale.handed = Handed(outlet if fulfilled_at is None else fulfilled_at, at)
         self.sales.append(sale)

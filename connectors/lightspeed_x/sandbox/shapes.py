@@ -119,7 +119,7 @@ def sale(retailer: Retailer, number: int) -> dict[str, Any]:
         "id": made.id,
         "state": made.state,
         "attributes": list(made.attributes),
-        "customer_id": CUSTOMER_ID,
+        "customer_id": made.customer or CUSTOMER_ID,
         "date": stamp(made.at),
         "created_at": stamp(made.at),
         "updated_at": stamp(made.updated_at),

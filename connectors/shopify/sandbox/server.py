@@ -114,9 +114,14 @@ class ShopifySandbox:
         routed_to: str | None = None,
         pick_up: bool = False,
         till: bool = False,
+        tags: Sequence[str] = (),
+        person: Mapping[str, Any] | None = None,
     ) -> int:
-        """An order, to be sent from a place, picked up or taken over the counter there. One webhook, `orders/create`."""
+        """An order, to be sent from a place, picked up or taken over the counter there, for a `person` in the fields of a
+        payload. One webhook, `orders/create`.
+        """
         order = orders.place(self.shop, lines, at, routed_to=routed_to, pick_up=pick_up, till=till)
+        order.tags, order.person = tuple(tags), person
         self._emit("orders/create", payloads.order(order, self.shop_name), tag)
         return order.id
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,6 +91,7 @@ def location(found: Location) -> dict[str, Any]:
 
 def order(found: Order) -> dict[str, Any]:
     """An Order."""
+    person = found.person or PERSON
     return {
         "__typename": "Order",
         "id": f"{GID}Order/{found.id}",
@@ -102,10 +104,10 @@ def order(found: Order) -> dict[str, Any]:
         "sourceName": found.source,
         "tags": list(found.tags),
         "retailLocation": None if found.till is None else location(found.till),
-        "email": PERSON["email"],
-        "phone": PERSON["phone"],
-        "customer": _customer,
-        "shippingAddress": _shipping_address,
+        "email": person.get("email"),
+        "phone": person.get("phone"),
+        "customer": lambda _info: _customer(person),
+        "shippingAddress": lambda _info: _shipping_address(person),
         "purchasingEntity": {"__typename": "PurchasingCompany" if found.company else "Customer"},
         "lineItems": lambda _info, **_window: listed([line(one) for one in found.lines]),
         "fulfillments": lambda _info, **_window: [fulfillment(parcel) for parcel in found.parcels],
@@ -115,22 +117,23 @@ def order(found: Order) -> dict[str, Any]:
     }
 
 
-def _customer(_info: object) -> dict[str, Any]:
-    """The invented customer of every order."""
-    found = PERSON["customer"]
+def _customer(person: Mapping[str, Any]) -> dict[str, Any]:
+    """Who placed an order."""
+    found = person["customer"]
     return {
         "__typename": "Customer",
         "legacyResourceId": str(found["id"]),
         "firstName": found["first_name"],
         "lastName": found["last_name"],
-        "defaultEmailAddress": {"emailAddress": found["email"]},
-        "defaultPhoneNumber": {"phoneNumber": found["phone"]},
+        "defaultEmailAddress": {"emailAddress": found.get("email")},
+        "defaultPhoneNumber": {"phoneNumber": found.get("phone")},
     }
 
 
-def _shipping_address(_info: object) -> dict[str, Any]:
-    found = PERSON["shipping_address"]
-    return {
+def _shipping_address(person: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Where an order is to be sent; nowhere for one that is picked up."""
+    found = person.get("shipping_address")
+    return found and {
         "__typename": "MailingAddress",
         "firstName": found["first_name"],
         "lastName": found["last_name"],
