@@ -120,13 +120,14 @@ def order(found: Order) -> dict[str, Any]:
 def _customer(person: Mapping[str, Any]) -> dict[str, Any]:
     """Who placed an order."""
     found = person["customer"]
+    email, phone = found.get("email"), found.get("phone")
     return {
         "__typename": "Customer",
         "legacyResourceId": str(found["id"]),
         "firstName": found["first_name"],
         "lastName": found["last_name"],
-        "defaultEmailAddress": {"emailAddress": found.get("email")},
-        "defaultPhoneNumber": {"phoneNumber": found.get("phone")},
+        "defaultEmailAddress": email and {"emailAddress": email},
+        "defaultPhoneNumber": phone and {"phoneNumber": phone},
     }
 
 
@@ -135,16 +136,16 @@ def _shipping_address(person: Mapping[str, Any]) -> dict[str, Any] | None:
     found = person.get("shipping_address")
     return found and {
         "__typename": "MailingAddress",
-        "firstName": found["first_name"],
-        "lastName": found["last_name"],
-        "name": found["name"],
-        "phone": found["phone"],
-        "address1": found["address1"],
-        "address2": found["address2"],
-        "city": found["city"],
-        "zip": found["zip"],
-        "provinceCode": found["province_code"],
-        "countryCodeV2": found["country_code"],
+        "firstName": found.get("first_name"),
+        "lastName": found.get("last_name"),
+        "name": found.get("name"),
+        "phone": found.get("phone"),
+        "address1": found.get("address1"),
+        "address2": found.get("address2"),
+        "city": found.get("city"),
+        "zip": found.get("zip"),
+        "provinceCode": found.get("province_code"),
+        "countryCodeV2": found.get("country_code"),
     }
 
 
