@@ -25,6 +25,7 @@ OPEN = r"""
 
 ABOUT = """
     SELECT transaction, min(channel) FILTER (WHERE kind = 'OrderPlaced' AND channel <> %(hub)s) AS channel,
+    max(recorded_at) FILTER (WHERE kind = 'OrderPlaced') AS recorded_at,
     count(DISTINCT document) FILTER (WHERE channel = %(hub)s)::int AS routed,
     coalesce(jsonb_agg(jsonb_build_array(sku, locations)) FILTER (WHERE kind = 'PickRejected' AND voids IS NULL), '[]') AS rejected
     FROM movements WHERE '@unrouted' = ANY(locations) AND transaction = ANY(%(names)s) GROUP BY transaction
@@ -33,9 +34,12 @@ ABOUT = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open(Demand):
-    """Demand as the journal has it: with the pool that it is taken from, None the common one. A deal has one."""
+    """Demand as the journal has it: with the pool that it is taken from, None the common one (a deal has one), and when its newest
+    order was recorded.
+    """
 
     pool: str | None = None
+    recorded_at: datetime
 
 
 async def demands(
@@ -57,6 +61,7 @@ async def demands(
             rejected=_by_sku(row["rejected"]),
             routed=row["routed"],
             pool=pools[row["transaction"]],
+            recorded_at=row["recorded_at"],
         )
         for row in about
         if row["channel"] in channels

@@ -39,7 +39,8 @@ class Intake:
     `patience` is how long a webhook waits for the log, in seconds: a platform gives up after five. `reload` reads the
     configuration again if its file changed; `clock` is the present. `wakes` has an event for each channel that is set when a
     webhook only says that there is something to poll, `turns` a lock that a poll of the channel holds: a client remembers what it
-    handed out, so two at once would each leave to the other what neither has in the log yet. `customers` keeps whom documents are
+    handed out, so two at once would each leave to the other what neither has in the log yet. `polled` is when a channel's last poll
+    began of which all is in the log. `customers` keeps whom documents are
     for; without it they are for nobody. `their_patience` is how long a webhook waits for that, in seconds.
     """
 
@@ -54,6 +55,7 @@ class Intake:
     customers: Customers | None = None
     their_patience: float = 1.0
     wakes: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
+    polled: dict[str, datetime] = field(default_factory=dict)
     turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     async def webhook(self, channel: str, path: str, headers: Mapping[str, str], body: bytes) -> None:

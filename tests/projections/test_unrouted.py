@@ -21,6 +21,7 @@ async def test_given_open_demand_without_a_place_then_it_is_found_with_its_chann
     await shop.record_all()
     (one,) = await found(pool)
     assert (one.transaction, one.channel, one.units, one.routed) == ("web/order/1", "web", {"TEE": 2}, 0)
+    assert one.recorded_at == shop.journal[1].recorded_at
     assert await found(pool, channels=("trade",)) == []
     assert await found(pool, since=datetime(2100, 1, 1, tzinfo=UTC)) == []
     assert len(await found(pool, since=datetime(2100, 1, 1, tzinfo=UTC), waiting=["web/order/1"])) == 1
