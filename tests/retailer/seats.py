@@ -33,7 +33,7 @@ class Seat:
     """A channel: its platform, the places it sees, those of them whose stock it keeps, and its lines of `onhand.toml`.
 
     `polled` ones are polled all day, every hour of it, or every so many real `seconds`; the others only when somebody asks. One
-    with a `network` is told one number for all the places it sees, and shows it at that one of them.
+    with a `network` is told one number for all places, none of them preferred, and shows it there.
     """
 
     platform: str
@@ -78,8 +78,9 @@ def configured(
         lines += ['sandbox = "played"', f"sandbox_port = {free_port()}"]
         lines += [f"poll_every = {max(seat.seconds, hour) if seat.polled else 0}"]
         lines += [f'folder = "{data / "exchange"}"'] if seat.platform == "rlm" else []
-        lines += [f"[channels.{name}.rules]", f"locations = {list(seat.sees)}"]
-        lines += [f'publish = "{"locations" if seat.network is None else "network"}"', *seat.rules]
+        lines += [f"[channels.{name}.rules]", *seat.rules]
+        if seat.network is None:
+            lines += ['publish = "locations"', f"locations = {list(seat.sees)}"]
     config = data / "onhand.toml"
     config.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return load(config)
