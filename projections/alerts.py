@@ -46,6 +46,12 @@ CONDITIONS: Mapping[str, str] = {
             ORDER BY received_at OFFSET %(dead_letters)s LIMIT 1
         ) AS first_above
     """,
+    "not_carried_out": """
+        SELECT concat_ws('/', transaction, location, state, extract(epoch FROM at)) AS key, at AS since,
+        jsonb_build_object('transaction', transaction, 'location', location, 'channel', channel, 'state', state,
+            'reason', detail, 'wanted', wanted) AS detail
+        FROM carried_out WHERE state IN ('refused', 'changed') OR (state = 'asked' AND at < %(now)s - %(stuck_after)s)
+    """,
 }
 """By kind: what stands now. `key` names it for as long as it is the same. The one dead letter above the limit names the crossing."""
 

@@ -224,6 +224,7 @@ class Queries:
         location: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        transaction: str | None = None,
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page:
@@ -235,6 +236,7 @@ class Queries:
             " AND (%(location)s::text IS NULL OR %(location)s = ANY(locations))"
             " AND (%(since)s::timestamptz IS NULL OR occurred_at >= %(since)s)"
             " AND (%(until)s::timestamptz IS NULL OR occurred_at <= %(until)s)"
+            " AND (%(transaction)s::text IS NULL OR transaction = %(transaction)s)"
             " AND (%(at)s::timestamptz IS NULL OR (occurred_at, id) < (%(at)s::timestamptz, %(id)s::text))"
             " ORDER BY occurred_at DESC, id DESC LIMIT %(limit)s",
             {
@@ -242,6 +244,7 @@ class Queries:
                 "location": location,
                 "since": since,
                 "until": until,
+                "transaction": transaction,
                 "at": before_at,
                 "id": before_id,
                 "limit": min(limit, PAGE_MAX) + 1,

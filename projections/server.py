@@ -18,6 +18,7 @@ from pydantic import AwareDatetime
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from projections.carrying import CarryingOut
 from projections.explain import explain
 from projections.pool import DatabaseError, Pool
 from projections.problems import Problem, response
@@ -294,6 +295,17 @@ def _journal_routes(router: APIRouter, service: Service) -> None:
             sku=sku, location=location, since=since, until=until, cursor=cursor, limit=limit
         )
         return _shown(page)
+
+    @router.get("/transactions/{transaction:path}")
+    async def transaction_of(
+        transaction: str, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=1_000)] = 100
+    ) -> dict[str, Any]:
+        """A deal: its movements, newest first, and what platforms were asked to carry out of it, at which place."""
+        page = await queries.movements(transaction=transaction, cursor=cursor, limit=limit)
+        carried_out = await CarryingOut(queries).shown(transaction)
+        if not page.items and not carried_out and cursor is None:
+            raise Problem(404, "Unknown transaction", "nothing has moved for it")
+        return {"transaction": transaction, "carried_out": carried_out, **_shown(page)}
 
     @router.post("/movements", status_code=202, response_model=None)
     async def post_movements(request: Request) -> dict[str, Any]:

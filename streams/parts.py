@@ -20,9 +20,10 @@ import uvicorn
 from aiokafka.errors import KafkaError
 from faust.contrib.asgi import bind_to_running_loop
 
-from connectors.contract import Client, Connector
+from connectors.contract import Client, Connector, Orders
 from connectors.errors import ConnectorError, SlowDown
 from projections.alerts import Alerts
+from projections.carrying import CarryingOut
 from projections.pool import DatabaseError, migrate, open_pool
 from projections.problems import Problem
 from projections.queries import Queries
@@ -31,6 +32,7 @@ from projections.server import create_api
 from schemas.rules import Rules
 from streams.alerts import Alerting
 from streams.app import Topology, create_app
+from streams.carrying import Carrying
 from streams.customers import customers_of
 from streams.directories import Directories
 from streams.intake import Intake
@@ -353,6 +355,7 @@ async def serve(
             *polls,
             *comparisons,
             *hooks,
+            *carrying(intake, queries, dsn, naming, ruled),
         ) as tasks:
             await server.serve(sockets=[listener])
             for task in tasks:
@@ -455,6 +458,30 @@ async def poll(channel: str, client: Client, intake: Intake, queries: Queries, e
         await asyncio.sleep(min(every, POLL_PACE))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(woken.wait(), max(0.0, every - POLL_PACE))
+
+
+def carrying(
+    intake: Intake, queries: Queries, dsn: str, naming: Naming, ruled: asyncio.Event
+) -> list[Coroutine[Any, Any, None]]:
+    """What asks platforms for orders, for each channel whose platform creates some; once it is known which are in shadow."""
+
+    async def carry(channel: str, orders: Orders) -> None:
+        await ruled.wait()
+        await Carrying(
+            channel=channel,
+            orders=orders,
+            directories=intake.directories,
+            memory=CarryingOut(queries),
+            dsn=dsn,
+            role=f"{naming.prefix}carrying {channel}",
+            customers=intake.customers,
+        ).run()
+
+    return [
+        carry(name, connector.orders(intake.directories.clients[name]))
+        for name, connector in intake.connectors.items()
+        if connector.orders is not None
+    ]
 
 
 def reconciling(channel: str, intake: Intake, queries: Queries, bootstrap: str, dsn: str) -> Reconciling:

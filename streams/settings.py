@@ -128,6 +128,9 @@ class Location(BaseModel):
     from there; `in_store_buffer`, units of each SKU that stay on the shelf and are not offered for collection; and `ready_in`, after
     how many hours goods that lie there are ready for the shopper or the carrier. What a channel may sell is for its rules to say: the
     `locations` of one that ships should leave out a place from where nothing leaves.
+
+    `carried_out_by` is the channel whose platform carries out what other channels' orders commit here: it gets an order of its own
+    for them (a till a pick-up, a warehouse a parcel), which is taken back when they are cancelled.
     """
 
     model_config = FROZEN
@@ -142,6 +145,7 @@ class Location(BaseModel):
     ships: bool = True
     in_store_buffer: int = Field(0, ge=0)
     ready_in: int = Field(2, ge=0, le=8_760)
+    carried_out_by: str | None = None
 
     @model_validator(mode="after")
     def _place_is_whole(self) -> Location:
@@ -228,6 +232,9 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"bundles.{name}: {nested[0]!r} is a bundle itself; list the components it is made of"
                 )
+        for name, location in self.locations.items():
+            if location.carried_out_by is not None:
+                self._carries_out(name, location.carried_out_by)
         if unknown := sorted(self.authority.named - set(self.channels)):
             raise ValueError(
                 f"authority: unknown channel {unknown[0]!r}; channels are: {', '.join(self.channels)}"
@@ -235,6 +242,30 @@ class Settings(BaseSettings):
         if unknown := sorted(set(self.authority.locations) - known):
             raise ValueError(f"authority: unknown location {unknown[0]!r}")
         return self
+
+    def _carries_out(self, location: str, channel: str) -> None:
+        """Raises `ValueError` where a channel cannot carry out what is committed at a location."""
+        its = self.channels.get(channel)
+        if its is None:
+            raise ValueError(
+                f"locations.{location}: carried_out_by: unknown channel {channel!r}; channels are: "
+                f"{', '.join(self.channels) or 'none yet'}"
+            )
+        if self.connector(channel).orders is None:
+            able = sorted(platform for platform, one in CONNECTORS.items() if one.orders is not None)
+            raise ValueError(
+                f"locations.{location}: carried_out_by: no orders are created in {its.platform}; "
+                f"channels of these platforms can: {', '.join(able)}"
+            )
+        if its.locations and location not in its.locations.values():
+            raise ValueError(
+                f"locations.{location}: carried_out_by: {channel} knows no {location}; "
+                f"add its reference to [channels.{channel}.locations]"
+            )
+
+    def carried_out_by(self, channel: str) -> frozenset[str]:
+        """The locations that a channel's platform carries orders out at."""
+        return frozenset(name for name, its in self.locations.items() if its.carried_out_by == channel)
 
     @property
     def rules(self) -> Rules:
@@ -324,8 +355,10 @@ def _faults(path: Path, text: str, error: ValidationError) -> list[str]:
     for fault in error.errors(include_input=False, include_url=False):
         where = [str(part) for part in fault["loc"] if str(part) not in CONNECTORS]
         message = fault["msg"].removeprefix("Value error, ")
-        if not where and (found := re.match(r"(channels|bundles)\.([^:]+): ", message)):
+        if not where and (found := re.match(r"(channels|bundles|locations)\.([^:]+): ", message)):
             where, message = [found[1], found[2]], message[found.end() :]
+            if field := re.match(r"([a-z_]+): ", message):
+                where, message = [*where, field[1]], message[field.end() :]
         lines.append(
             f"{path}:{_line(text, where)}: {'.'.join(where) or 'file'}: {message}{_hint(fault['type'])}"
         )

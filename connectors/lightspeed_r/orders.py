@@ -44,7 +44,7 @@ class LightspeedROrders:
             raise Refused("the deal's name cannot be a reference: it has characters that a name has not")
         shop, wanted = _wanted(order, directory)
         customer = await self._customer(order)
-        held = await self._held(customer, reference)
+        held = await self._held(customer, shop, reference)
         already = wanted.keys() <= held.keys()
         for item, (sku, units, price) in wanted.items():
             if item not in held:
@@ -113,13 +113,13 @@ class LightspeedROrders:
                 raise Refused(_too_late(rows[0], ident))
         return sorted(sales, key=int)
 
-    async def _held(self, customer: str, reference: str) -> dict[str, str]:
-        """The lines of an order that are there, collected ones too: sale line by item."""
+    async def _held(self, customer: str, shop: str, reference: str) -> dict[str, str]:
+        """The lines of an order that are there in a shop, collected ones too: sale line by item."""
         query = {"customerID": customer, "sort": "saleLineID", "load_relations": '["Note"]'}
         held: dict[str, str] = {}
         async for rows in self._client.pages("/SaleLine.json", "SaleLine", query):
             for row in rows:
-                if fields.part(row, "Note").get("note") == reference:
+                if row.get("shopID") == shop and fields.part(row, "Note").get("note") == reference:
                     held[ident_in(row, "itemID")] = ident_in(row, "saleLineID")
         return held
 

@@ -83,12 +83,12 @@ class LightspeedXOrders:
         return await cancelling.void(self._client, await self._ident(transaction, outlet), outlet)
 
     async def _ident(self, transaction: str, outlet: str) -> str:
-        """The id of a deal's sale. The sale of one that is carried out elsewhere, after its first one was voided, has an id that
-        follows from the outlet too: the first id is taken for ever.
+        """The id of a deal's sale. Where its first one is at another outlet, voided or not, it has an id that follows from the outlet
+        too: the first id is taken for ever.
         """
         first = _id("sale", transaction)
         held = await cancelling.found(self._client, first)
-        if held is None or held.get("state") != VOIDED or cancelling.is_at(held, outlet):
+        if held is None or cancelling.is_at(held, outlet):
             return first
         return _id("sale", f"{transaction} at {outlet}")
 

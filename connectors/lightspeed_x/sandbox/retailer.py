@@ -59,9 +59,7 @@ class Handed:
 
 @dataclass(slots=True)
 class Sale:
-    """A sale. `lines` alternates product number and quantity (negative: returned). `customer` is the id of whom it is for, None
-    for the invented one.
-    """
+    """A sale. `lines` alternates product number and quantity (negative: returned). `customer` is the id that was given with it."""
 
     number: int
     id: str

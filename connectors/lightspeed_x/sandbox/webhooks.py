@@ -62,7 +62,7 @@ def sale(retailer: Retailer, number: int) -> dict[str, Any]:
         "user_id": USER_ID,
         "user": USER,
         "customer_id": made.customer or CUSTOMER_ID,
-        "customer": CUSTOMER if made.customer is None else {"id": made.customer},
+        "customer": CUSTOMER,
         "invoice_number": str(number + 1),
         "short_code": f"{number:06x}",
         "source": made.source[1] or "USER",

@@ -75,6 +75,16 @@ async def test_given_another_order_of_the_customer_then_it_is_another_reservatio
     assert (sandbox.level("SHIRT", "Mall"), len(sandbox.account.customers)) == (1, 1)
 
 
+async def test_given_a_deal_that_two_shops_bring_then_each_sets_its_own_part_aside(
+    orders, directory, sandbox
+):
+    await orders.create(order(("SHIRT", 2)), directory)
+    there = order(("SHIRT", 1), ("MUG", 1), location="High Street")
+    assert await orders.create(there, directory) == Created("2,3", already=False)
+    assert await orders.create(there, directory) == Created("2,3", already=True)
+    assert (sandbox.level("SHIRT", "Mall"), sandbox.level("SHIRT", "High Street")) == (3, 9)
+
+
 async def test_given_one_sku_on_two_lines_then_it_is_one_reservation(orders, directory, sandbox):
     await orders.create(order(("SHIRT", 2), ("SHIRT", 1)), directory)
     (line,) = sandbox.account.lines.values()

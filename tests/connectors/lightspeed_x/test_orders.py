@@ -115,6 +115,18 @@ async def test_given_two_workers_at_once_then_the_slower_one_finds_the_sale(
     assert (again.ref, again.already, len(sandbox._retailer.sales)) == (first.ref, True, 1)
 
 
+async def test_given_a_deal_that_two_outlets_bring_then_each_has_its_own_sale(orders, directory, sandbox):
+    here = replace(ORDER, lines=ORDER.lines[:1])
+    there = replace(ORDER, location="High Street", lines=ORDER.lines[1:])
+    first, second = await orders.create(here, directory), await orders.create(there, directory)
+    assert (first.already, second.already, first.ref == second.ref) == (False, False, False)
+    for order, ref in ((here, first.ref), (there, second.ref)):
+        again = await orders.create(order, directory)
+        assert (again.ref, again.already) == (ref, True)
+    assert (await orders.cancel(ORDER.transaction, "High Street", directory)).ref == second.ref
+    assert [sandbox._retailer.find(ref).state for ref in (first.ref, second.ref)] == ["pending", "voided"]
+
+
 async def test_given_our_pickup_then_its_documents_join_the_deal_and_its_goods_leave_once(
     orders, client, directory, sandbox, book
 ):
