@@ -2,8 +2,10 @@
 
 | place | what it is | kept by | also seen by |
 |---|---|---|---|
-| DC | a warehouse run by a 3PL, reached by EDI; it sends what it is asked to when somebody packs it | `dc` (RLM) | `web` (Shopify) |
+| DC | a warehouse run by a 3PL, reached by EDI | `dc` (RLM) | `web` (Shopify) |
 | SOHO, HARLEM | stores that send parcels and hand over what was bought online | `tills` (Lightspeed X) | `web` |
+
+Who keeps a place carries out what is ordered elsewhere and leaves from there: the hub creates the order in its platform.
 
 The web shop sells what all three have. It leaves it to the hub where an order is sent from, unless it is picked up in a store,
 and its business customers buy from a pool of their own.
@@ -49,20 +51,20 @@ SEATS: Seats = {
 }
 
 SITES: Mapping[str, Sequence[str]] = {
-    "DC": ("latitude = 40.7357", "longitude = -74.1724", 'postcode = "07102"', 'country = "US"'),
+    "DC": (
+        *("latitude = 40.7357", "longitude = -74.1724", 'postcode = "07102"', 'country = "US"'),
+        'carried_out_by = "dc"',
+    ),
     "SOHO": (
-        "latitude = 40.7248",
-        "longitude = -74.0",
-        'postcode = "10012"',
-        'country = "US"',
-        "pickup = true",
+        *("latitude = 40.7248", "longitude = -74.0", 'postcode = "10012"', 'country = "US"'),
+        *("pickup = true", 'carried_out_by = "tills"'),
     ),
     "HARLEM": (
         *("latitude = 40.8093", "longitude = -73.9484", 'postcode = "10027"', 'country = "US"'),
-        "pickup = true",
+        *("pickup = true", 'carried_out_by = "tills"'),
     ),
 }
-"""What shoppers may know of the places."""
+"""What shoppers may know of the places, and who carries out what leaves from there."""
 
 NEAR = {"DC": "07102", "SOHO": "10012", "HARLEM": "10027"}
 """A postcode close to each place."""

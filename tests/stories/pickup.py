@@ -25,23 +25,30 @@ class PickUp:
         self.deal = f"order/web/{self.order}"
 
     async def promised(self):
-        """The store keeps it for its customer."""
+        """The store keeps it for its customer, whose sale is in its till. Nobody else is asked to bring it."""
         self.story.oracle.promise("SOHO", self.lines)
         await self.story.agreed(self.deal, "OrderPlaced", "OrderRerouted")
         assert await self.story.decided(self.deal) == []
+        sale = await self.story.at_till("SOHO", self.deal)
+        assert (sale["customer"]["first_name"], sale["customer"]["last_name"]) == self.name
+        await self.story.agreed(self.deal)
+        return sale
 
     async def released(self, kind):
-        """Nobody comes for it: the store may sell it."""
+        """Nobody comes for it: the store may sell it, and its till has no sale of it any more."""
         self.story.oracle.release("SOHO", self.lines)
         await self.story.agreed(self.deal, kind)
+        await self.story.voided_at_till("SOHO", self.deal)
+        await self.story.agreed(self.deal)
 
 
-async def test_given_a_pick_up_then_the_store_keeps_it_at_once_and_hands_it_over(company):
+async def test_given_a_pick_up_then_the_store_keeps_it_for_its_customer_at_once_and_hands_it_over(company):
     told = PickUp(company, COLLECTED, "Wilhelmina", "Quennevil", 9201)
-    await told.promised()
-    told.story.web.fulfil(told.order, "SOHO", at=now())
+    sale = await told.promised()
+    told.story.tills.close(sale["id"], at=now())
     told.story.oracle.send("SOHO", "SOHO", told.lines)
     await told.story.agreed(told.deal, "PickupCollected")
+    await told.story.shipped_online(told.order, "SOHO")
 
 
 async def test_given_nobody_comes_then_the_store_says_so_and_may_sell_it(company):
@@ -53,6 +60,8 @@ async def test_given_nobody_comes_then_the_store_says_so_and_may_sell_it(company
     ]
     await company.say("POST", "movements", {"transaction": told.deal, "lines": whole}, key="never came")
     await told.released("PickupLapsed")
+    told.story.web.cancel(told.order, at=now())
+    await told.story.agreed(told.deal)
 
 
 async def test_given_it_is_called_off_five_minutes_before_it_is_collected_then_the_store_may_sell_it(company):

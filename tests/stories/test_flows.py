@@ -21,15 +21,17 @@ from brought_back import (
 )
 from from_store import (
     test_given_a_place_that_the_merchandiser_prefers_then_it_sends_before_nearer_ones,
+    test_given_a_warehouse_that_finds_fewer_than_it_said_then_a_store_sends_the_rest,
     test_given_an_order_then_the_nearest_store_sends_it_and_after_its_refusal_the_next,
-    test_given_more_than_one_place_has_then_it_is_sent_in_the_fewest_parcels,
+    test_given_no_place_has_all_then_it_is_sent_in_the_fewest_parcels,
     test_given_two_articles_then_the_place_that_has_both_sends_one_parcel_though_others_are_nearer,
 )
 from online import (
     test_given_an_online_order_then_the_warehouse_sends_it_and_it_counts_once,
+    test_given_it_is_cancelled_before_it_is_packed_then_the_warehouse_need_not_and_may_sell_it,
 )
 from pickup import (
-    test_given_a_pick_up_then_the_store_keeps_it_at_once_and_hands_it_over,
+    test_given_a_pick_up_then_the_store_keeps_it_for_its_customer_at_once_and_hands_it_over,
     test_given_it_is_called_off_five_minutes_before_it_is_collected_then_the_store_may_sell_it,
     test_given_nobody_comes_then_the_store_says_so_and_may_sell_it,
 )
@@ -38,3 +40,10 @@ from trade import (
 )
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.engines, pytest.mark.system]
+
+
+async def test_given_all_stories_then_in_the_end_everything_still_adds_up(company):
+    for story in company.told:
+        await story.agreed("")
+    verdict = await company.hub.onhand("verify")
+    assert verdict["ok"], verdict
