@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from agreeing import Held
 from company import now
-from telling import Held, Story
+from telling import Story
 
 MOVED, SHORT, AISLE, HEAVY = "MOVE-WHOLE", "MOVE-SHORT", "AISLE-COAT", "AISLE-HEAVY"
 STOCK = {

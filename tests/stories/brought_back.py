@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from agreeing import Held
 from company import now, somebody
-from telling import Held, Story
+from telling import Story
 
 SHOE, WORN, STAINED = "BACK-SHOE", "BACK-WORN", "BACK-STAINED"
 SMALL, LARGE = "EXCHANGE-SMALL", "EXCHANGE-LARGE"

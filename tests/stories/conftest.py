@@ -14,7 +14,7 @@ from aiohttp import ClientSession
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "retailer")]
-for module in ("telling", "online", "from_store", "pickup", "brought_back", "trade", "between"):
+for module in ("agreeing", "telling", "online", "from_store", "pickup", "brought_back", "trade", "between"):
     pytest.register_assert_rewrite(module)
 
 import between  # noqa: E402  # found by the lines above
@@ -23,10 +23,10 @@ import from_store  # noqa: E402  # as above
 import online  # noqa: E402  # as above
 import pickup  # noqa: E402  # as above
 import trade  # noqa: E402  # as above
+from agreeing import Company  # noqa: E402  # as above
 from company import SEATS, SITES  # noqa: E402  # as above
 from running import running  # noqa: E402  # as above
 from seats import configured, sandbox  # noqa: E402  # as above
-from telling import Company  # noqa: E402  # as above
 from truth import Oracle  # noqa: E402  # as above
 
 from deploy.engines import remove  # noqa: E402  # as above

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from agreeing import Held
 from company import TRADE, now
-from telling import Held, Story
+from telling import Story
 
 SOCKS, POOL = "TRADE-SOCKS", f"available[{TRADE}]"
 STOCK = {(SOCKS, "DC"): 620, (SOCKS, "SOHO"): 5, (SOCKS, "HARLEM"): 5}
