@@ -52,6 +52,7 @@ async def test_given_an_order_then_the_nearest_store_sends_it_and_after_its_refu
     await story.agreed(deal, "PickRejected", "OrderRerouted", "OrderRerouted")
     assert (await story.decided(deal))[0] == "one parcel; not chosen: DC 9"
     await story.voided_at_till("HARLEM", deal)
+    await story.carried_out(deal, ("HARLEM", "tills", "cancelled"), ("SOHO", "tills", "created"))
     await story.sent_from_store(order, "SOHO", lines)
 
 

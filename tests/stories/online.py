@@ -20,7 +20,7 @@ async def ordered(company, sku, lines, first, last, number):
     await story.agreed(deal, "OrderPlaced", "OrderRerouted")
     asked = await story.at_warehouse(deal)
     assert f"{first} {last}" in {part for segment in asked for part in segment}
-    await story.agreed(deal)
+    await story.carried_out(deal, ("DC", "dc", "created"))
     return story, order, deal
 
 
@@ -37,4 +37,4 @@ async def test_given_it_is_cancelled_before_it_is_packed_then_the_warehouse_need
     story.oracle.release("DC", lines)
     await story.agreed(deal, "OrderCancelled")
     await story.taken_back_at_warehouse(deal)
-    await story.agreed(deal)
+    await story.carried_out(deal, ("DC", "dc", "cancelled"))

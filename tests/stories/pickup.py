@@ -31,7 +31,7 @@ class PickUp:
         assert await self.story.decided(self.deal) == []
         sale = await self.story.at_till("SOHO", self.deal)
         assert (sale["customer"]["first_name"], sale["customer"]["last_name"]) == self.name
-        await self.story.agreed(self.deal)
+        await self.story.carried_out(self.deal, ("SOHO", "tills", "created"))
         return sale
 
     async def released(self, kind):
@@ -39,12 +39,14 @@ class PickUp:
         self.story.oracle.release("SOHO", self.lines)
         await self.story.agreed(self.deal, kind)
         await self.story.voided_at_till("SOHO", self.deal)
-        await self.story.agreed(self.deal)
+        await self.story.carried_out(self.deal, ("SOHO", "tills", "cancelled"))
 
 
 async def test_given_a_pick_up_then_the_store_keeps_it_for_its_customer_at_once_and_hands_it_over(company):
     told = PickUp(company, COLLECTED, "Wilhelmina", "Quennevil", 9201)
     sale = await told.promised()
+    told.story.web.prepare(told.order, at=now())
+    await told.story.agreed(told.deal)
     told.story.tills.close(sale["id"], at=now())
     told.story.oracle.send("SOHO", "SOHO", told.lines)
     await told.story.agreed(told.deal, "PickupCollected")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from agreeing import Agreement, Company, until
+from agreeing import WITHIN, Agreement, Company, until
 from truth import Cell, Lines, Oracle
 
 from connectors.links import reference_of
@@ -49,6 +51,18 @@ class Story(Agreement):
             f"the 3PL has no order of {deal} any more",
             lambda: [self.dc.warehouse.orders[ref]] if self.dc.warehouse.orders.get(ref) == "F" else [],
         )
+
+    async def carried_out(self, deal: str, *rows: tuple[str, str, str]) -> None:
+        """Waits until the hub says so of what it has asked others to carry out: place, channel, state. Nothing moves by that."""
+        deadline = time.monotonic() + WITHIN
+        while (said := await self._said(deal)) != sorted(rows):
+            assert time.monotonic() < deadline, f"{deal}: {said}"
+            await asyncio.sleep(0.1)
+        await self.agreed(deal)
+
+    async def _said(self, deal: str) -> list[tuple[str, str, str]]:
+        rows = (await self.company.ask(f"transactions/{deal}"))["carried_out"]
+        return sorted((row["location"], row["channel"], row["state"]) for row in rows)
 
     async def sent_from_warehouse(self, order: int, lines: Lines) -> None:
         """The 3PL sends what it was asked to, and says so; then the web shop says so, too, and nothing leaves twice."""

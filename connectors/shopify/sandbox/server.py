@@ -183,6 +183,10 @@ class ShopifySandbox:
         """Moves units that wait (None: all) to another place. Its webhook carries ids only, so none is sent."""
         orders.move(self.shop, self.shop.orders[order_id], to, lines, at)
 
+    def prepare(self, order_id: int, *, at: datetime) -> None:
+        """An order is ready to be picked up. Its webhook carries ids only, so none is sent."""
+        orders.prepare(self.shop.orders[order_id], at)
+
     def give_back(self, order_id: int, lines: Lines, *, kind: str, location: str, at: datetime) -> int:
         """A return of which no refund tells. Its webhooks carry ids only, so none is sent."""
         return orders.give_back(self.shop, self.shop.orders[order_id], lines, kind, location, at).id
