@@ -283,7 +283,7 @@ class Orders(Protocol):
         """Creates an order once: asked again, whatever became of the first answer, it is found. Raises `Refused` with a
         reason a person can act on, `SlowDown` (nothing was done) or `Unreachable` (unknown: ask again). One that was taken
         back is not created again at the same location, unless its platform keeps no trace of it; elsewhere it is where the
-        platform lets two orders have our reference.
+        platform lets two orders have our reference. Where it does not, the one that is there is found, by the same `ref`.
         """
 
     async def cancel(self, transaction: str, location: str, directory: Directory) -> Cancelled:

@@ -99,12 +99,10 @@ class CarryingOut:
         """How far the journal is recorded, by partition."""
         return await self._queries.offsets(MOVEMENTS.name)
 
-    async def places(self, channel: str) -> set[str]:
-        """The places where something may be there that a channel carries out."""
-        found = await self._queries.rows(
-            "SELECT DISTINCT location FROM carried_out WHERE channel = %s AND state <> 'cancelled'", [channel]
-        )
-        return {row["location"] for row in found}
+    async def any_of(self, channel: str) -> bool:
+        """Whether something may be there that a channel carries out."""
+        sql = "SELECT 1 FROM carried_out WHERE channel = %s AND state <> 'cancelled' LIMIT 1"
+        return bool(await self._queries.rows(sql, [channel]))
 
     async def standing(self, channel: str, places: Collection[str]) -> set[str]:
         """The deals that a channel may have to do something about at some places, whenever they moved."""

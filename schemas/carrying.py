@@ -155,15 +155,16 @@ def _new(wanted: Wanted, channel: str, since: datetime | None) -> Decision:
 
 def _asked(wanted: Wanted, carried: Carried, channel: str, since: datetime | None) -> Decision:
     """Of a deal that an order was asked for, and no answer came."""
+    if carried.tried_at is None:
+        fresh = _new(wanted, channel, since)
+        return fresh if fresh.act is Act.CREATE else Decision(Act.CANCEL, fresh.reason)
     if not wanted.lines:
         return Decision(Act.CANCEL, "nothing is wanted any more")
-    if not wanted.committed:
-        if wanted.lines == carried.lines and not carried.unsure:
-            return Decision(Act.SETTLE, "all of it has left")
-        return Decision(Act.LOOK, "it left before the platform had answered")
-    if carried.tried_at is None:
-        return _new(wanted, channel, since)
-    return Decision(Act.CREATE, "the platform has not answered yet")
+    if wanted.committed:
+        return Decision(Act.CREATE, "the platform has not answered yet")
+    if wanted.lines == carried.lines and not carried.unsure:
+        return Decision(Act.SETTLE, "all of it has left")
+    return Decision(Act.LOOK, "it left before the platform had answered")
 
 
 def _there(wanted: Wanted, carried: Carried) -> Decision:

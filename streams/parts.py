@@ -32,6 +32,7 @@ from projections.server import create_api
 from schemas.rules import Rules
 from streams.alerts import Alerting
 from streams.app import Topology, create_app
+from streams.asking import Asking
 from streams.carrying import Carrying
 from streams.customers import customers_of
 from streams.directories import Directories
@@ -467,15 +468,15 @@ def carrying(
 
     async def carry(channel: str, orders: Orders) -> None:
         await ruled.wait()
-        await Carrying(
+        asking = Asking(
             channel=channel,
             orders=orders,
             directories=intake.directories,
             memory=CarryingOut(queries),
-            dsn=dsn,
-            role=f"{naming.prefix}carrying {channel}",
             customers=intake.customers,
-        ).run()
+            clock=intake.clock,
+        )
+        await Carrying(asking=asking, dsn=dsn, role=f"{naming.prefix}carrying {channel}").run()
 
     return [
         carry(name, connector.orders(intake.directories.clients[name]))

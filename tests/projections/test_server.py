@@ -19,10 +19,12 @@ import uvicorn
 
 from deploy.processes import free_port
 from projections import server
+from projections.carrying import CarryingOut
 from projections.pool import Pool, open_pool
 from projections.problems import Problem
 from projections.queries import Queries
 from projections.server import create_api
+from schemas.carrying import Carried, State
 from schemas.claims import DeadLetter
 from schemas.ledger import view
 from schemas.postings import Kind
@@ -245,7 +247,14 @@ async def test_given_the_openapi_document_then_it_says_which_routes_want_the_key
     assert document["openapi"].startswith("3.1")
     assert {
         *("/v1/stock/{sku}", "/v1/availability", "/v1/explain/{sku}", "/v1/movements", "/v1/dead-letters"),
-        *("/v1/channels", "/v1/commitments", "/webhooks/{channel}", "/livez", "/readyz"),
+        *(
+            "/v1/channels",
+            "/v1/commitments",
+            "/v1/transactions/{transaction}",
+            "/webhooks/{channel}",
+            "/livez",
+            "/readyz",
+        ),
     } <= document["paths"].keys()
     schemes = document["components"]["securitySchemes"]
     for (method, path), operation in operations.items():
@@ -408,6 +417,32 @@ async def test_given_a_journal_then_it_is_filtered_and_paged(api, shop, after):
     assert [item["id"] for item in first["items"] + second["items"]] == ["0-4-0", "0-3-0", "0-2-0", "0-1-0"]
     some = await api.get("/v1/movements", location="WH", since="2026-11-20T12:01:00Z", sku="TEE")
     assert [item["id"] for item in some.json["items"]] == ["0-4-0", "0-2-0"]
+
+
+async def test_given_a_deal_then_its_movements_and_who_carries_it_out_are_shown(api, shop, pool, after):
+    shop.post(Kind.ORDER_PLACED, 2, "SOHO", at=after())
+    shop.post(Kind.ORDER_CANCELLED, 1, "SOHO", at=after(minutes=1))
+    shop.post(Kind.ORDER_PLACED, 9, "SOHO", document="order/2")
+    await shop.record_all()
+    order = Carried(
+        transaction="web/order/1",
+        location="SOHO",
+        channel="tills",
+        state=State.REFUSED,
+        lines={"TEE": 2},
+        wanted={"TEE": 2},
+        at=after(),
+        detail="no such product",
+    )
+    await CarryingOut(Queries(pool)).save(order)
+    deal = (await api.get("/v1/transactions/web/order/1", limit=1)).json
+    assert [one["kind"] for one in deal["items"]] == ["OrderCancelled"]
+    (row,) = deal["carried_out"]
+    assert (row["state"], row["detail"], row["lines"]) == ("refused", "no such product", {"TEE": 2})
+    more = (await api.get("/v1/transactions/web/order/1", cursor=deal["next"])).json
+    assert [one["kind"] for one in more["items"]] == ["OrderPlaced"]
+    assert (await api.get("/v1/transactions/web/order/2")).json["carried_out"] == []
+    assert (await api.get("/v1/transactions/web/order/3")).status == 404
 
 
 async def test_given_open_orders_then_they_are_listed_by_their_age_at_the_servers_clock_and_paged(

@@ -123,6 +123,21 @@ def test_given_a_cancellation_without_an_answer_then_it_may_be_there_and_may_not
     assert (voided.state, voided.there) == (State.REFUSED, False), "what it was called says nothing any more"
 
 
+@pytest.mark.parametrize(
+    "wants",
+    [
+        wanted(left={"TEE": 2}),
+        wanted({"TEE": 2}, taken_by=frozenset({"tills"})),
+        wanted({"TEE": 2}, placed_at=None),
+    ],
+)
+def test_given_an_order_that_was_never_asked_for_then_it_is_dropped_when_it_is_not_the_carriers_any_more(
+    wants,
+):
+    assert act(wants, row(State.ASKED)) is Act.CANCEL
+    assert act(wants, row(State.ASKED, tried_at=NOON)) is not Act.CANCEL
+
+
 # -- what a person must look at
 
 

@@ -23,6 +23,7 @@ from schemas.codec import encode
 from schemas.movements import Cause, Movement
 from schemas.postings import Kind, Places, legs
 from schemas.topics import MOVEMENTS
+from streams.asking import Asking
 from streams.carrying import BATCH, Carrying
 from streams.customers import Customers
 from streams.directories import Directories
@@ -103,18 +104,16 @@ class Shop:
 
     def server(self, channel="tills", customers=None):
         """Another server that has just begun to carry out."""
-        return Carrying(
+        connector = self.directories.settings.connector(channel)
+        asking = Asking(
             channel=channel,
-            orders=CONNECTORS[self.directories.settings.channels[channel].platform].orders(
-                self.clients[channel]
-            ),
+            orders=connector.orders(self.clients[channel]),
             directories=self.directories,
             memory=self.memory,
-            dsn="",
-            role="",
             customers=customers,
             clock=lambda: self.now,
         )
+        return Carrying(asking=asking, dsn="", role="")
 
     def sales(self):
         """The tills' sales: state, outlet, units."""
@@ -242,13 +241,13 @@ async def test_given_lost_answers_then_the_order_is_found_and_there_is_one(shop,
 
 async def test_given_a_crash_after_the_order_was_created_then_the_next_server_finds_it(shop, tills):
     await shop.journal.post(Kind.ORDER_PLACED)
-    create = tills.orders.create
+    create = tills.asking.orders.create
 
     async def died(order, directory):
         await create(order, directory)
         raise KeyboardInterrupt
 
-    tills.orders.create = died
+    tills.asking.orders.create = died
     with pytest.raises(KeyboardInterrupt):
         await tills.once()
     assert await shop.states() == {"SOHO": State.ASKED}
@@ -259,13 +258,13 @@ async def test_given_a_crash_after_the_order_was_created_then_the_next_server_fi
 
 async def test_given_a_crash_and_a_cancellation_meanwhile_then_the_next_server_takes_it_back(shop, tills):
     await shop.journal.post(Kind.ORDER_PLACED)
-    create = tills.orders.create
+    create = tills.asking.orders.create
 
     async def died(order, directory):
         await create(order, directory)
         raise KeyboardInterrupt
 
-    tills.orders.create = died
+    tills.asking.orders.create = died
     with pytest.raises(KeyboardInterrupt):
         await tills.once()
     await shop.journal.post(Kind.ORDER_CANCELLED)
@@ -277,13 +276,13 @@ async def test_given_a_crash_and_a_cancellation_meanwhile_then_the_next_server_t
 async def test_given_an_order_that_comes_up_late_then_it_is_taken_back_when_it_does(shop, tills):
     """The platform did not hear of it, as far as anybody knows: so for a time it may still appear."""
     await shop.journal.post(Kind.ORDER_PLACED)
-    create, held = tills.orders.create, []
+    create, held = tills.asking.orders.create, []
 
     async def unheard(order, directory):
         held.append((order, directory))
         raise Unreachable("no answer")
 
-    tills.orders.create = unheard
+    tills.asking.orders.create = unheard
     await tills.once()
     await shop.journal.post(Kind.ORDER_CANCELLED)
     await soon(tills)
@@ -294,13 +293,34 @@ async def test_given_an_order_that_comes_up_late_then_it_is_taken_back_when_it_d
     assert shop.sales() == [("voided", "SOHO", [2])]
 
 
+async def test_given_an_order_that_may_still_come_up_then_it_is_not_created_elsewhere_before_that_is_over(
+    shop, tills
+):
+    await shop.journal.post(Kind.ORDER_PLACED)
+    create = tills.asking.orders.create
+
+    async def unheard(order, directory):
+        raise Unreachable("no answer")
+
+    tills.asking.orders.create = unheard
+    await tills.once()
+    tills.asking.orders.create = create
+    await shop.journal.post(Kind.PICK_REJECTED, there="HARLEM")
+    await soon(tills)
+    assert await shop.states() == {"SOHO": State.ASKED, "HARLEM": State.ASKED}
+    shop.now += LATE
+    await soon(tills)
+    assert await shop.states() == {"SOHO": State.CANCELLED, "HARLEM": State.CREATED}
+    assert shop.sales() == [("pending", "HARLEM", [2])]
+
+
 async def test_given_an_order_that_never_comes_up_then_it_is_waited_for_and_no_longer(shop, tills):
     await shop.journal.post(Kind.ORDER_PLACED)
 
     async def unheard(order, directory):
         raise Unreachable("no answer")
 
-    tills.orders.create = unheard
+    tills.asking.orders.create = unheard
     await tills.once()
     await shop.journal.post(Kind.ORDER_CANCELLED)
     await soon(tills)
@@ -313,14 +333,14 @@ async def test_given_a_platform_that_asks_to_wait_then_it_is_left_alone_so_long_
     shop, tills
 ):
     await tills.directories.known("tills")
-    gate, create, calls = shop.doubles["tills"].gate, tills.orders.create, []
+    gate, create, calls = shop.doubles["tills"].gate, tills.asking.orders.create, []
     gate._allowance, gate._since = gate._used, time.time() - WINDOW + 2
 
     async def counted(order, directory):
         calls.append(order.transaction)
         return await create(order, directory)
 
-    tills.orders.create = counted
+    tills.asking.orders.create = counted
     for number in range(3):
         await shop.journal.post(Kind.ORDER_PLACED, deal=f"order/web/{number}")
     await tills.once()
@@ -329,10 +349,12 @@ async def test_given_a_platform_that_asks_to_wait_then_it_is_left_alone_so_long_
     assert [(row.state, row.tried_at) for row in rows] == [(State.ASKED, None)] * 3
     assert [row.detail for row in rows if row.detail and "asks to wait" in row.detail] == [rows[0].detail]
     assert len(calls) == 1, "the others wait as well"
+    await shop.journal.post(Kind.ORDER_CANCELLED, deal="order/web/2")
     await asyncio.sleep(3)
     gate._allowance = None
     await tills.once()
-    assert len(shop.sales()) == 3
+    assert len(shop.sales()) == 2
+    assert await shop.states("order/web/2") == {"SOHO": State.CANCELLED}, "it was never asked for"
 
 
 async def test_given_a_refusal_then_the_reason_is_kept_and_it_is_asked_again_when_the_deal_changes(
@@ -393,16 +415,16 @@ async def test_given_a_cancellation_that_does_not_work_yet_then_the_order_is_not
     await shop.journal.post(Kind.ORDER_PLACED)
     await tills.once()
     await shop.journal.post(Kind.PICK_REJECTED, there="HARLEM")
-    cancel = tills.orders.cancel
+    cancel = tills.asking.orders.cancel
 
     async def silent(*_):
         raise Unreachable("no answer")
 
-    tills.orders.cancel = silent
+    tills.asking.orders.cancel = silent
     await soon(tills)
     assert len(shop.sales()) == 1
     assert await shop.states() == {"SOHO": State.ASKED, "HARLEM": State.ASKED}
-    tills.orders.cancel = cancel
+    tills.asking.orders.cancel = cancel
     await soon(tills)
     assert [state for state, *_ in shop.sales()] == ["voided", "pending"]
 
@@ -429,14 +451,14 @@ async def test_given_a_fault_that_nobody_has_thought_of_then_other_orders_go_on_
 ):
     await shop.journal.post(Kind.ORDER_PLACED)
     await shop.journal.post(Kind.ORDER_PLACED, deal="order/web/2")
-    create = tills.orders.create
+    create = tills.asking.orders.create
 
     async def broken(order, directory):
         if order.transaction == DEAL:
             raise KeyError("Ada Quenneville")
         return await create(order, directory)
 
-    tills.orders.create = broken
+    tills.asking.orders.create = broken
     for _ in range(3):
         await soon(tills)
     assert await shop.states("order/web/2") == {"SOHO": State.CREATED}
@@ -463,13 +485,13 @@ async def test_given_more_than_one_look_takes_then_what_must_be_cancelled_does_n
 async def test_given_two_servers_at_once_then_there_is_one_order(shop, tills):
     other = shop.server()
     await shop.journal.post(Kind.ORDER_PLACED)
-    create = tills.orders.create
+    create = tills.asking.orders.create
 
     async def overtaken(order, directory):
         await other.once()
         return await create(order, directory)
 
-    tills.orders.create = overtaken
+    tills.asking.orders.create = overtaken
     await tills.once()
     await soon(tills)
     assert len(shop.sales()) == 1
@@ -513,3 +535,17 @@ async def test_given_a_place_that_is_carried_out_no_more_then_what_is_there_is_s
     await shop.journal.post(Kind.ORDER_CANCELLED)
     await shop.server().once()
     assert shop.sales() == [("voided", "SOHO", [2])]
+
+
+async def test_given_a_place_that_is_carried_out_from_now_on_then_what_is_open_there_is_created(
+    shop, tills, tmp_path
+):
+    await shop.journal.post(Kind.ORDER_PLACED, here="ATTIC")
+    await shop.journal.post(Kind.ORDER_PLACED, here="DEPOT", deal="order/web/2")
+    await tills.once()
+    (tmp_path / "onhand.toml").write_text(
+        TOML.replace("[locations.ATTIC]", '[locations.ATTIC]\ncarried_out_by = "tills"')
+    )
+    shop.directories.configure(load(tmp_path / "onhand.toml"))
+    await tills.once()
+    assert shop.sales() == [("pending", "ATTIC", [2])]

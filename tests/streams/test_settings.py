@@ -199,6 +199,45 @@ def test_given_another_rule_then_the_rules_have_another_version(read):
     assert read(text.format(1)).rules.version == read(text.format(1)).rules.version
 
 
+CARRIED = """[locations.SOHO]
+carried_out_by = "{}"
+
+[channels.web]
+platform = "shopify"
+shop = "example.myshopify.com"
+
+[channels.tills]
+platform = "lightspeed_x"
+domain_prefix = "example"
+[channels.tills.locations]
+"outlet:1" = "{}"
+
+[locations.HARLEM]
+"""
+
+
+@pytest.mark.parametrize(
+    ("channel", "mapped", "fault"),
+    [
+        ("till", "SOHO", "unknown channel 'till'; channels are: web, tills"),
+        ("web", "SOHO", "no orders are created in shopify; channels of these platforms can: heartland, "),
+        ("tills", "HARLEM", "tills knows no SOHO; add its reference to [channels.tills.locations]"),
+    ],
+)
+def test_given_a_channel_that_cannot_carry_out_then_the_line_says_why(read, channel, mapped, fault):
+    with pytest.raises(BadConfiguration) as refused:
+        read(CARRIED.format(channel, mapped))
+    assert str(refused.value).startswith(f"2: locations.SOHO.carried_out_by: {fault}")
+
+
+def test_given_a_channel_that_carries_out_then_its_places_are_known(read):
+    settings = read(CARRIED.format("tills", "SOHO"))
+    assert settings.carried_out_by("tills") == {"SOHO"}
+    assert settings.carried_out_by("web") == frozenset()
+    by_name = CARRIED.replace('[channels.tills.locations]\n"outlet:1" = "{}"\n', "").format("tills")
+    assert read(by_name).carried_out_by("tills") == {"SOHO"}, "its outlets may be called as our places are"
+
+
 TILLS = """
 [channels.tills]
 platform = "lightspeed_x"
