@@ -516,5 +516,5 @@ async def poll_once(channel: str, client: Client, intake: Intake, queries: Queri
             await intake.documents(channel, payloads)
             await queries.save_cursor(channel, cursor)
             taken += len(payloads)
-        intake.polled[channel] = began
+        intake.polls[channel].append((began, intake.clock()))
     return taken

@@ -33,10 +33,6 @@ PATIENCE = 5.0
 """Seconds in which what was decided must have become movements; then it is decided anew, in place of that."""
 SHORT_EVERY = 60.0
 """Seconds until demand that no place could send is looked at again."""
-UNPOLLED_MAX = timedelta(seconds=60)
-"""For how long an order waits for a poll of the channel that took it."""
-COMES_THROUGH = timedelta(seconds=1)
-"""In which time what a poll brought has become movements."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,8 +50,6 @@ class Routing:
     customers: Customers | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _again: dict[str, float] = field(default_factory=dict)
-    _polled: dict[str, datetime] = field(default_factory=dict)
-    """When the channel that took an order was first seen to have been polled since."""
     _since: datetime | None = None
 
     @property
@@ -86,29 +80,15 @@ class Routing:
         for name in due:
             del self._again[name]
         self._since = now
-        self._polled = {name: at for name, at in self._polled.items() if at + UNPOLLED_MAX > now}
         sites = None
         for demand in found:
             if demand.transaction in self._again:
                 continue
-            if self._may_have_a_place(demand, now):
-                self._again[demand.transaction] = ticks + EVERY
-            else:
+            if demand.routed or self.intake.heard(demand.channel, demand.recorded_at):
                 sites = sites or await located(self.queries, self.directories.settings.sites)
                 await self._route(demand, sites, now)
-
-    def _may_have_a_place(self, demand: Open, now: datetime) -> bool:
-        """Whether the platform may have chosen a place itself, as it does for what is picked up: a webhook of an order does not say
-        so, only a poll does. So one is asked for first.
-        """
-        if demand.routed or not self.directories.settings.channels[demand.channel].poll_every:
-            return False
-        began = self.intake.polled.get(demand.channel)
-        if began is None or began <= demand.recorded_at:
-            self.intake.wakes[demand.channel].set()
-        elif self._polled.setdefault(demand.transaction, now) + COMES_THROUGH <= now:
-            return False
-        return now < demand.recorded_at + UNPOLLED_MAX
+            else:  # what is picked up, for example, has its place already
+                self._again[demand.transaction] = ticks + EVERY
 
     async def _route(self, demand: Open, sites: list[Site], now: datetime) -> None:
         """Routes one demand, from the pool that it is taken from: no other pool's stock is promised to it."""
