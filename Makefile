@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench-smoke bench-restore bench-rules bench-availability bench-channels chaos day oversell laws race simulate mutation lock clean
+.PHONY: help setup demo test check bench-smoke bench-restore bench-rules bench-availability bench-channels chaos day stories oversell laws race simulate mutation lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -47,7 +47,10 @@ chaos: $(READY) ## kills, stops and starves hubs on real engines under load, and
 	@$(BIN)/python tests/chaos/chaos.py $(ARGS)
 
 day: $(READY) ## a retailer's day on four platforms, an ERP, a 3PL and a shipping tool: does everybody agree in the end (TRANSACTIONS=2000)
-	@$(BIN)/python tests/day/day.py --transactions $(or $(TRANSACTIONS),2000) $(ARGS)
+	@PYTHONPATH=tests/retailer $(BIN)/python tests/day/day.py --transactions $(or $(TRANSACTIONS),2000) $(ARGS)
+
+stories: $(READY) ## the retailer's flows, from an online order to an exchange: after every step ledger, platforms and explain agree (ARGS="-k pick")
+	@$(BIN)/python -m pytest tests/stories --engines-at-least 1 --durations 0 --durations-min 0.1 -v $(ARGS)
 
 oversell: $(READY) ## what it costs that channels hear of sales late: oversells and stranded units by delay, on a year of real sales (ARGS="--years 1")
 	@$(BIN)/python tests/study/oversell.py $(ARGS)

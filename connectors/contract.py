@@ -39,8 +39,9 @@ class ChannelSettings(BaseModel):
     what happened so close to a count that its clock and the counter's cannot tell which was first is `ambiguous` in explain.
     `pace` is a folder in which all processes of the channel note how often they asked its platform; the installation's own, if
     none is named. `calls_per_second` is what the platform takes from us where it neither documents it nor says it with its answers.
-    `routed_by_hub` leaves it to the hub to choose the places of orders that the platform chooses none for. `wholesale` says which
-    orders are wholesale; `marks` names what of it the platform's documents tell.
+    `routed_by_hub` leaves it to the hub to choose the places of orders that the platform chooses none for; it asks for a poll first, as
+    a webhook may leave out that one was chosen. `wholesale` says which orders are wholesale; `marks` names what of it the platform's
+    documents tell.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

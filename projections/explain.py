@@ -15,6 +15,7 @@ from schemas.bundles import Bundle, bundle_quantity, part, scarcest
 from schemas.counts import CLOCK_SKEW
 from schemas.ledger import Stock
 from schemas.postings import Kind, pooled
+from schemas.routing import HUB
 from schemas.rules import ChannelRules, Rules
 
 OVERSELLS_MAX = 5
@@ -40,7 +41,8 @@ async def explain(
     A line has `ambiguous: true` as well where it is so close to a count of its shelf that their two clocks cannot tell which
     was first. `skews` is by how many seconds each channel's clock may be wrong; one that is not named has `CLOCK_SKEW`.
     `pushed` is what the channel's platform shows of this SKU by our last word with it; None if that is not known. A bundle is
-    explained by its scarcest component.
+    explained by its scarcest component. A line of what the hub decided by itself says why: where an order is sent from, and who else
+    had it.
     """
     telling = _Telling(queries, rules, recent, skews or {})
     if sku in rules.bundles:
@@ -91,7 +93,7 @@ class _Telling:
         stock = await self.queries.stock(sku) or Stock(sku=sku)
         where, state = eligible(stock, rules), pooled(rules.pool)
         deltas = await self.queries.rows(
-            "SELECT id, coalesce(voids, kind) AS about, kind, transaction, document, channel, bundle, occurred_at,"
+            "SELECT id, coalesce(voids, kind) AS about, kind, transaction, document, channel, bundle, occurred_at, reason,"
             " leg->>'location' AS location, (leg->>'quantity')::bigint AS units"
             " FROM movements, jsonb_array_elements(legs) AS leg"
             " WHERE sku = %s AND leg->>'state' = %s AND leg->>'location' = ANY(%s) AND log_offset <= %s"
@@ -135,7 +137,8 @@ def _line(label: str, amount: int, ref: str) -> Line:
 def _movement_line(row: dict[str, Any], close: str | None) -> Line:
     line = _line(
         f"{row['kind']} at {row['location']}, {row['occurred_at'].isoformat()}"
-        + ("" if row["bundle"] is None else f", in {row['bundle']}"),
+        + ("" if row["bundle"] is None else f", in {row['bundle']}")
+        + (f", {row['reason']}" if row["channel"] == HUB and row["reason"] else ""),
         row["units"],
         f"movement:{row['id']} {row['transaction']}"
         + ("" if row["document"] == row["transaction"] else f" {row['channel']}/{row['document']}"),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -31,6 +31,13 @@ from streams.writer import NotWritten, Out, Writer
 
 log = structlog.get_logger()
 
+COMES_THROUGH = timedelta(seconds=1)
+"""In which time what a poll brought has become movements."""
+UNHEARD_MAX = timedelta(seconds=60)
+"""For how long a channel that cannot be polled is waited for."""
+POLLS_KEPT = 100
+"""Polls that are remembered: more than there are in that time."""
+
 REF_KEYS = ("admin_graphql_api_id", "id", "sale_id", "inventory_item_id", "product_id")
 
 
@@ -41,7 +48,8 @@ class Intake:
     `patience` is how long a webhook waits for the log, in seconds: a platform gives up after five. `reload` reads the
     configuration again if its file changed; `clock` is the present. `wakes` has an event for each channel that is set when a
     webhook only says that there is something to poll, `turns` a lock that a poll of the channel holds: a client remembers what it
-    handed out, so two at once would each leave to the other what neither has in the log yet. `customers` keeps whom documents are
+    handed out, so two at once would each leave to the other what neither has in the log yet. `polls` is when a channel's newest
+    polls began, and when all that each brought was in the log. `customers` keeps whom documents are
     for; without it they are for nobody. `their_patience` is how long a webhook waits for that, in seconds.
     """
 
@@ -56,6 +64,9 @@ class Intake:
     customers: Customers | None = None
     their_patience: float = 1.0
     wakes: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
+    polls: defaultdict[str, deque[tuple[datetime, datetime]]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=POLLS_KEPT))
+    )
     turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     async def webhook(self, channel: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
@@ -114,6 +125,21 @@ class Intake:
             raise Problem(400, "Malformed claim", "converted: only the ledger says so, of a reservation")
         if any(line.bundle is not None for line in lines):
             raise Problem(400, "Malformed claim", "bundle: name the bundle as the line's sku")
+
+    def heard(self, channel: str, at: datetime) -> bool:
+        """Whether all has come through that a channel's platform had said by an instant. Its webhooks may leave out what a poll tells,
+        such as the place that it chose for an order: so a poll that began later is what counts, and one is asked for.
+
+        A channel that nobody polls has nothing to add, and one whose polls fail for `UNHEARD_MAX` is not waited for any longer.
+        """
+        its = self.directories.settings.channels.get(channel)
+        if its is None or not its.poll_every:
+            return True
+        now = self.clock()
+        later = [ended for began, ended in self.polls[channel] if began > at]
+        if not later:
+            self.wakes[channel].set()
+        return now >= at + UNHEARD_MAX or any(ended + COMES_THROUGH <= now for ended in later)
 
     async def documents(self, channel: str, payloads: Sequence[Payload]) -> None:
         """Takes documents in that we asked for, and whom they are for. Raises `NotWritten`, `DatabaseError`."""

@@ -515,8 +515,10 @@ async def poll_once(channel: str, client: Client, intake: Intake, queries: Queri
     if not await intake.directories.known(channel):
         return taken
     async with intake.turns[channel]:
+        began = intake.clock()
         async for payloads, cursor in client.poll(await queries.cursor(channel)):
             await intake.documents(channel, payloads)
             await queries.save_cursor(channel, cursor)
             taken += len(payloads)
+        intake.polls[channel].append((began, intake.clock()))
     return taken

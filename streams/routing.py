@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -14,9 +14,9 @@ from projections.near import located, whereabouts
 from projections.pool import DatabaseError, leadership
 from projections.problems import Problem
 from projections.queries import Queries
-from projections.unrouted import demands
+from projections.unrouted import Open, demands
 from schemas.distances import Point
-from schemas.routing import Demand, claim, route
+from schemas.routing import claim, route
 from schemas.sites import Site
 from streams.customers import Customers
 from streams.directories import Directories
@@ -82,12 +82,17 @@ class Routing:
         self._since = now
         sites = None
         for demand in found:
-            if demand.transaction not in self._again:
+            if demand.transaction in self._again:
+                continue
+            if demand.routed or self.intake.heard(demand.channel, demand.recorded_at):
                 sites = sites or await located(self.queries, self.directories.settings.sites)
                 await self._route(demand, sites, now)
+            else:  # what is picked up, for example, has its place already
+                self._again[demand.transaction] = ticks + EVERY
 
-    async def _route(self, demand: Demand, sites: list[Site], now: datetime) -> None:
-        rules = self.directories.settings.channels[demand.channel].rules
+    async def _route(self, demand: Open, sites: list[Site], now: datetime) -> None:
+        """Routes one demand, from the pool that it is taken from: no other pool's stock is promised to it."""
+        rules = replace(self.directories.settings.channels[demand.channel].rules, pool=demand.pool)
         stocks = await self.queries.stocks(demand.units)
         routed = route(demand, stocks, rules, sites, await self._near(demand, sites))
         if routed.plan.parcels:
@@ -105,7 +110,7 @@ class Routing:
         wait = PATIENCE if routed.plan.parcels else SHORT_EVERY
         self._again[demand.transaction] = time.monotonic() + wait
 
-    async def _near(self, demand: Demand, sites: list[Site]) -> Point | None:
+    async def _near(self, demand: Open, sites: list[Site]) -> Point | None:
         """Where it is to be sent, as far as a postcode says; nothing of it is kept or logged."""
         if self.customers is None:
             return None

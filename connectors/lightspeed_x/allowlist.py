@@ -27,8 +27,8 @@ SALE_SHAPE: Shape = {
     "register_sale_products": [LINE],
     "fulfillments": [
         {
-            **values("id", "type", "outlet_id", "version", "updated_at"),
-            "line_items": [values("product_id", "fulfilled_quantity")],
+            **values("id", "type", "outlet_id", "version", "created_at", "updated_at"),
+            "line_items": [values("product_id", "quantity", "fulfilled_quantity")],
         }
     ],
 }

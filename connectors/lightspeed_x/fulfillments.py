@@ -27,7 +27,8 @@ def documents(
 ) -> list[Document]:
     """The fulfilments that came with a sale whose `demand` leaves like `how`; none where it came without them.
 
-    What was handed over of a sale that was voided has come back. A closed sale without any fulfilment was handed over whole
+    A fulfilment at another outlet than the sale's takes what was promised there [inferred: `fulfillment_outlet_id` is documented as the
+    outlet that fulfils]. What was handed over of a sale that was voided has come back. A closed sale without any fulfilment was handed over whole
     [inferred: it is older than they are, or was closed in another way].
     """
     rows = body.get("fulfillments")
@@ -36,7 +37,8 @@ def documents(
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise Refused("fulfillments is not a list of rows")
     if rows:
-        return [_document(row, voided_at) for row in rows]
+        home = demand[0].location if demand else None
+        return [_document(row, home, voided_at) for row in rows]
     if voided_at is None and body.get("state") != "closed":
         return []
     at = instant(needed(body, "updated_at", "date"))
@@ -51,8 +53,8 @@ def _left(line: Line, how: Fact, at: datetime) -> Line:
     return Line(fact=how, sku=line.sku, quantity=line.quantity, at=at, location=line.location)
 
 
-def _document(row: Mapping[str, Any], voided_at: datetime | None) -> Document:
-    """A fulfilment. Whether its sale was voided may not move its own version, so that is counted in."""
+def _document(row: Mapping[str, Any], home: str | None, voided_at: datetime | None) -> Document:
+    """A fulfilment of a sale that was made at `home`. Whether its sale was voided may not move its own version, so that is counted in."""
     ident, kind = reference(row, "id"), needed(row, "type")
     at, where = instant(needed(row, "updated_at")), f"outlet:{reference(row, 'outlet_id')}"
     lines, skipped = list[Line](), list[Skipped]()
@@ -60,6 +62,13 @@ def _document(row: Mapping[str, Any], voided_at: datetime | None) -> Document:
     if how is None:
         skipped.append(Skipped(item=f"fulfillment/{ident}", reason="neither picked up nor sent"))
     else:
+        if home is not None and home != where:
+            since = instant(needed(row, "created_at", "updated_at"))
+            for item, number in _units(row, "quantity").items():
+                line = Line(
+                    fact=Fact.REROUTED, sku=item, quantity=number, at=since, location=home, there=where
+                )
+                lines.append(line)
         for item, number in fulfilled(row).items():
             lines.append(Line(fact=how, sku=item, quantity=number, at=at, location=where))
             if voided_at is not None:
@@ -71,15 +80,19 @@ def _document(row: Mapping[str, Any], voided_at: datetime | None) -> Document:
 
 def fulfilled(row: Mapping[str, Any]) -> dict[str, int]:
     """Units handed over, by product."""
+    return _units(row, "fulfilled_quantity")
+
+
+def _units(row: Mapping[str, Any], which: str) -> dict[str, int]:
     found: dict[str, int] = {}
     lines = row.get("line_items")
     if not isinstance(lines, list) or not all(isinstance(line, Mapping) for line in lines):
         raise Refused("line_items of a fulfilment is not a list of lines")
     for at, line in enumerate(lines, start=1):
         item = f"product:{reference(line, 'product_id')}"
-        number = units(line.get("fulfilled_quantity"), f"fulfilled_quantity of line {at}")
+        number = units(line.get(which), f"{which} of line {at}")
         if number < 0:
-            raise Refused(f"fulfilled_quantity of line {at} is negative")
+            raise Refused(f"{which} of line {at} is negative")
         if number:
             found[item] = found.get(item, 0) + number
     return dict(sorted(found.items()))

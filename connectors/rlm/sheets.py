@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from connectors.errors import Refused
@@ -82,6 +82,14 @@ def whole(body: Body) -> None:
 def made(body: Body) -> datetime:
     """When the document's group was made (GS04, GS05)."""
     return fields.moment(fields.part(body, "control"), fields.zone(body))
+
+
+def made_by(body: Body) -> datetime:
+    """The last instant at which the document's group may have been made: its time has whole minutes, or seconds. What answers us was
+    said after what it answers.
+    """
+    precise = len(fields.text(fields.part(body, "control"), "time")) > len("HHMM")
+    return made(body) + timedelta(seconds=1 if precise else 60) - timedelta(milliseconds=1)
 
 
 def party(body: Body, *wanted: str) -> str | None:

@@ -212,8 +212,12 @@ def written(
     at: datetime,
     kind: str,
     sets: Sequence[Sequence[Segment]],
+    *,
+    seconds: bool = False,
 ) -> bytes:
-    """An interchange with one group of sets of one kind, release 004010. `number` is its control number, and its group's."""
+    """An interchange with one group of sets of one kind, release 004010. `number` is its control number, and its group's. The
+    group's time (GS05) may have `seconds`.
+    """
     day, clock = f"{at:%Y%m%d}", f"{at:%H%M}"
     control = f"{number:09d}"
     segments: list[Segment] = [
@@ -222,7 +226,10 @@ def written(
             *(sender.qualifier, sender.ident.ljust(15), receiver.qualifier, receiver.ident.ljust(15)),
             *(day[2:], clock, "U", "00401", control, "0", "P", ">"),
         ),
-        ("GS", GROUPS[kind], sender.ident, receiver.ident, day, clock, str(number), "X", "004010"),
+        (
+            *("GS", GROUPS[kind], sender.ident, receiver.ident, day),
+            *(f"{at:%H%M%S}" if seconds else clock, str(number), "X", "004010"),
+        ),
     ]
     for index, body in enumerate(sets, start=1):
         segments += [("ST", kind, f"{index:04d}"), *body, ("SE", str(len(body) + 2), f"{index:04d}")]

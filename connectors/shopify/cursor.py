@@ -1,7 +1,8 @@
 """Where a poll stands.
 
 What Shopify's search shows may lag behind, so every search begins `OVERLAP` before the newest instant seen, and the cursor
-has what was seen from there on.
+has what was seen from there on. Its instants have whole seconds: what was read in the second in which it changed may have changed
+again since and look no newer, so that is not seen for good before its second is over.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import orjson
 from connectors.shopify.admin import Node
 
 OVERLAP = timedelta(seconds=60)
+STILL = timedelta(seconds=2)
+"""How old a change must have been when it was read, so that it is over: a second of Shopify's, and one for when it says it answered."""
 
 
 @dataclass(slots=True)
@@ -34,9 +37,11 @@ class Walk:
         """The nodes that were not seen as they are now."""
         return [node for node in nodes if self.seen.get(_number(node)) != node["updatedAt"]]
 
-    def saw(self, nodes: Sequence[Node]) -> None:
-        """Goes on beyond these nodes."""
-        self.seen |= {_number(node): node["updatedAt"] for node in nodes}
+    def saw(self, nodes: Sequence[Node], at: datetime) -> None:
+        """Goes on beyond these nodes, which were read at an instant of Shopify's clock. One that had changed just then is read again."""
+        self.seen |= {
+            _number(node): node["updatedAt"] for node in nodes if _instant(node["updatedAt"]) + STILL <= at
+        }
         self.since = max([self.since, *(node["updatedAt"] for node in nodes)], key=_instant_or_first)
         first = _instant(self.since) - OVERLAP
         self.seen = {name: at for name, at in self.seen.items() if _instant(at) >= first}

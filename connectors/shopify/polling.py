@@ -102,7 +102,7 @@ class Poll:
             async for page in self._admin.pages(document, root, size, asked):
                 fresh = walk.fresh(page)
                 if fresh:
-                    walk.saw(fresh)
+                    walk.saw(fresh, self._admin.seen_at)
                     yield fresh
                 read += len(page)
                 if read >= PAGED_MAX and fresh:

@@ -3,4 +3,5 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # where `make day` finds its modules
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "retailer")]  # where `make day` finds its modules

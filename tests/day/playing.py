@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -19,23 +16,19 @@ import crossing
 import shops
 import stores
 import supply
-from comparing import platforms
 from dealing import Deal, Flow, Shelves
 from limits import Watch, watched
 from network import Scrambler
 from ordering import Ordering
-from retail import PLACES, SEATS, configured, opening, sandbox
+from retail import PLACES, SEATS, opening
+from running import Hub, running
+from seats import configured, sandbox
 from truth import Oracle
 from verdict import judged
 
-from deploy.engines import Engines
-from projections.pool import open_pool
-from projections.queries import Queries
 from streams.directories import Directories
 from streams.parts import clients_of
-from streams.reader import Reader
 from streams.settings import Settings
-from streams.system import System
 
 FLOWS: Sequence[Flow] = (*shops.FLOWS, *stores.FLOWS, *supply.FLOWS, *crossing.FLOWS)
 
@@ -89,65 +82,33 @@ class Day:
 
     async def run(self) -> dict[str, Any]:
         """Plays the day, and returns what came of it."""
-        async with AsyncExitStack() as stack:
-            self.say("starting the engines")
-            engines = Engines(self.data / "engines")
-            await asyncio.to_thread(engines.start)
-            stack.push_async_callback(asyncio.to_thread, engines.stop)
-            settings = configured(self.data, self.hour)
-            sandboxes = await self._sandboxes(settings)
-            system = System(
-                settings, self.data / "onhand.toml", self.say, engines=engines, sandboxes=sandboxes
-            )
-            stack.push_async_callback(system.stop)
-            await system.start()
-            pool, reader = await open_pool(engines.dsn, 2), Reader(engines.bootstrap)
-            stack.push_async_callback(pool.close)
-            await reader.start()
-            stack.push_async_callback(reader.stop)
-            queries = Queries(pool)
-            for channel, seat in SEATS.items():
-                if seat.keeps:
-                    self.say(f"import {channel}: {(await self.onhand('import', channel))['opened']} cells")
-            await self._shown(sandboxes)
+        settings = configured(self.data, SEATS, self.hour)
+        sandboxes = self._sandboxes(settings)
+        async with running(self.data, SEATS, settings, sandboxes, self.say) as hub:
+            await hub.opened(self.say)
+            await self._shown(hub)
             clients = clients_of(settings)
-            for client in clients.values():
-                stack.push_async_callback(client.close)
-            orders = Ordering(settings, Directories(settings, clients, queries))
-            await self._play(sandboxes, orders)
-            return await judged(self, settings, sandboxes, reader, queries)
+            try:
+                orders = Ordering(settings, Directories(settings, clients, hub.queries))
+                await self._play(sandboxes, orders)
+                return await judged(self, hub)
+            finally:
+                for client in clients.values():
+                    await client.close()
 
-    async def _sandboxes(self, settings: Settings) -> dict[str, Any]:
+    def _sandboxes(self, settings: Settings) -> dict[str, Any]:
         sandboxes = {}
-        for number, name in enumerate(SEATS):
-            made = sandboxes[name] = sandbox(name, settings, self.stock)
+        for number, (name, seat) in enumerate(SEATS.items()):
+            made = sandboxes[name] = sandbox(name, seat, settings, self.stock)
             made.emitter = Scrambler(hour=self.hour)
             made.emitter.faults = type(made.emitter.faults)(seed=self.seed * 100 + number)
             self.watches[name] = watched(made)
-            await made.start(settings.channels[name].sandbox_port)
         return sandboxes
 
-    async def onhand(self, *arguments: str) -> Any:
-        """A command, as a person runs it."""
-        process = await asyncio.create_subprocess_exec(
-            *[sys.executable, "-m", "streams.cli", *arguments, "--json"],
-            *["--config", str(self.data / "onhand.toml")],
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        out, err = await process.communicate()
-        if process.returncode:
-            raise RuntimeError(f"onhand {' '.join(arguments)}: {err.decode()[-2_000:]}")
-        return json.loads(out)
-
-    async def _shown(self, sandboxes: dict[str, Any]) -> None:
+    async def _shown(self, hub: Hub) -> None:
         """Waits until every platform shows the opening stock."""
-        deadline = time.monotonic() + SHOWN_WITHIN
-        while left := list(platforms(self.oracle, sandboxes, self.all_skus)):
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"the opening stock is not shown: {len(left)} cells, such as {left[0]}")
-            await asyncio.sleep(0.5)
+        if left := await hub.shown(self.oracle, self.all_skus, SHOWN_WITHIN):
+            raise RuntimeError(f"the opening stock is not shown: {len(left)} cells, such as {left[0]}")
         self.say(f"every platform shows the opening stock: {len(self.all_skus)} SKUs, {len(PLACES)} places")
 
     async def _play(self, sandboxes: dict[str, Any], orders: Ordering) -> None:

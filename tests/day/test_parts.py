@@ -53,7 +53,7 @@ def test_given_platforms_then_one_that_shows_another_number_is_named_and_below_z
         quantity=lambda _sku, place: 1 if place == "DC" else 5,
         level=lambda _sku, place: 0 if place == "DC" else 5,
     )
-    wrong = list(platforms(oracle, dict.fromkeys(SEATS, shown), ["TEE"]))
+    wrong = list(platforms(oracle, SEATS, dict.fromkeys(SEATS, shown), ["TEE"]))
     assert [(one.who, one.place, one.due, one.found) for one in wrong] == [("europe", "DC", 0, 1)]
 
 

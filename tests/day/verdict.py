@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from comparing import ledger, platforms
+from comparing import ledger
 from retail import PLACES, SEATS
+from running import Hub
 
-from projections.queries import Queries
-from streams.reader import Reader
-from streams.settings import Settings
 from streams.stages import Naming
 from streams.verify import Verifier
 
@@ -25,26 +22,21 @@ SHARING = "flows that share their SKUs"
 """What a difference is put down to, where several flows move its SKU."""
 
 SETTLES_WITHIN = 240.0
+SHOWN_WITHIN = 20.0
 
 TRIES_MAX = 20
 """How often one poll is made again."""
 
 
-async def judged(
-    day: Day, settings: Settings, sandboxes: Mapping[str, Any], reader: Reader, queries: Queries
-) -> dict[str, Any]:
+async def judged(day: Day, hub: Hub) -> dict[str, Any]:
     """One poll of every channel; then what everybody says, once all is settled."""
-    verifier = _verifier(settings, reader, queries)
+    queries, verifier = hub.queries, _verifier(hub)
     for channel in SEATS:
-        polled = await _polled(day, channel)
+        polled = await _polled(day, hub, channel)
         day.say(f"poll {channel}: {polled} documents")
     late = await verifier.settled(SETTLES_WITHIN)
     day.say("settled" if late is None else f"not settled: {late}")
-    for _ in range(40):
-        shown = list(platforms(day.oracle, sandboxes, day.all_skus))
-        if not shown:
-            break
-        await asyncio.sleep(0.5)
+    shown = await hub.shown(day.oracle, day.all_skus, SHOWN_WITHIN)
     report = await verifier.run()
     written = list(ledger(day.oracle, [stock async for stock in queries.all_stock()]))
     movements = {
@@ -62,7 +54,7 @@ async def judged(
         "failed": {name: [times, day.why[name]] for name, times in day.failed.items()},
         "webhooks": {
             name: [one.emitter.sent, one.emitter.swallowed, one.emitter.repeated, one.emitter.refused]
-            for name, one in sandboxes.items()
+            for name, one in hub.sandboxes.items()
         },
         "limits": {name: asdict(watch) for name, watch in day.watches.items()},
         "late": late,
@@ -77,11 +69,11 @@ async def judged(
     }
 
 
-async def _polled(day: Day, channel: str) -> int:
+async def _polled(day: Day, hub: Hub, channel: str) -> int:
     """One poll. If it is asked to wait, because the polls of the day have used a limit up, it is made again after that."""
     for _ in range(TRIES_MAX):
         try:
-            return int((await day.onhand("poll", channel))["documents"])
+            return int((await hub.onhand("poll", channel))["documents"])
         except RuntimeError as error:
             said = str(error).strip().splitlines()[-1][:150]
             day.say(said)
@@ -90,10 +82,11 @@ async def _polled(day: Day, channel: str) -> int:
     raise RuntimeError(f"{channel} cannot be polled")
 
 
-def _verifier(settings: Settings, reader: Reader, queries: Queries) -> Verifier:
+def _verifier(hub: Hub) -> Verifier:
+    settings = hub.settings
     return Verifier(
-        reader=reader,
-        queries=queries,
+        reader=hub.reader,
+        queries=hub.queries,
         naming=Naming(settings.kafka.prefix),
         partitions=settings.kafka.partitions,
         rules=settings.rules,

@@ -53,11 +53,13 @@ class Shop:
         channel: str = "web",
         document: str = "order/1",
         expected: int = 0,
+        reason: str | None = None,
         **places: Any,
     ) -> Movement:
         """Posts one movement; it occurred `at`, a second after the one before, and was recorded at `known`."""
         posted = legs(kind, units, Places(here, **places), expected)
-        return self._append(kind, sku, units, posted, at=at, known=known, channel=channel, document=document)
+        told = {"channel": channel, "document": document, "reason": reason}
+        return self._append(kind, sku, units, posted, at=at, known=known, **told)
 
     def count(
         self,
@@ -89,7 +91,7 @@ class Shop:
         )
 
     def _append(
-        self, kind, sku, units, posted, *, at, known, channel, document, voids=None, counted=None
+        self, kind, sku, units, posted, *, at, known, channel, document, voids=None, counted=None, reason=None
     ) -> Movement:
         offset = len(self.journal)
         moment = at or NOON + timedelta(seconds=offset)
@@ -108,6 +110,7 @@ class Shop:
             cause=cause,
             voids=voids,
             counted=counted,
+            reason=reason,
         )
         taken = take(self.stocks.get(sku, Stock(sku=sku)), movement, offset)
         self.journal.append(movement)

@@ -135,6 +135,19 @@ async def test_given_a_long_history_then_older_movements_are_summed_by_location(
     ]
 
 
+async def test_given_what_the_hub_decided_then_its_line_says_why_and_a_platforms_own_reason_is_not_repeated(
+    shop,
+):
+    shop.post(Kind.STOCK_INITIALISED, 5)
+    why = "one parcel; not chosen: SOHO 3"
+    shop.post(Kind.ORDER_REROUTED, 1, "@unrouted", there="WH", channel="onhand", reason=why)
+    shop.post(Kind.STOCK_ADJUSTED, -1, reason="theft")
+    await shop.record_all()
+    labels = [line["label"] for line in (await explain(shop.queries, "TEE", "web", ChannelRules()))["lines"]]
+    assert [label.endswith(why) for label in labels if label.startswith("OrderRerouted")] == [True]
+    assert not any("theft" in label for label in labels)
+
+
 async def test_given_a_sku_tracked_nowhere_then_that_is_said_and_not_shown_as_an_empty_shelf(shop):
     shop.post(Kind.ORDER_PLACED, 2)
     await shop.record_all()

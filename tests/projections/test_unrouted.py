@@ -21,6 +21,17 @@ async def test_given_open_demand_without_a_place_then_it_is_found_with_its_chann
     await shop.record_all()
     (one,) = await found(pool)
     assert (one.transaction, one.channel, one.units, one.routed) == ("web/order/1", "web", {"TEE": 2}, 0)
+    assert one.recorded_at == shop.journal[1].recorded_at
     assert await found(pool, channels=("trade",)) == []
     assert await found(pool, since=datetime(2100, 1, 1, tzinfo=UTC)) == []
     assert len(await found(pool, since=datetime(2100, 1, 1, tzinfo=UTC), waiting=["web/order/1"])) == 1
+
+
+async def test_given_demand_of_a_pool_then_it_is_found_with_its_pool(pool, shop):
+    shop.post(Kind.ORDER_PLACED, 2, "@unrouted", channel="web", document="order/1", pool="trade")
+    shop.post(Kind.ORDER_PLACED, 3, "@unrouted", channel="web", document="order/2")
+    await shop.record_all()
+    assert {one.transaction: (one.units, one.pool) for one in await found(pool)} == {
+        "web/order/1": ({"TEE": 2}, "trade"),
+        "web/order/2": ({"TEE": 3}, None),
+    }

@@ -150,6 +150,22 @@ class LightspeedXSandbox:
             self._send_sale(sale, tag)
         return sale.id
 
+    def sales_of(self, reference: str) -> list[dict[str, Any]]:
+        """The sales that somebody else's reference stands behind: their `state`, their `outlet`, and whom each is for as a
+        `customer`, None for nobody that was named.
+        """
+        named = {row["id"]: row for row in self._api.desk.customers}
+        return [
+            {
+                "id": sale.id,
+                "state": sale.state,
+                "outlet": self._retailer.outlets[sale.outlet].name,
+                "customer": named.get(sale.customer or ""),
+            }
+            for sale in self._retailer.sales
+            if sale.source[0] == reference
+        ]
+
     def hand_over(self, sale_id: str, lines: Mapping[int, int], *, at: datetime, tag: str = "") -> None:
         """Fulfils so many units of some lines (by their place) of a sale that waits for it."""
         sale = self._retailer.find(sale_id)

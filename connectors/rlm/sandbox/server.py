@@ -183,7 +183,7 @@ class RlmSandbox:
 
     def _put(self, kind: str, sets: Sequence[Sequence[Segment]], at: datetime) -> None:
         self._number += 1
-        content = written(*self._addresses, self._number, at, kind, sets)
+        content = written(*self._addresses, self._number, at, kind, sets, seconds=True)
         self.sent.append(content)
         if self.answers_to_lose:
             self.answers_to_lose -= 1

@@ -151,6 +151,15 @@ def move(shop: Shop, order: Order, to: str, lines: Lines | None, at: datetime) -
         _moved(shop, order, line, quantity, place, at)
 
 
+def prepare(order: Order, at: datetime) -> None:
+    """What is to be picked up lies ready: its fulfilment order is in progress, and nothing moves. Raises `ValueError` for none."""
+    waiting = [route for route in order.routes if route.method == "PICK_UP" and route.status == "OPEN"]
+    if not waiting:
+        raise ValueError(f"order {order.id} has nothing to be picked up")
+    for route in waiting:
+        route.status, route.updated_at = "IN_PROGRESS", max(route.updated_at, at)
+
+
 def _moved(shop: Shop, order: Order, line: OrderLine, quantity: int, to: Location, at: datetime) -> None:
     here = sum(route.left(line) for route in order.routes if route.location is to)
     reroute(shop, order, line, here + quantity, to, at)

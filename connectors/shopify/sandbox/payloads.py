@@ -101,7 +101,7 @@ def order(found: Order, shop_name: str) -> dict[str, Any]:
         "total_price": "9.99",
         "updated_at": stamp(found.updated_at),
         "user_id": None,
-        **PERSON,
+        **(found.person or PERSON),
         "discount_applications": [],
         "fulfillments": [fulfillment(parcel) for parcel in found.parcels],
         "line_items": [_line(line) for line in found.lines],

@@ -114,9 +114,14 @@ class ShopifySandbox:
         routed_to: str | None = None,
         pick_up: bool = False,
         till: bool = False,
+        tags: Sequence[str] = (),
+        person: Mapping[str, Any] | None = None,
     ) -> int:
-        """An order, to be sent from a place, picked up or taken over the counter there. One webhook, `orders/create`."""
+        """An order, to be sent from a place, picked up or taken over the counter there, for a `person` in the fields of a
+        payload. One webhook, `orders/create`.
+        """
         order = orders.place(self.shop, lines, at, routed_to=routed_to, pick_up=pick_up, till=till)
+        order.tags, order.person = tuple(tags), person
         self._emit("orders/create", payloads.order(order, self.shop_name), tag)
         return order.id
 
@@ -177,6 +182,10 @@ class ShopifySandbox:
     def reroute(self, order_id: int, to: str, lines: Lines | None = None, *, at: datetime) -> None:
         """Moves units that wait (None: all) to another place. Its webhook carries ids only, so none is sent."""
         orders.move(self.shop, self.shop.orders[order_id], to, lines, at)
+
+    def prepare(self, order_id: int, *, at: datetime) -> None:
+        """An order is ready to be picked up. Its webhook carries ids only, so none is sent."""
+        orders.prepare(self.shop.orders[order_id], at)
 
     def give_back(self, order_id: int, lines: Lines, *, kind: str, location: str, at: datetime) -> int:
         """A return of which no refund tells. Its webhooks carry ids only, so none is sent."""

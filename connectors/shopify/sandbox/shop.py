@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 LOCATIONS_FROM = 1001
 ITEMS_FROM = 40_000_000_000_001
@@ -198,7 +199,9 @@ class Transfer:
 
 @dataclass(slots=True)
 class Order:
-    """An order with everything that happened to it."""
+    """An order with everything that happened to it. `person` is whom it is for, in the fields of a payload; None: the invented
+    customer.
+    """
 
     id: int
     lines: Sequence[OrderLine]
@@ -210,6 +213,7 @@ class Order:
     customer_tags: tuple[str, ...] = ()
     source: str = "web"
     till: Location | None = None
+    person: Mapping[str, Any] | None = None
     routes: list[Route] = field(default_factory=list)
     returns: list[Return] = field(default_factory=list)
     parcels: list[Parcel] = field(default_factory=list)

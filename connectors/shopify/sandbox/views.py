@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,6 +91,7 @@ def location(found: Location) -> dict[str, Any]:
 
 def order(found: Order) -> dict[str, Any]:
     """An Order."""
+    person = found.person or PERSON
     return {
         "__typename": "Order",
         "id": f"{GID}Order/{found.id}",
@@ -102,10 +104,10 @@ def order(found: Order) -> dict[str, Any]:
         "sourceName": found.source,
         "tags": list(found.tags),
         "retailLocation": None if found.till is None else location(found.till),
-        "email": PERSON["email"],
-        "phone": PERSON["phone"],
-        "customer": lambda _info: _customer(found),
-        "shippingAddress": _shipping_address,
+        "email": person.get("email"),
+        "phone": person.get("phone"),
+        "customer": lambda _info: _customer(found, person),
+        "shippingAddress": lambda _info: _shipping_address(person),
         "purchasingEntity": {"__typename": "PurchasingCompany" if found.company else "Customer"},
         "lineItems": lambda _info, **_window: listed([line(one) for one in found.lines]),
         "fulfillments": lambda _info, **_window: [fulfillment(parcel) for parcel in found.parcels],
@@ -115,34 +117,36 @@ def order(found: Order) -> dict[str, Any]:
     }
 
 
-def _customer(order: Order) -> dict[str, Any]:
-    """The invented customer of every order; what is tagged is told of each."""
-    found = PERSON["customer"]
+def _customer(order: Order, person: Mapping[str, Any]) -> dict[str, Any]:
+    """Who placed an order; how they are tagged is told of each order."""
+    found = person["customer"]
+    email, phone = found.get("email"), found.get("phone")
     return {
         "__typename": "Customer",
         "legacyResourceId": str(found["id"]),
         "firstName": found["first_name"],
         "lastName": found["last_name"],
-        "defaultEmailAddress": {"emailAddress": found["email"]},
-        "defaultPhoneNumber": {"phoneNumber": found["phone"]},
+        "defaultEmailAddress": email and {"emailAddress": email},
+        "defaultPhoneNumber": phone and {"phoneNumber": phone},
         "tags": list(order.customer_tags),
     }
 
 
-def _shipping_address(_info: object) -> dict[str, Any]:
-    found = PERSON["shipping_address"]
-    return {
+def _shipping_address(person: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Where an order is to be sent; nowhere for one that is picked up."""
+    found = person.get("shipping_address")
+    return found and {
         "__typename": "MailingAddress",
-        "firstName": found["first_name"],
-        "lastName": found["last_name"],
-        "name": found["name"],
-        "phone": found["phone"],
-        "address1": found["address1"],
-        "address2": found["address2"],
-        "city": found["city"],
-        "zip": found["zip"],
-        "provinceCode": found["province_code"],
-        "countryCodeV2": found["country_code"],
+        "firstName": found.get("first_name"),
+        "lastName": found.get("last_name"),
+        "name": found.get("name"),
+        "phone": found.get("phone"),
+        "address1": found.get("address1"),
+        "address2": found.get("address2"),
+        "city": found.get("city"),
+        "zip": found.get("zip"),
+        "provinceCode": found.get("province_code"),
+        "countryCodeV2": found.get("country_code"),
     }
 
 

@@ -74,6 +74,11 @@ async def test_given_an_order_then_it_is_a_pickup_of_its_customer_as_documented(
     assert (sale.state, sale.attributes) == ("pending", ("pickup",))
     assert sale.source == ("onhand:order/shop/1001", "onhand")
     assert bodies["/sales"]["customer_id"] == sandbox._api.desk.customers[0]["id"]
+    (shown,) = sandbox.sales_of("onhand:order/shop/1001")
+    assert (shown["id"], shown["outlet"], shown["state"]) == (created.ref, "Mall", "pending")
+    assert shown["customer"]["customer_code"] == sandbox._api.desk.customers[0]["customer_code"]
+    ((row,),) = [rows async for rows in client.pages("/sales")]
+    assert row["customer_id"] == bodies["/sales"]["customer_id"]
     assert sandbox.level("SHIRT", "Mall") == 5
 
 

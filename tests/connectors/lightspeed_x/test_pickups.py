@@ -44,13 +44,27 @@ async def test_given_a_pickup_then_it_is_kept_then_handed_over_in_parts(client, 
     assert (sandbox.level("SHIRT", "Mall"), sandbox.level("MUG", "Mall")) == (3, 4)
 
 
-async def test_given_a_pickup_elsewhere_then_it_leaves_from_there(client, sandbox, book):
+async def test_given_a_pickup_elsewhere_then_it_is_kept_there_and_leaves_from_there(client, sandbox, book):
     sale = pickup(sandbox, fulfilled_at="High Street")
+    ours = book().take(await polled(client))
+    assert ours.of("SHIRT", "Mall") == {"available": 5}
+    assert ours.of("SHIRT", "High Street") == {"available": 8, "committed": 2}
     sandbox.close(sale, at=NOW + HOUR)
     ours = book().take(await polled(client))
     assert ours.of("SHIRT", "Mall") == {"available": 5}
     assert ours.of("SHIRT", "High Street") == {"available": 8}
     assert sandbox.level("SHIRT", "High Street") == 8
+
+
+async def test_given_a_pickup_elsewhere_that_is_voided_then_it_is_for_sale_there(client, sandbox, book):
+    sale = pickup(sandbox, fulfilled_at="High Street")
+    told = await polled(client)
+    sandbox.void(sale, at=NOW + HOUR)
+    ours = book().take([*told, *await polled(client)])
+    assert (ours.of("SHIRT", "Mall"), ours.of("SHIRT", "High Street")) == (
+        {"available": 5},
+        {"available": 10},
+    )
 
 
 @pytest.mark.parametrize("handed_over", [0, 1, 2])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,6 +14,7 @@ from connectors.rlm.client import RlmClient
 from connectors.rlm.folder import LocalFolder
 from connectors.rlm.orders import depositor_order
 from connectors.rlm.x12 import interchanges
+from schemas.accounts import UNROUTED
 from schemas.claims import Claim, Document, Fact, Line
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -173,6 +175,32 @@ async def test_given_our_order_then_its_shipment_joins_the_deal_and_what_was_sho
     assert hub.balance("TEE-M", "East") == -4, "6 were ordered, 4 were there"
     assert hub.balance("TEE-M", "East", "committed") == 0
     assert hub.balance("TEE-M", "@unrouted", "committed") == 2
+
+
+async def test_given_a_shipment_that_is_short_then_what_is_missing_can_be_routed_anew_on_the_same_day(
+    orders, directory, sandbox, client, hub
+):
+    asked = Line(fact=Fact.ORDERED, sku="TEE-M", quantity=6, at=NOW, location=UNROUTED)
+    placed = Document(id="order/1", version=1, lines=(asked,))
+    hub.claim(Claim(transaction=DEAL, channel="web", topic="orders", occurred_at=NOW, documents=(placed,)))
+
+    def route(number: int, units: int, there: str, seconds: int) -> None:
+        at = NOW + timedelta(seconds=seconds)
+        moved = Line(fact=Fact.REROUTED, sku="TEE-M", quantity=units, at=at, location=UNROUTED, there=there)
+        found = Document(id=f"routing/{number}", version=1, lines=(moved,))
+        hub.claim(
+            Claim(transaction=DEAL, channel="onhand", topic="routing", occurred_at=at, documents=(found,))
+        )
+
+    route(1, 6, "East", 20)
+    await orders.create(replace(ORDER, lines=(Ordered("TEE-M", 6),)), directory)
+    sandbox.work(NOW + timedelta(seconds=40))
+    await hub.poll(client)
+    assert hub.balance("TEE-M", "East", "committed") == 0
+    assert hub.balance("TEE-M", UNROUTED, "committed") == 2
+    route(2, 2, "West", 50)
+    assert hub.balance("TEE-M", UNROUTED, "committed") == 0
+    assert hub.balance("TEE-M", "West", "committed") == 2
 
 
 async def test_given_a_shipment_of_somebody_elses_order_then_it_is_no_deal_of_ours(client, sandbox, hub):

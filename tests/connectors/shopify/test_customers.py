@@ -116,6 +116,19 @@ async def test_given_an_order_then_a_poll_says_of_the_person_what_the_webhook_sa
     assert "canary" not in json.dumps(found[0].body).lower()
 
 
+async def test_given_an_order_of_somebody_who_comes_for_it_then_poll_and_webhook_name_them_and_no_street(
+    shop, connect, webhook, asking, at
+):
+    somebody = {"email": "o@example.invalid", "customer": {"id": 7, "first_name": "O", "last_name": "P"}}
+    shop.order([("A", 1)], at=at, person=somebody)
+    (order,) = shop.shop.orders.values()
+    told = webhook(asking, "orders/create", payloads.order(order, "shop"))
+    found = [one async for page, _ in connect(shop, customers=True).poll(None) for one in page]
+    assert [shown(one.person) for one in found] == [shown(told.person)]
+    assert (told.person.customer, told.person.recipient.name) == ("7", "O P")
+    assert told.person.recipient.street == ""
+
+
 async def test_given_a_channel_that_does_not_ask_then_a_poll_does_not_even_ask_the_shop(
     shop, connect, at, monkeypatch
 ):

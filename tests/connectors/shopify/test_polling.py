@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -413,3 +413,22 @@ async def test_given_a_day_shuffled_with_losses_then_one_poll_makes_our_stock_th
     await hub.poll()
     assert hub.differences() == {}
     assert all(stock.total() == 0 for stock in hub.stock.values())
+
+
+async def test_given_a_return_within_the_second_in_which_its_order_was_read_then_the_next_poll_has_it(
+    shop, connect
+):
+    client, at = connect(shop), datetime.now(UTC)
+    order = shop.order([("A", 2)], at=at)
+    shop.fulfil(order, "WH", at=at)
+    cursor = [cursor async for _, cursor in client.poll(None)][-1]
+    shop.give_back(order, [("A", 1)], kind="PROCESSING_REQUIRED", location="S1", at=at)
+    found = [one async for page, _ in client.poll(cursor) for one in page]
+    assert [len(one.body["reverse_fulfillment_orders"]) for one in found] == [1]
+
+
+async def test_given_a_change_whose_second_is_over_then_it_is_read_once(shop, connect):
+    client = connect(shop)
+    shop.order([("A", 2)], at=datetime.now(UTC) - timedelta(seconds=5))
+    cursor = [cursor async for _, cursor in client.poll(None)][-1]
+    assert [one async for page, _ in client.poll(cursor) for one in page] == []

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from retail import SEATS, TOLD_ON_HAND
-from truth import Cell, Oracle
+from seats import TOLD_ON_HAND, Seats
+from truth import NOWHERE, Cell, Oracle
 
 from connectors.registry import CONNECTORS
 from schemas.ledger import Stock
@@ -49,15 +49,21 @@ def ledger(oracle: Oracle, stocks: Iterable[Stock]) -> Iterator[Difference]:
                 yield Difference("ledger", what, *cell, wanted, found)
 
 
-def platforms(oracle: Oracle, sandboxes: Mapping[str, Any], skus: Iterable[str]) -> Iterator[Difference]:
+def platforms(
+    oracle: Oracle, seats: Seats, sandboxes: Mapping[str, Any], skus: Iterable[str]
+) -> Iterator[Difference]:
     """Where a platform does not show what it must."""
     skus = list(skus)
-    for channel, seat in SEATS.items():
+    for channel, seat in seats.items():
         shown = SHOWN[seat.platform]
         tells = "on_hand" if TOLD_ON_HAND in seat.rules else CONNECTORS[seat.platform].tells
-        for place in seat.sees:
+        for place in seat.shows:
             for sku in skus:
-                wanted, found = due(oracle, tells, (sku, place)), shown(sandboxes[channel], sku, place)
+                found = shown(sandboxes[channel], sku, place)
+                if seat.network is None:
+                    wanted = due(oracle, tells, (sku, place))
+                else:
+                    wanted = due_to_all(oracle, seat.sees, sku)
                 if wanted != found:
                     yield Difference(channel, tells, sku, place, wanted, found)
 
@@ -67,3 +73,9 @@ def due(oracle: Oracle, tells: str, cell: Cell) -> int:
     if tells == "quantity":
         return max(0, oracle.available[cell])
     return oracle.available[cell] if tells == "level" else oracle.on_hand[cell]
+
+
+def due_to_all(oracle: Oracle, places: Iterable[str], sku: str) -> int:
+    """What a platform must show that sells what all places have, less what was promised and has no place yet."""
+    there = sum(max(0, oracle.available[sku, place]) for place in places)
+    return max(0, there + oracle.available[sku, NOWHERE])

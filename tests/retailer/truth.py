@@ -51,6 +51,11 @@ class Oracle:
         """Units come to a place."""
         self.go(place, [(sku, -units) for sku, units in lines])
 
+    def land(self, place: str, lines: Iterable[tuple[str, int]]) -> None:
+        """Units come to a place, and may not be sold: somebody must look at them, or they are damaged."""
+        self.come(place, lines)
+        self.promise(place, lines)
+
     def send(self, home: str, place: str, lines: Lines) -> None:
         """Units that were promised at `home` leave from a place."""
         self.release(home, lines)
