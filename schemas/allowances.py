@@ -39,9 +39,9 @@ NONE = Allowance()
 def allowance(stock: Stock, rules: ChannelRules, where: Sequence[str], place: str) -> Allowance:
     """What may be sold beyond what there is, at a place of the channel's numbers (a location, or `network`).
 
-    In a network all the locations `where` owe together, and the open demand beyond what they have. A channel with a number for each
+    In a network all the locations `where` owe together, and the open demand beyond what they offer. A channel with a number for each
     location has an allowance where its demand goes that names no place (`ships_from`), and nowhere else: several places with one each
-    would sell it several times. What is held back is there all the same: it is promised before anything is owed.
+    would sell it several times.
 
     Nobody says which pool a delivery is for, so that a channel with a pool has no preorders.
     """
@@ -52,9 +52,24 @@ def allowance(stock: Stock, rules: ChannelRules, where: Sequence[str], place: st
     open_places = [name for name in names if not rules.leaves_out(name)]
     coming = sum(max(0, stock.balance(name, State.INCOMING)) for name in open_places)
     preorder = 0 if rules.pool else rules.preorder_of(stock.sku)
-    state = pooled(rules.pool)
-    owed = sum(max(0, -stock.balance(name, state)) for name in {*names, rules.ships_from} - {UNROUTED})
+    owed = sum(_owed_at(stock, rules, name) for name in {*names, rules.ships_from} - {UNROUTED})
     if network:
-        there = sum(max(0, stock.balance(name, state)) for name in open_places)
-        owed += max(0, -stock.balance(UNROUTED, state) - there)
+        owed += _owed_nowhere(stock, rules, open_places)
     return Allowance(coming, min(preorder, coming), rules.backorder_of(stock.sku), owed)
+
+
+def _owed_at(stock: Stock, rules: ChannelRules, location: str) -> int:
+    """Units promised at a location beyond what it offers. What is lacking in its safety stock is owed as far as open promises took
+    it: where nothing is promised, it is just not there.
+    """
+    level = stock.balance(location, pooled(rules.pool))
+    promised = stock.balance(location, State.COMMITTED) + stock.balance(location, State.RESERVED)
+    return max(0, -level, min(rules.held_back(stock.sku, location, level) - level, promised))
+
+
+def _owed_nowhere(stock: Stock, rules: ChannelRules, where: Sequence[str]) -> int:
+    """Units ordered without a place, beyond what the locations offer together."""
+    state = pooled(rules.pool)
+    levels = {name: stock.balance(name, state) for name in where}
+    offered = sum(max(0, level - rules.held_back(stock.sku, name, level)) for name, level in levels.items())
+    return max(0, -stock.balance(UNROUTED, state) - max(0, offered - rules.threshold))

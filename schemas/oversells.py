@@ -8,11 +8,12 @@ from datetime import timedelta
 from enum import StrEnum
 
 from schemas.accounts import NETWORK, UNROUTED, State
-from schemas.availability import quantity
+from schemas.allowances import allowance
+from schemas.availability import eligible, quantity
 from schemas.claims import STRICT, Instant
 from schemas.ledger import Stock
 from schemas.movements import Movement
-from schemas.postings import Kind
+from schemas.postings import Kind, pooled
 from schemas.rules import ChannelRules
 
 LATE = timedelta(minutes=1)
@@ -28,6 +29,9 @@ class OversellCause(StrEnum):
     RULE = "rule"  # the channel's own number, as its rules make it, allowed it, or nothing bounds the channel here
     LATENCY = "latency"  # the channel's number had fallen, but it had sold before it heard
 
+
+ERRORS = frozenset({OversellCause.WRONG_COUNT, OversellCause.MANUAL_OVERRIDE})
+"""Causes that nobody has allowed, whatever a channel may owe."""
 
 MANUAL = frozenset(
     {
@@ -75,22 +79,39 @@ def oversells(
     posted: Sequence[Movement],
     rules: Mapping[str, ChannelRules],
 ) -> Iterator[Oversell]:
-    """What a movement, with what the ledger posted because of it, oversold: at most once for each place."""
+    """What a movement, with what the ledger posted because of it, oversold: at most once for each place.
+
+    What its channel may sell beyond what there is, is no oversell. Nor is a reservation ever one: the ledger grants what is free.
+    """
+    if movement.request is not None:
+        return
+    its = rules.get(movement.channel)
     for place, state in sorted(_lowered((movement, *posted))):
         then, now = _free(before, place, state), _free(after, place, state)
         if now < 0 and now < then:
+            cause = _cause(before, movement, posted, place, state, its)
+            if cause not in ERRORS and its is not None and _may_be_owed(after, place, state, its):
+                continue
             yield Oversell(
                 movement=movement.id,
                 sku=movement.sku,
                 place=place,
                 available=now,
-                cause=_cause(before, movement, posted, place, state, rules.get(movement.channel)),
+                cause=cause,
                 kind=movement.kind,
                 transaction=movement.transaction,
                 channel=movement.channel,
                 occurred_at=movement.occurred_at,
                 recorded_at=movement.recorded_at,
             )
+
+
+def _may_be_owed(after: Stock, place: str, state: str, rules: ChannelRules) -> bool:
+    """Whether all that is owed is within what the channel may sell beyond what there is."""
+    if state != pooled(rules.pool) or (place == NETWORK and rules.publish != NETWORK):
+        return False
+    allowed = allowance(after, rules, eligible(after, rules), place)
+    return 0 < allowed.owed <= allowed.preorder + allowed.backorder
 
 
 def _lowered(movements: Sequence[Movement]) -> set[tuple[str, str]]:

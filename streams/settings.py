@@ -231,6 +231,10 @@ class Settings(BaseSettings):
                     f"channels.{name}: unknown location {unknown[0]!r}; add [locations.{unknown[0]}] or use one of: "
                     f"{', '.join(sorted(known)) or 'none yet'}"
                 )
+            if channel.rules.closed is not None or channel.rules.buffers is not None:
+                raise ValueError(
+                    f"channels.{name}: closed and buffers follow from what the locations are for; say it there"
+                )
             if channel.sandbox is not None and not channel.sandbox_port:
                 raise ValueError(f"channels.{name}: a sandbox needs sandbox_port, a free port such as 8801")
         for name, recipe in self.bundles.items():

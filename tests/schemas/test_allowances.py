@@ -123,9 +123,19 @@ def test_given_four_owed_beside_three_that_are_there_then_the_three_are_sold_and
     assert offered(stock, network(backorder=2)) == 3
 
 
-def test_given_units_that_are_held_back_then_they_are_promised_before_anything_is_owed():
-    rules = network(backorder=5, safety_stock=2)
-    assert [offered(stock_of(DC=level), rules) for level in (4, 2, 1, 0, -1)] == [7, 5, 5, 5, 4]
+def test_given_units_that_are_held_back_then_a_backorder_that_takes_them_is_owed_as_any_other():
+    rules = network(backorder=5, safety_stock=2, ships_from="DC")
+    stock = stock_of(DC=4)
+    for promised, left in ((0, 7), (2, 5), (3, 4), (4, 3), (7, 0), (9, 0)):
+        stock.locations["DC"] = {"available": 4 - promised, "committed": promised}
+        assert offered(stock, rules) == left
+        assert offered(stock_of(DC=4, waiting=promised), rules) == left
+
+
+def test_given_shelves_that_are_empty_then_what_they_lack_in_safety_stock_takes_no_backorder_away():
+    rules = network(backorder=5, safety_stock=2, threshold=10)
+    assert offered(stock_of(DC=0, SOHO=1), rules) == 5
+    assert offered(stock_of(DC=0, SOHO=1, waiting=3), rules) == 2
 
 
 def test_given_a_sku_of_its_own_then_its_limit_goes_before_that_of_all_and_none_is_a_limit_too():
@@ -215,6 +225,32 @@ def test_given_numbers_by_location_then_what_was_held_without_a_place_is_not_hel
     assert reservable(stock_of(DC=5), by_location()) == 5
     assert reservable(stock_of(DC=5, waiting=4), by_location()) == 1
     assert reservable(stock_of(DC=5, waiting=4), by_location(safety_stock=2)) == 0
+
+
+@given(
+    st.integers(0, 6),
+    st.builds(
+        ChannelRules,
+        ships_from=st.just("DC"),
+        safety_stock=st.integers(0, 2),
+        backorder=st.integers(0, 4),
+        preorder=st.integers(0, 4),
+    ),
+    st.integers(0, 5),
+    st.lists(st.tuples(st.sampled_from((None, "DC")), st.integers(1, 4)), max_size=9),
+)
+@settings(max_examples=400, deadline=None)
+def test_given_orders_one_after_the_other_then_each_lowers_the_number_by_what_it_takes(
+    there, rules, coming, orders
+):
+    stock = stock_of(coming={"DC": coming}, DC=there)
+    number = offered(stock, rules)
+    for place, units in orders:
+        here = stock.locations.setdefault(place or UNROUTED, {})
+        here["available"] = here.get("available", 0) - units
+        here["committed"] = here.get("committed", 0) + units
+        assert offered(stock, rules) == max(0, number - units)
+        number = max(0, number - units)
 
 
 @pytest.mark.law("L6")

@@ -213,3 +213,44 @@ def test_given_any_claims_then_an_oversell_is_told_where_and_only_where_a_place_
         assert {one.place for one in told} - {NETWORK} == fell
         assert len({(one.movement, one.place) for one in told}) == len(told)
         books[movement.sku] = taken.stock
+
+
+# -- what may be owed
+
+OWING = {
+    "shop": ChannelRules(backorder=3, ships_from="STORE"),
+    "till": ChannelRules(publish="locations", backorder=3, ships_from="STORE"),
+}
+
+
+@pytest.mark.parametrize("channel", ["shop", "till"])
+def test_given_backorders_within_the_limit_then_they_are_no_oversell_and_beyond_it_they_are(
+    deal, units, channel
+):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 5, "STORE"))
+    deal.tell(channel, "order/1", 1, units(Fact.ORDERED, 8, "STORE", hour=1))
+    assert found(deal.movements, rules=OWING) == []
+    deal.tell(channel, "order/1", 2, units(Fact.ORDERED, 9, "STORE", hour=1))
+    assert found(deal.movements, rules=OWING) == [("STORE", -4, OversellCause.LATENCY)]
+
+
+def test_given_a_preorder_within_what_is_on_its_way_then_it_is_no_oversell(deal, units):
+    rules = {"shop": ChannelRules(preorder=9)}
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 0, "STORE"))
+    deal.tell("erp", "purchase/1", 1, units(Fact.EXPECTED, 4, "STORE", hour=1))
+    deal.tell("shop", "order/1", 1, units(Fact.ORDERED, 4, hour=2))
+    assert found(deal.movements, rules=rules) == []
+    deal.tell("shop", "order/1", 2, units(Fact.ORDERED, 5, hour=2))
+    assert found(deal.movements, rules=rules) == [(NETWORK, -5, OversellCause.LATENCY)]
+
+
+def test_given_backorders_then_wrong_books_and_what_somebody_took_are_oversells_all_the_same(deal, units):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 1, "STORE"))
+    deal.tell("till", "sale/1", 1, units(Fact.SOLD, 2, "STORE", hour=1))
+    assert found(deal.movements, rules=OWING) == [("STORE", -1, OversellCause.WRONG_COUNT)]
+
+
+def test_given_a_channel_that_may_owe_nothing_then_others_limits_do_not_excuse_it(deal, units):
+    deal.tell("erp", "opening", 1, units(Fact.OPENED, 5, "STORE"))
+    deal.tell("market", "order/1", 1, units(Fact.ORDERED, 6, "STORE", hour=1))
+    assert found(deal.movements, rules=OWING) == [("STORE", -1, OversellCause.RULE)]

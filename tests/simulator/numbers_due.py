@@ -34,10 +34,8 @@ def _online(sku: str, shelves: Shelves, mine: list[str], rules: Any, locations: 
     spare = sum(max(0, units - _kept(sku, place, units, rules, 0)) for place, units in have.items())
     waiting = -_units(shelves, "@unrouted", rules)
     number = floor(max(0, spare - waiting - rules.threshold) * Fraction(rules.share_percent, 100))
-    owed = sum(max(0, -_units(shelves, place, rules)) for place in mine)
-    owed += max(0, waiting - sum(max(0, units) for units in have.values()))
-    if rules.ships_from not in ("@unrouted", *mine):
-        owed += max(0, -_units(shelves, rules.ships_from, rules))
+    owed = sum(_owed(sku, shelves, place, rules, 0) for place in {*mine, rules.ships_from} - {"@unrouted"})
+    owed += max(0, waiting - max(0, spare - rules.threshold))
     number += max(0, _more(sku, shelves, sends, rules) - owed)
     return number if rules.cap is None else min(number, rules.cap)
 
@@ -50,7 +48,7 @@ def _in_store(sku: str, shelves: Shelves, place: str, rules: Any, locations: Map
     buffer = its.in_store_buffer if rules.pickup and its is not None else 0
     number = max(0, have - _kept(sku, place, have, rules, buffer))
     if place == rules.ships_from:
-        number += max(0, _more(sku, shelves, [place], rules) - max(0, -have))
+        number += max(0, _more(sku, shelves, [place], rules) - _owed(sku, shelves, place, rules, buffer))
     return number
 
 
@@ -67,6 +65,14 @@ def _kept(sku: str, place: str, have: int, rules: Any, buffer: int) -> int:
     else:
         units = rules.safety_stock
     return max(units, buffer, ceil(Fraction(max(0, have) * (rules.safety_percent or 0), 100)))
+
+
+def _owed(sku: str, shelves: Shelves, place: str, rules: Any, buffer: int) -> int:
+    """What is missing of what should be there: below zero all of it, above as much as somebody waits for."""
+    have, here = _units(shelves, place, rules), shelves.get(place, {})
+    missing = _kept(sku, place, have, rules, buffer) - have
+    waited_for = here.get("committed", 0) + here.get("reserved", 0)
+    return max(0, min(missing, max(-have, waited_for)), -have)
 
 
 def _more(sku: str, shelves: Shelves, places: Iterable[str], rules: Any) -> int:

@@ -208,6 +208,8 @@ def test_given_what_places_are_for_then_that_is_a_rule_which_the_channels_number
     assert read(GOOD).rules.locations == {}
     listed = read(said + '\n[channels.web.rules]\nlocations = ["SOHO"]\n').rules
     assert listed.channels["web"].closed is None
+    with pytest.raises(BadConfiguration, match="follow from what the locations are for"):
+        read(said + '\n[channels.web.rules]\nclosed = ["SOHO"]\n')
     decided = rules_of(rules.channels, {}, {"DC": LocationRules(pickup=True, in_store_buffer=3)})
     sites = {site.location: site for site in read(said).ruled(decided).sites}
     assert (sites["SOHO"].ships, sites["DC"].pickup, sites["DC"].in_store_buffer) == (True, True, 3)

@@ -80,3 +80,32 @@ def _refused(up, value: str) -> str:
     )
     assert done.returncode == 2
     return done.stderr
+
+
+def test_given_more_may_be_sold_than_there_is_and_a_store_ships_nothing_then_all_of_it_agrees(up):
+    before = shown(up)
+    harlem = up.get(f"/v1/stock/{SKU}")["locations"]["HARLEM"]["available"] - 1
+    assert up.run("rules", "set", "location:HARLEM", "ships=false")["locations"]["HARLEM"]["ships"] is False
+    up.until(lambda: shown(up) == before - harlem)
+    up.run("rules", "set", "web", "backorder=4")
+    up.until(lambda: shown(up) == before - harlem + 4)
+    more = before - harlem + 4
+    up.until(lambda: explained(up) == more)
+    assert (reserved(up, "too-many", more + 1), reserved(up, "all", more)) == (409, 201)
+    up.until(lambda: shown(up) == 0)
+    up.until(lambda: explained(up) == 0)
+    assert up.run("rules", "history")["items"][1]["changed"] == {
+        "web": ["closed"],
+        "location:HARLEM": ["ships"],
+    }
+    up.until(lambda: verified(up), 20)
+
+
+def reserved(up, key, units) -> int:
+    body = json.dumps({"channel": "web", "lines": [{"sku": SKU, "quantity": units}]}).encode()
+    headers = {
+        "Authorization": f"Bearer {up.key}",
+        "Content_Type": "application/json",
+        "Idempotency_Key": key,
+    }
+    return up.ask("POST", f"{up.url}/v1/reservations", body, **headers)[0]
