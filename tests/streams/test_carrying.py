@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.contract import Recipient
+from connectors.directory import resolve
 from connectors.errors import Unreachable
 from connectors.lightspeed_x.sandbox.gate import WINDOW
 from connectors.registry import CONNECTORS
@@ -19,9 +20,11 @@ from projections.queries import Queries
 from projections.recorder import Batch, Recorder
 from projections.vault import MasterKey, Vault
 from schemas.carrying import LATE, State
+from schemas.claims import Claim, Document, Fact, Line
 from schemas.codec import encode
 from schemas.movements import Cause, Movement
 from schemas.postings import Kind, Places, legs
+from schemas.settling import Settler, Transaction, apply
 from schemas.topics import MOVEMENTS
 from streams.asking import Asking
 from streams.carrying import BATCH, Carrying
@@ -89,8 +92,47 @@ class Journal:
             recorded_at=NOW + timedelta(seconds=self.next),
             cause=Cause(0, self.next, 0),
         )
+        await self.record(movement)
+
+    async def record(self, movement):
         await self.recorder.record([Batch(MOVEMENTS, 0, [(self.next, 0, encode(movement))], self.next + 1)])
         self.next += 1
+
+
+class Books:
+    """What the hub makes of claims, in small: settled, and recorded in the journal."""
+
+    def __init__(self, journal, authority):
+        self.journal, self.authority = journal, authority
+        self.deals, self.offset = {}, 0
+
+    async def take(self, claim):
+        deal = self.deals.get(claim.transaction, Transaction())
+        at = NOW + timedelta(minutes=self.offset)
+        cause = Cause(1, self.offset, 0)
+        self.deals[claim.transaction], moved = apply(deal, claim, at, cause, Settler(self.authority))
+        self.offset += 1
+        for movement in moved:
+            await self.journal.record(movement)
+
+    async def poll(self, shop, channel):
+        """Takes in what a platform has to tell."""
+        connector = shop.directories.settings.connector(channel)
+        async for payloads, _ in shop.clients[channel].poll(None):
+            for payload in payloads:
+                said = connector.read(channel, payload)
+                if isinstance(said, Claim):
+                    await self.take(resolve(said, shop.directories.of(channel), "DEPOT", 1_000))
+
+    async def web(self, units, cancelled=0):
+        """The web shop's order, committed at the depot."""
+        facts = [(Fact.ORDERED, units), *([(Fact.CANCELLED, cancelled)] if cancelled else [])]
+        lines = tuple(
+            Line(fact=fact, sku="TEE", quantity=number, at=NOW, location="DEPOT") for fact, number in facts
+        )
+        document = Document(id="order/1", version=1 + cancelled, lines=lines)
+        claim = Claim(transaction=DEAL, channel="web", topic="orders", occurred_at=NOW, documents=(document,))
+        await self.take(claim)
 
 
 class Shop:
@@ -100,7 +142,12 @@ class Shop:
         self.doubles, self.memory, self.pool = doubles, CarryingOut(Queries(pool)), pool
         self.journal, self.now = Journal(pool), NOW + timedelta(hours=1)
         self.directories = Directories(settings, clients, Queries(pool))
-        self.clients = clients
+        self.clients, self.books = clients, Books(self.journal, settings.witnesses)
+
+    async def committed(self):
+        """What is committed at the depot for the deal."""
+        found = await self.memory.wanted([DEAL], ())
+        return next((one.committed for one in found if one.location == "DEPOT"), {})
 
     def server(self, channel="tills", customers=None):
         """Another server that has just begun to carry out."""
@@ -381,6 +428,24 @@ async def test_given_a_platform_that_asks_to_wait_then_it_is_left_alone_so_long_
     assert await shop.states("order/web/2") == {"SOHO": State.CANCELLED}, "it was never asked for"
 
 
+async def test_given_a_platform_that_asks_to_wait_with_a_cancellation_then_its_order_is_still_there(
+    shop, tills
+):
+    await shop.journal.post(Kind.ORDER_PLACED)
+    await tills.once()
+    (before,) = (await shop.rows()).values()
+    gate = shop.doubles["tills"].gate
+    gate._allowance, gate._since = gate._used, time.time() - WINDOW + 2
+    await shop.journal.post(Kind.ORDER_CANCELLED)
+    await tills.once()
+    (row,) = (await shop.rows()).values()
+    assert row == replace(before, edition=row.edition)
+    await asyncio.sleep(3)
+    gate._allowance = None
+    await tills.once()
+    assert await shop.states() == {"SOHO": State.CANCELLED}
+
+
 async def test_given_a_refusal_then_the_reason_is_kept_and_it_is_asked_again_when_the_deal_changes(
     shop, tills
 ):
@@ -451,6 +516,49 @@ async def test_given_a_cancellation_that_does_not_work_yet_then_the_order_is_not
     tills.asking.orders.cancel = cancel
     await soon(tills)
     assert [state for state, *_ in shop.sales()] == ["voided", "pending"]
+
+
+async def test_given_an_erp_that_tells_of_our_order_itself_then_it_is_one_deal_and_nothing_is_asked_twice(
+    shop,
+):
+    """Its document says that the units are ordered, as the web shop's does."""
+    erp, double = shop.server("erp"), shop.doubles["erp"]
+    await shop.books.web(2)
+    await erp.once()
+    ref = (await shop.rows())["DEPOT"].ref
+    assert double.level("TEE", "DEPOT") == 18
+    for _ in range(2):
+        await shop.books.poll(shop, "erp")
+        await soon(erp)
+        assert await shop.committed() == {"TEE": 2}
+    row = (await shop.rows())["DEPOT"]
+    assert (row.state, row.ref, row.edition, list(shop.books.deals)) == (State.CREATED, ref, 3, [DEAL])
+    await shop.books.web(2, cancelled=2)
+    assert await shop.committed() == {}
+    await soon(erp)
+    assert await shop.states() == {"DEPOT": State.CANCELLED}
+    assert double.level("TEE", "DEPOT") == 20
+    for _ in range(2):
+        await shop.books.poll(shop, "erp")
+        await soon(erp)
+    assert await shop.committed() == {}
+    assert await shop.states() == {"DEPOT": State.CANCELLED}
+
+
+async def test_given_a_carrier_that_closes_our_order_itself_then_it_is_not_created_again_and_again(shop):
+    """Whether it is still wanted says who took the order."""
+    erp, double = shop.server("erp"), shop.doubles["erp"]
+    await shop.books.web(2)
+    await erp.once()
+    await erp.asking.orders.cancel(DEAL, "DEPOT", shop.directories.of("erp"))
+    for _ in range(2):
+        await shop.books.poll(shop, "erp")
+        await soon(erp)
+    assert await shop.committed() == {"TEE": 2}
+    assert (await shop.states(), double.level("TEE", "DEPOT")) == ({"DEPOT": State.CREATED}, 20)
+    await shop.books.web(2, cancelled=2)
+    await soon(erp)
+    assert await shop.states() == {"DEPOT": State.CANCELLED}
 
 
 async def test_given_a_platform_that_keeps_one_order_of_a_deal_then_the_second_place_is_told_to_a_person(
