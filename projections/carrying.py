@@ -52,7 +52,7 @@ WANTED = """
 """
 
 TAKEN = """
-    SELECT transaction, channel, min(occurred_at) AS at FROM movements
+    SELECT transaction, channel, min(occurred_at) AS at, max(recorded_at) AS recorded_at FROM movements
     WHERE transaction = ANY(%(names)s) AND coalesce(voids, kind) = 'OrderPlaced' AND channel <> %(hub)s
     GROUP BY 1, 2 HAVING sum(CASE WHEN voids IS NULL THEN quantity ELSE -quantity END) > 0
 """
@@ -132,8 +132,10 @@ class CarryingOut:
             place.gone[row["sku"]] += row["gone"]
             place.by[row["channel"]] += row["placed"]
         taken: dict[str, dict[str, datetime]] = defaultdict(dict)
+        recorded: dict[str, list[datetime]] = defaultdict(list)
         for row in await self._queries.rows(TAKEN, asked):
             taken[row["transaction"]][row["channel"]] = row["at"]
+            recorded[row["transaction"]].append(row["recorded_at"])
         known: dict[tuple[str, str], set[str]] = defaultdict(set)
         for row in await self._queries.rows(COUNTED, asked):
             if row["channel"] not in on_hand:
@@ -149,6 +151,7 @@ class CarryingOut:
                     known[transaction, location] | {name for name, units in place.by.items() if units > 0}
                 ),
                 placed_at=min(taken[transaction].values(), default=None),
+                recorded_at=max(recorded[transaction], default=None),
             )
             for (transaction, location), place in sorted(found.items())
         ]

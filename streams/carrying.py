@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 
@@ -49,9 +50,13 @@ class Carrying:
 
     Before a platform is asked for an order that is written down, so whatever becomes of the answer, it is asked for again or
     cancelled. What is done follows from the journal and from that alone, so it is decided anew after every crash.
+
+    `heard` says whether all has come through that a channel's platform had said by an instant: an order is not carried out before
+    that, for its platform may have chosen another place than the one where its demand is committed meanwhile.
     """
 
     asking: Asking
+    heard: Callable[[str, datetime], bool] = lambda _channel, _at: True
     dsn: str
     role: str
     _since: dict[int, int] | None = None
@@ -120,8 +125,17 @@ class Carrying:
                 self._later(task.deal, max(0.0, self._quiet_until - time.monotonic()))
             elif task.act is Act.CREATE and task.deal in self._again:
                 continue  # its order elsewhere has to be gone first: some platforms keep one for each deal
+            elif task.act is Act.CREATE and not self._may_begin(task):
+                self._later(task.deal, EVERY)
             else:
                 await self._do(task)
+
+    def _may_begin(self, task: _Task) -> bool:
+        """Whether it is known where a deal is to be brought from. What was asked for before is asked for again in any case."""
+        at = task.wanted.recorded_at
+        if at is None or task.carried is None or task.carried.tried_at is not None:
+            return True
+        return all(self.heard(channel, at) for channel in task.wanted.taken_by)
 
     async def _due(self) -> set[str]:
         """The deals to look at: those that moved, and what was put off. All that stand, at first, where the journal was made anew,

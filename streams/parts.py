@@ -480,7 +480,8 @@ def carrying(
             customers=intake.customers,
             clock=intake.clock,
         )
-        await Carrying(asking=asking, dsn=dsn, role=f"{naming.prefix}carrying {channel}").run()
+        role = f"{naming.prefix}carrying {channel}"
+        await Carrying(asking=asking, dsn=dsn, role=role, heard=intake.heard).run()
 
     return [
         carry(name, connector.orders(intake.directories.clients[name]))

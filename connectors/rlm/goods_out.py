@@ -49,9 +49,8 @@ def shipment(channel: str, sheet: Sheet) -> Said:
     for sku, ordered in given_up.items():
         short = ordered - sum(line.quantity for line in sheet.lines if line.sku == sku)
         if short > 0 and there is None and not _elsewhere(body):
-            said = sheets.made_by(
-                body
-            )  # the parcel's date, which has no time, says nothing of what stayed behind
+            # the parcel's date, which has no time, says nothing of what stayed behind
+            said = sheets.made_by(body)
             sheet.add(Fact.PICK_REJECTED, sku, short, said, here, reason="the warehouse is short")
     return Said(known or _deal(channel, body, order, there), f"945/{order}/{parcel}", at)
 

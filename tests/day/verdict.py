@@ -12,9 +12,6 @@ from comparing import ledger
 from retail import PLACES, SEATS
 from running import Hub
 
-from streams.stages import Naming
-from streams.verify import Verifier
-
 if TYPE_CHECKING:
     from playing import Day
 
@@ -30,7 +27,7 @@ TRIES_MAX = 20
 
 async def judged(day: Day, hub: Hub) -> dict[str, Any]:
     """One poll of every channel; then what everybody says, once all is settled."""
-    queries, verifier = hub.queries, _verifier(hub)
+    queries, verifier = hub.queries, hub.verifier
     for channel in SEATS:
         polled = await _polled(day, hub, channel)
         day.say(f"poll {channel}: {polled} documents")
@@ -80,17 +77,3 @@ async def _polled(day: Day, hub: Hub, channel: str) -> int:
             wait = re.search(r"asks to wait (\d+) s", said)
             await asyncio.sleep(float(wait[1]) + 1.0 if wait else 5.0)
     raise RuntimeError(f"{channel} cannot be polled")
-
-
-def _verifier(hub: Hub) -> Verifier:
-    settings = hub.settings
-    return Verifier(
-        reader=hub.reader,
-        queries=hub.queries,
-        naming=Naming(settings.kafka.prefix),
-        partitions=settings.kafka.partitions,
-        rules=settings.rules,
-        authority=settings.witnesses,
-        group=f"{settings.kafka.prefix}onhand",
-        tells={name: settings.connector(name).tells for name in settings.channels},
-    )

@@ -22,7 +22,9 @@ from projections.pool import open_pool
 from projections.queries import Queries
 from streams.reader import Reader
 from streams.settings import Settings
+from streams.stages import Naming
 from streams.system import System
+from streams.verify import Verifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,21 @@ class Hub:
     address: str
     reader: Reader
     queries: Queries
+
+    @property
+    def verifier(self) -> Verifier:
+        """What adds the log up again, and knows how far it is taken in."""
+        settings = self.settings
+        return Verifier(
+            reader=self.reader,
+            queries=self.queries,
+            naming=Naming(settings.kafka.prefix),
+            partitions=settings.kafka.partitions,
+            rules=settings.rules,
+            authority=settings.witnesses,
+            group=f"{settings.kafka.prefix}onhand",
+            tells={name: settings.connector(name).tells for name in settings.channels},
+        )
 
     async def onhand(self, *arguments: str) -> Any:
         """A command, as a person runs it. Raises `RuntimeError` with what it said."""

@@ -80,12 +80,15 @@ class Agreement:
     async def agreed(self, deal: str, *kinds: str) -> None:
         """Waits until everybody agrees: the ledger with the oracle at every place, every platform with what it must show, explain
         with the number that its platform shows, no document was refused, and both journal and explain name the deal; the journal with movements of these
-        `kinds`, so many of each as are named.
+        `kinds`, so many of each as are named; where none are, what was said must have come through first.
 
         Raises `AssertionError` with what is wrong still after `WITHIN` seconds.
         """
         for sandbox in self.hub.sandboxes.values():
             await sandbox.emitter.drain()
+        if not kinds:
+            late = await self.hub.verifier.come_through(WITHIN)
+            assert late is None, f"not taken in yet: {late}"
         deadline = time.monotonic() + WITHIN
         while wrong := [one async for one in self._wrong(deal, kinds)]:
             assert time.monotonic() < deadline, "\n".join([*wrong, *await self._told()])

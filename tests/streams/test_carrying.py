@@ -211,6 +211,30 @@ def tills(shop):
     return shop.server()
 
 
+async def test_given_a_shop_that_has_not_said_all_yet_then_nobody_is_asked_where_its_order_may_not_be_brought(
+    shop, tills
+):
+    heard, asked = set(), []
+
+    def hears(channel, at):
+        asked.append((channel, at))
+        return channel in heard
+
+    tills.heard = hears
+    await shop.journal.post(Kind.ORDER_PLACED)
+    await soon(tills)
+    assert (shop.sales(), await shop.states()) == ([], {"SOHO": State.ASKED})
+    assert set(asked) == {("web", NOW)}
+    await shop.journal.post(Kind.ORDER_REROUTED, 2, there="HARLEM")
+    heard.add("web")
+    for _ in range(2):
+        await soon(tills)
+    assert shop.sales() == [("pending", "HARLEM", [2])]
+    asked.clear()
+    await soon(tills)
+    assert asked == []
+
+
 async def test_given_an_order_then_it_is_created_once_and_cancelled_once(shop, tills):
     await tills.once()
     await shop.journal.post(Kind.ORDER_PLACED)
