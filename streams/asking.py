@@ -75,12 +75,7 @@ class Asking:
         except Exception as error:
             await self.memory.save(replace(asked, detail=reason_of(error)))
             raise
-        others = await self.memory.carried([wanted.transaction])
-        place = next((one.location for one in others.values() if _has(one, asked, made.ref)), None)
-        if place is None:
-            return await self._save(carrying.created(asked, made.ref, self.clock(), already=made.already))
-        reason = f"the platform keeps one order of a deal, and it is at {place}: {made.ref}"
-        return await self._save(carrying.refused(asked, wanted, reason, self.clock()))
+        return await self._save(carrying.created(asked, made.ref, self.clock(), already=made.already))
 
     async def cancel(self, wanted: Wanted, before: Carried) -> Again:
         """Asks to take an order back that was, or may have been, created."""
@@ -147,13 +142,3 @@ class Asking:
 def reason_of(error: Exception) -> str:
     """What a person may read of an error. One that nobody has thought of may quote whom an order is for."""
     return str(error) if isinstance(error, ConnectorError | WrongKey) else type(error).__name__
-
-
-def _has(other: Carried, asked: Carried, ref: str) -> bool:
-    """Whether what a platform calls an order is the one that it has of the deal at another place."""
-    return (
-        other.location != asked.location
-        and other.channel == asked.channel
-        and other.ref == ref
-        and other.there
-    )

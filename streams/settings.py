@@ -218,7 +218,25 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _names_are_known(self) -> Settings:
         """Every location and channel that is named somewhere exists."""
-        known = set(self.locations)
+        self._channels_are_whole(known := set(self.locations))
+        for name, recipe in self.bundles.items():
+            if nested := sorted(set(recipe) & set(self.bundles)):
+                raise ValueError(
+                    f"bundles.{name}: {nested[0]!r} is a bundle itself; list the components it is made of"
+                )
+        for name, location in self.locations.items():
+            if location.carried_out_by is not None:
+                self._carries_out(name, location.carried_out_by)
+        if unknown := sorted(self.authority.named - set(self.channels)):
+            raise ValueError(
+                f"authority: unknown channel {unknown[0]!r}; channels are: {', '.join(self.channels)}"
+            )
+        if unknown := sorted(set(self.authority.locations) - known):
+            raise ValueError(f"authority: unknown location {unknown[0]!r}")
+        return self
+
+    def _channels_are_whole(self, known: set[str]) -> None:
+        """Raises `ValueError` for the first channel that names a location which is not `known`, or lacks something."""
         for name, channel in self.channels.items():
             named = {
                 *channel.locations.values(),
@@ -237,21 +255,6 @@ class Settings(BaseSettings):
                 )
             if channel.sandbox is not None and not channel.sandbox_port:
                 raise ValueError(f"channels.{name}: a sandbox needs sandbox_port, a free port such as 8801")
-        for name, recipe in self.bundles.items():
-            if nested := sorted(set(recipe) & set(self.bundles)):
-                raise ValueError(
-                    f"bundles.{name}: {nested[0]!r} is a bundle itself; list the components it is made of"
-                )
-        for name, location in self.locations.items():
-            if location.carried_out_by is not None:
-                self._carries_out(name, location.carried_out_by)
-        if unknown := sorted(self.authority.named - set(self.channels)):
-            raise ValueError(
-                f"authority: unknown channel {unknown[0]!r}; channels are: {', '.join(self.channels)}"
-            )
-        if unknown := sorted(set(self.authority.locations) - known):
-            raise ValueError(f"authority: unknown location {unknown[0]!r}")
-        return self
 
     def _carries_out(self, location: str, channel: str) -> None:
         """Raises `ValueError` where a channel cannot carry out what is committed at a location."""
