@@ -83,6 +83,8 @@ def _refused(up, value: str) -> str:
 
 
 def test_given_more_may_be_sold_than_there_is_and_a_store_ships_nothing_then_all_of_it_agrees(up):
+    up.run("rules", "set", "web", "cap=null")
+    up.until(lambda: shown(up) == 15)
     before = shown(up)
     harlem = up.get(f"/v1/stock/{SKU}")["locations"]["HARLEM"]["available"] - 1
     assert up.run("rules", "set", "location:HARLEM", "ships=false")["locations"]["HARLEM"]["ships"] is False
