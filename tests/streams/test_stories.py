@@ -20,7 +20,7 @@ from streams.tables import source_offset
 sys.path.insert(0, str(Path(__file__).parents[1] / "simulator"))
 
 from oracle import Oracle
-from world import RULES, world
+from world import world
 
 PARTITIONS = 2
 
@@ -58,7 +58,7 @@ async def test_given_a_simulated_story_then_faust_and_postgresql_and_the_oracle_
     told = [one for one in made.heard if isinstance(one, Claim)]
     middle = len(told) // 2
     for half in (told[:middle], told[middle:]):  # the second half on a worker that starts anew
-        async with running.worker(RULES) as app:
+        async with running.worker(made.rules) as app:
             await running.append(*half)
             await until_settled(running, app, queries)
     oracle = Oracle()
