@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from faust.contrib.asgi import bind_to_running_loop
@@ -41,7 +41,6 @@ class Timed:
     ended: tuple[float, float] = (0.0, 0.0)
     numbers: int = 0
     partitions: int = 0
-    waited: float = field(default=0.0)
 
     def of(self, on_stamp: Any) -> Any:
         def again(*asked: Any) -> Iterator[list[Any]]:
