@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from projections.queries import Queries
+from projections.queries import Queries, recorded_since
 from schemas.carrying import Carried, State, Wanted
 from schemas.postings import Kind
 from schemas.reservations import HUB
@@ -38,7 +38,7 @@ STANDING = """
 
 NEWS = """
     SELECT DISTINCT transaction FROM movements AS m
-    WHERE ({since}) AND (locations && %(places)s
+    WHERE {since} AND (locations && %(places)s
     OR EXISTS (SELECT FROM carried_out AS c WHERE c.transaction = m.transaction AND c.channel = %(channel)s))
 """
 
@@ -111,11 +111,8 @@ class CarryingOut:
 
     async def news(self, channel: str, places: Collection[str], since: Mapping[int, int]) -> set[str]:
         """The same of those that moved since the journal had been recorded so far."""
-        parts = " OR ".join(
-            f"partition = {int(part)} AND log_offset >= {int(at)}" for part, at in since.items()
-        )
         values = {"channel": channel, "places": sorted(places)}
-        return await self._names(NEWS.format(since=parts), values) if parts else set()
+        return await self._names(NEWS.format(since=recorded_since(since)), values)
 
     async def _names(self, sql: str, values: Mapping[str, Any]) -> set[str]:
         return {row["transaction"] for row in await self._queries.rows(sql, values)}

@@ -117,6 +117,14 @@ class Page:
     next: str | None
 
 
+def recorded_since(reached: Mapping[int, int]) -> str:
+    """The condition of movements that were recorded since the journal had come so far, by partition. An instant would not do: what is
+    recorded late has an earlier one.
+    """
+    parts = [f"(partition = {int(part)} AND log_offset >= {int(offset)})" for part, offset in reached.items()]
+    return f"({' OR '.join(parts)})" if parts else "FALSE"
+
+
 class Queries:
     """The read side."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from projections.queries import Queries
+from projections.queries import Queries, recorded_since
 from schemas.routing import HUB, Demand
 
 OPEN = r"""
     WITH moved AS (
         SELECT DISTINCT transaction FROM movements
-        WHERE '@unrouted' = ANY(locations) AND (recorded_at >= %(since)s OR transaction = ANY(%(waiting)s))
+        WHERE '@unrouted' = ANY(locations) AND ({since} OR transaction = ANY(%(waiting)s))
     )
     SELECT m.transaction, m.sku,
     sum((leg->>'quantity')::bigint) FILTER (WHERE leg->>'state' = 'committed')::int AS units,
@@ -43,10 +43,13 @@ class Open(Demand):
 
 
 async def demands(
-    queries: Queries, channels: Collection[str], since: datetime, waiting: Collection[str]
+    queries: Queries, channels: Collection[str], since: Mapping[int, int] | None, waiting: Collection[str]
 ) -> list[Open]:
-    """What is open of transactions that moved since an instant, or that `waiting` names; only those of some channels."""
-    rows = await queries.rows(OPEN, {"since": since, "waiting": list(waiting)})
+    """What is open of transactions that moved since the journal had been recorded so far (None: ever), or that `waiting` names; only
+    those of some channels.
+    """
+    moved = "TRUE" if since is None else recorded_since(since)
+    rows = await queries.rows(OPEN.format(since=moved), {"waiting": list(waiting)})
     units: dict[str, dict[str, int]] = defaultdict(dict)
     pools: dict[str, str | None] = {}
     for row in rows:

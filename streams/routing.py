@@ -6,10 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import structlog
 
+from projections.envelope import WrongKey
 from projections.near import located, whereabouts
 from projections.pool import DatabaseError, leadership
 from projections.problems import Problem
@@ -20,6 +21,7 @@ from schemas.claims import Claim
 from schemas.distances import Point
 from schemas.routing import claim, route
 from schemas.sites import Site
+from schemas.topics import MOVEMENTS
 from streams.customers import Customers
 from streams.directories import Directories
 from streams.intake import Intake
@@ -29,8 +31,6 @@ log = structlog.get_logger()
 
 EVERY = 0.5
 """Seconds between two looks."""
-OVERLAP = timedelta(seconds=30)
-"""How far back a look goes: what is recorded late has an earlier instant."""
 PATIENCE = 5.0
 """Seconds in which what was decided must have become movements; then it is decided anew, in place of that."""
 SHORT_EVERY = 60.0
@@ -52,7 +52,7 @@ class Routing:
     customers: Customers | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _again: dict[str, float] = field(default_factory=dict)
-    _since: datetime | None = None
+    _since: dict[int, int] | None = None
 
     @property
     def channels(self) -> set[str]:
@@ -69,19 +69,24 @@ class Routing:
                         if self.channels:
                             await self.once()
                         await asyncio.sleep(EVERY)
-            except (NotWritten, *DatabaseError) as error:
+            except (NotWritten, WrongKey, *DatabaseError) as error:
                 log.warning("routing pauses", reason=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(1.0)
 
     async def once(self) -> None:
         """Routes what is open now. Raises `NotWritten`, `DatabaseError`."""
         now, ticks = self.clock(), time.monotonic()
-        since = datetime(1970, 1, 1, tzinfo=UTC) if self._since is None else self._since - OVERLAP
+        reached, since = await self.queries.offsets(MOVEMENTS.name), self._since
+        if since is not None and any(reached.get(part, 0) < at for part, at in since.items()):
+            since = None  # the journal was made anew
         due = [name for name, at in self._again.items() if at <= ticks]
-        found = await demands(self.queries, self.channels, since, due)
+        if reached == since and not due:
+            return
+        news = None if since is None else {part: since.get(part, 0) for part in reached}
+        found = await demands(self.queries, self.channels, news, due)
         for name in due:
             del self._again[name]
-        self._since = now
+        self._since = reached
         sites = None
         for demand in found:
             if demand.transaction in self._again:

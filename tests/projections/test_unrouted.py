@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from projections.queries import Queries
 from projections.unrouted import demands
 from schemas.postings import Kind
 
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
-
-async def found(pool, channels=("web",), since=EVER, waiting=()):
+async def found(pool, channels=("web",), since=None, waiting=()):
     return await demands(Queries(pool), set(channels), since, waiting)
 
 
@@ -23,8 +19,13 @@ async def test_given_open_demand_without_a_place_then_it_is_found_with_its_chann
     assert (one.transaction, one.channel, one.units, one.routed) == ("web/order/1", "web", {"TEE": 2}, 0)
     assert one.recorded_at == shop.journal[1].recorded_at
     assert await found(pool, channels=("trade",)) == []
-    assert await found(pool, since=datetime(2100, 1, 1, tzinfo=UTC)) == []
-    assert len(await found(pool, since=datetime(2100, 1, 1, tzinfo=UTC), waiting=["web/order/1"])) == 1
+    reached = await Queries(pool).offsets("movements")
+    assert await found(pool, since=reached) == []
+    assert len(await found(pool, since=reached, waiting=["web/order/1"])) == 1
+    shop.post(Kind.ORDER_PLACED, 3, "@unrouted", channel="web", document="order/2")
+    await shop.record_all()
+    assert [one.transaction for one in await found(pool, since=reached)] == ["web/order/2"]
+    assert len(await found(pool, since=dict.fromkeys(reached, 0))) == 2
 
 
 async def test_given_demand_of_a_pool_then_it_is_found_with_its_pool(pool, shop):
