@@ -79,8 +79,9 @@ class Agreement:
 
     async def agreed(self, deal: str, *kinds: str) -> None:
         """Waits until everybody agrees: the ledger with the oracle at every place, every platform with what it must show, explain
-        with the number that its platform shows, no document was refused, and both journal and explain name the deal; the journal with movements of these
-        `kinds`, so many of each as are named; where none are, what was said must have come through first.
+        with the number that its platform shows; no document was refused, and both journal and explain name the deal. The journal
+        has movements of these `kinds` for it, so many of each as are named; where none are, what was said must have come through
+        first.
 
         Raises `AssertionError` with what is wrong still after `WITHIN` seconds.
         """
