@@ -32,7 +32,7 @@ SEATS: Seats = {
             "customers = true",
             "routed_by_hub = true",
             'locations = { "location:1" = "@unrouted" }',
-            f'wholesale_tags = ["{TRADE}"]',
+            f'wholesale = {{ tags = ["{TRADE}"] }}',
         ),
         rules=(f'wholesale_pool = "{TRADE}"',),
         network="Location 1",
