@@ -47,7 +47,7 @@ CONDITIONS: Mapping[str, str] = {
         ) AS first_above
     """,
     "not_carried_out": """
-        SELECT concat_ws('/', transaction, location, state, extract(epoch FROM at)) AS key, at AS since,
+        SELECT concat_ws('/', transaction, location, state, md5(wanted::text)) AS key, at AS since,
         jsonb_build_object('transaction', transaction, 'location', location, 'channel', channel, 'state', state,
             'reason', detail, 'wanted', wanted) AS detail
         FROM carried_out WHERE state IN ('refused', 'changed') OR (state = 'asked' AND at < %(now)s - %(stuck_after)s)

@@ -26,6 +26,10 @@ may still come up so much later.
 """
 
 
+MENDED = timedelta(minutes=15)
+"""After how long a platform that refused is asked once more: somebody may have mended there what was wrong."""
+
+
 class State(StrEnum):
     """What is known of an order at the platform that carries it out."""
 
@@ -119,18 +123,21 @@ def whose(carried: Carried | None, configured: str | None) -> str | None:
     return carried.channel if carried is not None and carried.maybe else configured
 
 
-def decide(wanted: Wanted, carried: Carried | None, channel: str, since: datetime | None = None) -> Decision:
+def decide(
+    wanted: Wanted, carried: Carried | None, channel: str, now: datetime, since: datetime | None = None
+) -> Decision:
     """What to do about a deal at a place that `channel` is to carry out. `since` is when its platform came out of shadow: what was
     ordered before then was for somebody else to bring there.
     """
     if carried is None or carried.channel != channel:
         return _new(wanted, channel, since)
+    stands = wanted.lines == carried.wanted and now - carried.at < MENDED
     if carried.there:
-        return _there(wanted, carried)
+        return _there(wanted, carried, stands=stands)
     if carried.state is State.ASKED:
         return _asked(wanted, carried, channel, since)
     if carried.state is State.REFUSED:
-        if wanted.lines == carried.wanted:
+        if stands:
             return Decision(Act.NOTHING, "it was refused, and the deal wants the same")
         if not wanted.lines:
             return Decision(Act.CANCEL, "nothing is wanted any more")
@@ -168,15 +175,14 @@ def _asked(wanted: Wanted, carried: Carried, channel: str, since: datetime | Non
     return Decision(Act.LOOK, "it left before the platform had answered")
 
 
-def _there(wanted: Wanted, carried: Carried) -> Decision:
-    """Of a deal whose order is there."""
-    as_before = wanted.lines == carried.wanted
+def _there(wanted: Wanted, carried: Carried, *, stands: bool) -> Decision:
+    """Of a deal whose order is there. `stands` says that a refusal holds."""
     if not wanted.lines:
-        if carried.state is State.REFUSED and as_before:
+        if carried.state is State.REFUSED and stands:
             return Decision(Act.NOTHING, "it could not be cancelled, and is still not wanted")
         return Decision(Act.CANCEL, "nothing is wanted any more")
     if carried.unsure or wanted.lines != carried.lines:
-        if carried.state is State.CHANGED and as_before:
+        if carried.state is State.CHANGED and wanted.lines == carried.wanted:
             return Decision(Act.NOTHING, "a person was told")
         return Decision(Act.LOOK, _difference(wanted, carried))
     if carried.state is State.CREATED:

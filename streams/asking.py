@@ -136,7 +136,7 @@ class Asking:
             ref=carried.ref,
             reason=carried.detail,
         )
-        return None
+        return carrying.MENDED.total_seconds() if carried.state is State.REFUSED else None
 
 
 def reason_of(error: Exception) -> str:

@@ -14,7 +14,7 @@ import structlog
 from connectors.errors import SlowDown
 from projections.carrying import CarryingOut
 from projections.pool import DatabaseError, leadership
-from schemas.carrying import Act, Carried, Wanted, decide, whose
+from schemas.carrying import MENDED, Act, Carried, State, Wanted, decide, whose
 from schemas.rules import ChannelRules
 from streams.asking import Again, Asking, reason_of
 from streams.directories import Directories
@@ -118,6 +118,8 @@ class Carrying:
                 if task.carried is None:  # somebody else has just written of it
                     task.act = Act.NOTHING
                     self._later(task.deal)
+            if task.carried is not None and task.carried.state is State.REFUSED:
+                self._later(task.deal, MENDED.total_seconds())
         tasks = [task for task in tasks if task.act is not Act.NOTHING]
         tasks.sort(key=lambda task: (task.act is Act.CREATE, self._failed[task.deal]))
         for number, task in enumerate(tasks):
@@ -170,7 +172,7 @@ class Carrying:
             here = settings.locations.get(key[1])
             row, its = carried.get(key), wanted.get(key) or Wanted(transaction=key[0], location=key[1])
             if whose(row, None if here is None else here.carried_out_by) == self.channel:
-                decision = decide(its, row, self.channel, self.rules.told_since)
+                decision = decide(its, row, self.channel, self.asking.clock(), self.rules.told_since)
                 found.append(_Task(its, row, *decision))
         return found
 

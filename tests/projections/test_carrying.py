@@ -46,7 +46,7 @@ async def test_given_an_order_then_its_units_are_wanted_where_they_are_committed
     (one,) = (await wants(memory)).values()
     assert (one.location, one.committed, one.left) == ("SOHO", {"TEE": 2, "MUG": 1}, {})
     assert (one.taken_by, one.known_to, one.placed_at) == (frozenset({"web"}), frozenset({"web"}), NOW)
-    assert decide(one, None, "tills").act is Act.CREATE
+    assert decide(one, None, "tills", NOW).act is Act.CREATE
 
 
 async def test_given_demand_of_a_pool_then_it_is_wanted_as_any_other(memory, shop):
@@ -102,7 +102,7 @@ async def test_given_what_is_no_order_then_nothing_is_to_be_created(memory, shop
     await shop.record_all()
     names = ["web/transfer/1", "onhand/reservation/1", "tills/sale/1"]
     for one in await memory.wanted(names, ()):
-        assert decide(one, None, "depot").act is Act.NOTHING
+        assert decide(one, None, "depot", NOW).act is Act.NOTHING
 
 
 async def test_given_a_deal_that_the_carrier_took_or_brings_by_a_document_of_its_own_then_it_is_known(

@@ -10,7 +10,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from schemas import carrying
-from schemas.carrying import LATE, Act, Carried, State, Wanted, decide, whose
+from schemas.carrying import LATE, MENDED, Act, Carried, State, Wanted, decide, whose
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -30,7 +30,7 @@ def row(state=State.CREATED, lines=None, **more):
 
 
 def act(wants, carried=None, since=None):
-    return decide(wants, carried, "tills", since).act
+    return decide(wants, carried, "tills", NOON, since).act
 
 
 # -- what is created
@@ -54,7 +54,7 @@ def test_given_units_committed_for_another_channels_order_then_it_is_created():
 )
 def test_given_nothing_for_the_carrier_to_bring_then_nothing_is_created_and_the_reason_is_told(wants, why):
     for carried in (None, row(State.CANCELLED)):
-        decision = decide(wants, carried, "tills")
+        decision = decide(wants, carried, "tills", NOON)
         assert decision.act is Act.NOTHING
         assert why in decision.reason
 
@@ -142,7 +142,7 @@ def test_given_an_order_that_was_never_asked_for_then_it_is_dropped_when_it_is_n
 
 
 def test_given_an_order_that_changed_then_a_person_is_told_once_what_is_there_and_what_is_wanted():
-    decision = decide(wanted({"TEE": 1, "MUG": 3}), row(), "tills")
+    decision = decide(wanted({"TEE": 1, "MUG": 3}), row(), "tills", NOON)
     assert decision.act is Act.LOOK
     assert decision.reason == "it was asked for with 2 of TEE, and the deal has 3 of MUG, 1 of TEE now"
     carried = carrying.changed(row(), wanted({"TEE": 1}), decision.reason, NOON)
@@ -165,7 +165,7 @@ def test_given_different_lines_asked_for_without_an_answer_then_a_person_must_se
     again = carrying.asked(wanted({"TEE": 1}), first, "tills", NOON + SECOND, tried=True)
     assert (first.unsure, again.unsure, again.at, again.tried_at) == (False, True, NOON, NOON + SECOND)
     found = carrying.created(again, "S1", NOON, already=True)
-    assert decide(wanted({"TEE": 1}), found, "tills") == (
+    assert decide(wanted({"TEE": 1}), found, "tills", NOON) == (
         Act.LOOK,
         "it was asked for twice before an answer came: see that it has 1 of TEE",
     )
@@ -274,9 +274,22 @@ def test_given_another_carrier_in_the_settings_then_who_may_have_an_order_keeps_
 def test_given_a_refusal_of_the_carrier_before_then_the_new_one_is_asked():
     refused = row(State.REFUSED)
     assert act(wanted({"TEE": 2}), refused) is Act.NOTHING
-    assert decide(wanted({"TEE": 2}), refused, "depot").act is Act.CREATE
+    assert decide(wanted({"TEE": 2}), refused, "depot", NOON).act is Act.CREATE
     asked = carrying.asked(wanted({"TEE": 2}), refused, "depot", NOON + SECOND, tried=False)
     assert (asked.channel, asked.state, asked.at) == ("depot", State.ASKED, NOON + SECOND)
+
+
+def test_given_a_refusal_that_somebody_may_have_mended_then_it_is_asked_again_after_a_while():
+    for refused, wants, again in (
+        (row(State.REFUSED), wanted({"TEE": 2}), Act.CREATE),
+        (row(State.REFUSED, ref="S1", wanted={}), wanted(), Act.CANCEL),
+    ):
+        assert decide(wants, refused, "tills", NOON + MENDED - SECOND).act is Act.NOTHING
+        assert decide(wants, refused, "tills", NOON + MENDED).act is again
+    assert (
+        decide(wanted({"TEE": 1}), row(State.CHANGED, wanted={"TEE": 1}), "tills", NOON + MENDED).act
+        is Act.NOTHING
+    )
 
 
 # -- whatever happens in between
@@ -311,7 +324,7 @@ class Platform:
 
 def step(platform, carried, wants, now, meets):
     """One look, as the loop does it; `meets` is what the call to the platform meets. The row afterwards."""
-    decision = decide(wants, carried, "tills")
+    decision = decide(wants, carried, "tills", now)
     if decision.act is Act.SETTLE:
         return carrying.settled(carried, wants, decision.reason, now)
     if decision.act is Act.LOOK:
@@ -369,7 +382,7 @@ def test_given_any_news_and_any_failures_then_in_the_end_it_is_there_or_not_want
         carried = step(platform, carried, wanted(units), now, meets)
     state = carried and carried.state
     event(f"{state} {'wanted' if last else 'not wanted'}")
-    assert decide(wanted(last), carried, "tills").act is Act.NOTHING, "it comes to rest"
+    assert decide(wanted(last), carried, "tills", now).act is Act.NOTHING, "it comes to rest"
     if not last:
         assert platform.order is None
         assert carried is None or state is State.CANCELLED

@@ -19,7 +19,7 @@ from projections.carrying import CarryingOut
 from projections.queries import Queries
 from projections.recorder import Batch, Recorder
 from projections.vault import MasterKey, Vault
-from schemas.carrying import LATE, State
+from schemas.carrying import LATE, MENDED, State
 from schemas.claims import Claim, Document, Fact, Line
 from schemas.codec import encode
 from schemas.movements import Cause, Movement
@@ -461,6 +461,24 @@ async def test_given_a_refusal_then_the_reason_is_kept_and_it_is_asked_again_whe
     await shop.journal.post(Kind.ORDER_PLACED, 1)
     await soon(tills)
     assert shop.sales() == [("pending", "SOHO", [2, 1])]
+    assert await shop.states() == {"SOHO": State.CREATED}
+
+
+async def test_given_a_refusal_that_somebody_has_mended_there_then_it_is_carried_out_after_a_while(
+    shop, tills
+):
+    await shop.journal.post(Kind.ORDER_PLACED, sku="NEW")
+    await tills.once()
+    await soon(tills)
+    assert await shop.states() == {"SOHO": State.REFUSED}
+    assert tills._again.keys() == {DEAL}, "it is not forgotten"
+    shop.doubles["tills"].seed("NEW", "SOHO", 5)
+    tills.directories._asked.clear()
+    await shop.server().once()
+    assert shop.sales() == []
+    shop.now += MENDED
+    await shop.server().once()
+    assert shop.sales() == [("pending", "SOHO", [2])]
     assert await shop.states() == {"SOHO": State.CREATED}
 
 
