@@ -198,6 +198,59 @@ def test_given_a_lost_answer_then_an_order_that_is_not_there_may_still_come_up_f
     assert not carrying.may_come_up(row(tried_at=NOON), NOON)
 
 
+ONE, LATER = {"TEE": 1}, NOON + SECOND
+DOUBTED = row(State.ASKED, tried_at=NOON, unsure=True, detail="no answer", edition=7)
+THERE = row(State.CHANGED, tried_at=NOON, unsure=True, detail="look", edition=7)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (
+            lambda: carrying.asked(wanted(ONE), DOUBTED, "tills", LATER, tried=False),
+            replace(DOUBTED, lines=ONE, wanted=ONE),
+        ),
+        (
+            lambda: carrying.asked(wanted(ONE), None, "tills", LATER, tried=False),
+            row(State.ASKED, ONE, at=LATER),
+        ),
+        (
+            lambda: carrying.created(DOUBTED, "S2", LATER, already=True),
+            replace(DOUBTED, state=State.CREATED, ref="S2", at=LATER, detail=None),
+        ),
+        (
+            lambda: carrying.untouched(replace(DOUBTED, lines=ONE), row(State.ASKED), "wait"),
+            replace(DOUBTED, tried_at=None, unsure=False, detail="wait"),
+        ),
+        (
+            lambda: carrying.refused(THERE, wanted(), "shipped", LATER),
+            replace(THERE, state=State.REFUSED, wanted={}, detail="shipped", at=LATER),
+        ),
+        (lambda: carrying.cancelling(THERE, LATER), replace(THERE, state=State.ASKED, wanted={}, at=LATER)),
+        (lambda: carrying.cancelling(row(tried_at=None), LATER).tried_at, LATER),
+        (
+            lambda: carrying.cancelled(THERE, "S2", LATER),
+            replace(THERE, state=State.CANCELLED, ref="S2", wanted={}, detail=None, at=LATER, unsure=False),
+        ),
+        (
+            lambda: carrying.settled(THERE, wanted(ONE), "all of it has left", LATER),
+            replace(THERE, state=State.CREATED, wanted=ONE, detail="all of it has left", at=LATER),
+        ),
+        (
+            lambda: carrying.changed(row(edition=7), wanted(ONE), "one is wanted", LATER),
+            row(State.CHANGED, wanted=ONE, detail="one is wanted", at=LATER, edition=7),
+        ),
+    ],
+)
+def test_given_what_became_of_an_order_then_that_is_written_and_nothing_else_is_touched(written, expected):
+    assert written() == expected
+
+
+def test_given_words_that_are_stored_then_they_stay_what_they_are():
+    assert [state.value for state in State] == ["asked", "created", "cancelled", "refused", "changed"]
+    assert row(State.ASKED).edition == 0, "it was never written"
+
+
 # -- who carries it out
 
 
