@@ -27,9 +27,9 @@ def documents(
 ) -> list[Document]:
     """The fulfilments that came with a sale whose `demand` leaves like `how`; none where it came without them.
 
-    A fulfilment at another outlet than the sale's takes what was promised there [inferred: `fulfillment_outlet_id` is documented as the
-    outlet that fulfils]. What was handed over of a sale that was voided has come back. A closed sale without any fulfilment was handed over whole
-    [inferred: it is older than they are, or was closed in another way].
+    A fulfilment at another outlet than the sale's takes what was promised there: an outlet is documented as the one that fulfils;
+    that it keeps the goods from then on is inferred. What was handed over of a sale that was voided has come back. A closed sale
+    without any fulfilment was handed over whole [inferred: it is older than they are, or was closed in another way].
     """
     rows = body.get("fulfillments")
     if rows is None:
