@@ -18,7 +18,7 @@ from truth import Oracle
 from schemas.ledger import Stock
 from schemas.routing import HUB
 
-WITHIN = 20.0
+WITHIN = 40.0
 """Seconds in which everybody must agree after a step."""
 
 

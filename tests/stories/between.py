@@ -23,7 +23,7 @@ def of(*skus):
     return {cell: units for cell, units in STOCK.items() if cell[0] in skus}
 
 
-async def test_given_a_transfer_then_it_is_nowhere_while_it_is_on_its_way_and_what_never_arrives_is_lost(
+async def given_a_transfer_then_it_is_nowhere_while_it_is_on_its_way_and_what_never_arrives_is_lost(
     company,
 ):
     for sku, came in ((MOVED, 4), (SHORT, 3)):
@@ -40,7 +40,7 @@ async def test_given_a_transfer_then_it_is_nowhere_while_it_is_on_its_way_and_wh
         await story.agreed(deal, "TransferReceived", *(["TransferShortClosed"] if came < 4 else []))
 
 
-async def test_given_a_store_that_has_none_then_it_sells_what_another_sends(company):
+async def given_a_store_that_has_none_then_it_sells_what_another_sends(company):
     story, lines = Story(company, of(AISLE)), [(AISLE, 1)]
     sale = story.tills.sell(
         "SOHO", lines, at=now(), state="pending", attributes=("delivery",), fulfilled_at="HARLEM"
@@ -53,7 +53,7 @@ async def test_given_a_store_that_has_none_then_it_sells_what_another_sends(comp
     await story.agreed(deal, "OrderShipped")
 
 
-async def test_given_it_is_bought_in_a_store_then_the_warehouse_sends_it_home(company):
+async def given_it_is_bought_in_a_store_then_the_warehouse_sends_it_home(company):
     story, lines = Story(company, of(HEAVY)), [(HEAVY, 2)]
     order = story.web.order(lines, at=now(), routed_to="SOHO", till=True)
     deal = f"order/web/{order}"
@@ -61,3 +61,10 @@ async def test_given_it_is_bought_in_a_store_then_the_warehouse_sends_it_home(co
     story.oracle.promise("DC", lines)
     await story.agreed(deal, "OrderPlaced", "OrderRerouted")
     await story.sent_from_warehouse(order, lines)
+
+
+STORIES = (
+    given_a_transfer_then_it_is_nowhere_while_it_is_on_its_way_and_what_never_arrives_is_lost,
+    given_a_store_that_has_none_then_it_sells_what_another_sends,
+    given_it_is_bought_in_a_store_then_the_warehouse_sends_it_home,
+)

@@ -30,7 +30,7 @@ async def sent(company, sku, number):
     return story, order, deal
 
 
-async def test_given_goods_as_new_then_the_store_that_took_them_back_sells_them_and_the_refund_adds_none(
+async def given_goods_as_new_then_the_store_that_took_them_back_sells_them_and_the_refund_adds_none(
     company,
 ):
     story, order, _ = await sent(company, SHOE, 9301)
@@ -42,7 +42,7 @@ async def test_given_goods_as_new_then_the_store_that_took_them_back_sells_them_
     await story.agreed(f"sale/tills/{ticket}", "ReturnReceived")
 
 
-async def test_given_goods_that_must_be_looked_at_then_they_are_there_and_not_for_sale(company):
+async def given_goods_that_must_be_looked_at_then_they_are_there_and_not_for_sale(company):
     story, order, deal = await sent(company, WORN, 9302)
     story.web.give_back(order, [(WORN, 1)], kind="PROCESSING_REQUIRED", location="SOHO", at=now())
     story.oracle.land("SOHO", [(WORN, 1)])
@@ -50,7 +50,7 @@ async def test_given_goods_that_must_be_looked_at_then_they_are_there_and_not_fo
     await story.agreed(deal, "ReturnReceived")
 
 
-async def test_given_damaged_goods_then_they_are_there_and_not_for_sale(company):
+async def given_damaged_goods_then_they_are_there_and_not_for_sale(company):
     story, order, deal = await sent(company, STAINED, 9303)
     story.web.give_back(order, [(STAINED, 2)], kind="NOT_RESTOCKED", location="HARLEM", at=now())
     story.oracle.land("HARLEM", [(STAINED, 2)])
@@ -58,7 +58,7 @@ async def test_given_damaged_goods_then_they_are_there_and_not_for_sale(company)
     await story.agreed(deal, "ReturnReceived")
 
 
-async def test_given_an_exchange_then_one_size_comes_and_the_other_goes_by_one_document(company):
+async def given_an_exchange_then_one_size_comes_and_the_other_goes_by_one_document(company):
     story = Story(company, of(SMALL, LARGE))
     sold = story.tills.sell("SOHO", [(SMALL, 1)], at=now())
     story.oracle.go("SOHO", [(SMALL, 1)])
@@ -67,3 +67,11 @@ async def test_given_an_exchange_then_one_size_comes_and_the_other_goes_by_one_d
     story.oracle.come("SOHO", [(SMALL, 1)])
     story.oracle.go("SOHO", [(LARGE, 1)])
     await story.agreed(f"sale/tills/{swapped}", "ReturnReceived", "PosSaleCompleted")
+
+
+STORIES = (
+    given_goods_as_new_then_the_store_that_took_them_back_sells_them_and_the_refund_adds_none,
+    given_goods_that_must_be_looked_at_then_they_are_there_and_not_for_sale,
+    given_damaged_goods_then_they_are_there_and_not_for_sale,
+    given_an_exchange_then_one_size_comes_and_the_other_goes_by_one_document,
+)

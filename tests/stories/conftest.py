@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -32,8 +34,9 @@ from truth import Oracle  # noqa: E402  # as above
 from deploy.engines import remove  # noqa: E402  # as above
 
 STORIES = (online, from_store, pickup, brought_back, trade, between)
-
 SHOWN_WITHIN = 60.0
+
+Tell = Callable[[Any], Awaitable[None]]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -58,3 +61,20 @@ async def company() -> AsyncIterator[Company]:
     finally:
         remove(data / "engines")
         shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def telling(company: Company, request: pytest.FixtureRequest) -> AsyncIterator[Tell]:
+    """Begins all stories that were asked for at once, and waits for the one that is asked about."""
+    asked = [
+        item.callspec.params["story"] for item in request.session.items if "telling" in item.fixturenames
+    ]
+    told = {story: asyncio.create_task(story(company)) for story in asked}
+
+    async def tell(story: Any) -> None:
+        await told[story]
+
+    yield tell
+    for task in told.values():
+        task.cancel()
+    await asyncio.gather(*told.values(), return_exceptions=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from company import now, somebody
 from telling import Story
 
+from connectors.rlm.orders import depositor_order
+
 JACKET, SCARF = "ROUTE-JACKET", "ROUTE-SCARF"
 NEAREST, BOTH, PREFERRED = "ROUTE-NEAREST", "ROUTE-BOTH", "ROUTE-PREFERRED"
 MISSING = "ROUTE-MISSING"
@@ -32,7 +34,7 @@ def buyer(number, near):
     return somebody("Bo", f"Shopper-{number}", 9100 + number, near=near)
 
 
-async def test_given_an_order_then_the_nearest_store_sends_it_and_after_its_refusal_the_next(company):
+async def given_an_order_then_the_nearest_store_sends_it_and_after_its_refusal_the_next(company):
     story = Story(company, of(NEAREST))
     lines = [(NEAREST, 1)]
     order = story.web.order(lines, at=now(), person=buyer(1, near="HARLEM"))
@@ -56,7 +58,7 @@ async def test_given_an_order_then_the_nearest_store_sends_it_and_after_its_refu
     await story.sent_from_store(order, "SOHO", lines)
 
 
-async def test_given_two_articles_then_the_place_that_has_both_sends_one_parcel_though_others_are_nearer(
+async def given_two_articles_then_the_place_that_has_both_sends_one_parcel_though_others_are_nearer(
     company,
 ):
     story = Story(company, of(JACKET, SCARF))
@@ -72,7 +74,7 @@ async def test_given_two_articles_then_the_place_that_has_both_sends_one_parcel_
     await story.sent_from_warehouse(order, lines)
 
 
-async def test_given_no_place_has_all_then_it_is_sent_in_the_fewest_parcels(company):
+async def given_no_place_has_all_then_it_is_sent_in_the_fewest_parcels(company):
     story = Story(company, of(BOTH))
     order = story.web.order([(BOTH, 3)], at=now(), person=buyer(3, near="SOHO"))
     deal = f"order/web/{order}"
@@ -83,7 +85,7 @@ async def test_given_no_place_has_all_then_it_is_sent_in_the_fewest_parcels(comp
     await story.sent_from_warehouse(order, [(BOTH, 1)])
 
 
-async def test_given_a_warehouse_that_finds_fewer_than_it_said_then_a_store_sends_the_rest(company):
+async def given_a_warehouse_that_finds_fewer_than_it_said_then_a_store_sends_the_rest(company):
     story = Story(company, of(MISSING))
     order = story.web.order([(MISSING, 2)], at=now(), person=buyer(5, near="DC"))
     deal = f"order/web/{order}"
@@ -91,7 +93,7 @@ async def test_given_a_warehouse_that_finds_fewer_than_it_said_then_a_store_send
     await story.agreed(deal, "OrderPlaced", "OrderRerouted")
     await story.at_warehouse(deal)
     story.dc.warehouse.stock[MISSING, "DC"] -= 1
-    story.dc.ship(now())
+    story.dc.ship(now(), depositor_order(deal))
     story.oracle.send("DC", "DC", [(MISSING, 1)])
     story.oracle.release("DC", [(MISSING, 1)])
     story.oracle.promise("SOHO", [(MISSING, 1)])
@@ -100,7 +102,7 @@ async def test_given_a_warehouse_that_finds_fewer_than_it_said_then_a_store_send
     await story.sent_from_store(order, "SOHO", [(MISSING, 1)])
 
 
-async def test_given_a_place_that_the_merchandiser_prefers_then_it_sends_before_nearer_ones(company):
+async def given_a_place_that_the_merchandiser_prefers_then_it_sends_before_nearer_ones(company):
     story = Story(company, of(PREFERRED))
     lines = [(PREFERRED, 1)]
     await company.say("PATCH", "rules/web", {"locations": ["SOHO", "DC", "HARLEM"]})
@@ -113,3 +115,13 @@ async def test_given_a_place_that_the_merchandiser_prefers_then_it_sends_before_
     finally:
         await company.say("PATCH", "rules/web", {"locations": None})
     await story.sent_from_store(order, "SOHO", lines)
+
+
+STORIES = (
+    given_an_order_then_the_nearest_store_sends_it_and_after_its_refusal_the_next,
+    given_two_articles_then_the_place_that_has_both_sends_one_parcel_though_others_are_nearer,
+    given_no_place_has_all_then_it_is_sent_in_the_fewest_parcels,
+    given_a_warehouse_that_finds_fewer_than_it_said_then_a_store_sends_the_rest,
+)
+ALONE = (given_a_place_that_the_merchandiser_prefers_then_it_sends_before_nearer_ones,)
+"""While it is told, every order of the shop goes to other places."""

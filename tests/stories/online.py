@@ -24,13 +24,13 @@ async def ordered(company, sku, lines, first, last, number):
     return story, order, deal
 
 
-async def test_given_an_online_order_then_the_warehouse_sends_it_and_it_counts_once(company):
+async def given_an_online_order_then_the_warehouse_sends_it_and_it_counts_once(company):
     lines = [(TEE, 2)]
     story, order, _ = await ordered(company, TEE, lines, "Ada", "Nearbury", 9001)
     await story.sent_from_warehouse(order, lines)
 
 
-async def test_given_it_is_cancelled_before_it_is_packed_then_the_warehouse_need_not_and_may_sell_it(company):
+async def given_it_is_cancelled_before_it_is_packed_then_the_warehouse_need_not_and_may_sell_it(company):
     lines = [(BELT, 3)]
     story, order, deal = await ordered(company, BELT, lines, "Ede", "Farfield", 9002)
     story.web.cancel(order, at=now())
@@ -38,3 +38,9 @@ async def test_given_it_is_cancelled_before_it_is_packed_then_the_warehouse_need
     await story.agreed(deal, "OrderCancelled")
     await story.taken_back_at_warehouse(deal)
     await story.carried_out(deal, ("DC", "dc", "cancelled"))
+
+
+STORIES = (
+    given_an_online_order_then_the_warehouse_sends_it_and_it_counts_once,
+    given_it_is_cancelled_before_it_is_packed_then_the_warehouse_need_not_and_may_sell_it,
+)

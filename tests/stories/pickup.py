@@ -42,7 +42,7 @@ class PickUp:
         await self.story.carried_out(self.deal, ("SOHO", "tills", "cancelled"))
 
 
-async def test_given_a_pick_up_then_the_store_keeps_it_for_its_customer_at_once_and_hands_it_over(company):
+async def given_a_pick_up_then_the_store_keeps_it_for_its_customer_at_once_and_hands_it_over(company):
     told = PickUp(company, COLLECTED, "Wilhelmina", "Quennevil", 9201)
     sale = await told.promised()
     told.story.web.prepare(told.order, at=now())
@@ -53,7 +53,7 @@ async def test_given_a_pick_up_then_the_store_keeps_it_for_its_customer_at_once_
     await told.story.shipped_online(told.order, "SOHO")
 
 
-async def test_given_nobody_comes_then_the_store_says_so_and_may_sell_it(company):
+async def given_nobody_comes_then_the_store_says_so_and_may_sell_it(company):
     told = PickUp(company, LAPSED, "Ossian", "Vantongeren", 9202)
     await told.promised()
     whole = [
@@ -66,8 +66,15 @@ async def test_given_nobody_comes_then_the_store_says_so_and_may_sell_it(company
     await told.story.agreed(told.deal)
 
 
-async def test_given_it_is_called_off_five_minutes_before_it_is_collected_then_the_store_may_sell_it(company):
+async def given_it_is_called_off_five_minutes_before_it_is_collected_then_the_store_may_sell_it(company):
     told = PickUp(company, CALLED_OFF, "Perpetua", "Lindqvist", 9203)
     await told.promised()
     told.story.web.cancel(told.order, at=now())
     await told.released("OrderCancelled")
+
+
+STORIES = (
+    given_a_pick_up_then_the_store_keeps_it_for_its_customer_at_once_and_hands_it_over,
+    given_nobody_comes_then_the_store_says_so_and_may_sell_it,
+    given_it_is_called_off_five_minutes_before_it_is_collected_then_the_store_may_sell_it,
+)

@@ -69,7 +69,7 @@ class Story(Agreement):
         deal = f"order/web/{order}"
         asked = await self.at_warehouse(deal)
         assert {one[5]: int(one[1]) for one in asked if one[0] == "W01"} == dict(lines)
-        self.dc.ship(datetime.now(UTC))
+        self.dc.ship(datetime.now(UTC), depositor_order(deal))
         self.oracle.send("DC", "DC", lines)
         await self.agreed(deal, "OrderShipped")
         await self.shipped_online(order, "DC")

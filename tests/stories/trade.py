@@ -6,11 +6,13 @@ from agreeing import Held
 from company import TRADE, now
 from telling import Story
 
+from connectors.rlm.orders import depositor_order
+
 SOCKS, POOL = "TRADE-SOCKS", f"available[{TRADE}]"
 STOCK = {(SOCKS, "DC"): 620, (SOCKS, "SOHO"): 5, (SOCKS, "HARLEM"): 5}
 
 
-async def test_given_500_units_for_a_business_then_they_leave_its_own_pool_and_the_retail_number_stays(
+async def given_500_units_for_a_business_then_they_leave_its_own_pool_and_the_retail_number_stays(
     company,
 ):
     story, lines = Story(company, STOCK), [(SOCKS, 500)]
@@ -40,8 +42,11 @@ async def test_given_500_units_for_a_business_then_they_leave_its_own_pool_and_t
     assert {leg["state"] for leg in placed["legs"]} == {POOL, "committed"}
 
     await story.at_warehouse(deal)
-    story.dc.ship(now())
+    story.dc.ship(now(), depositor_order(deal))
     story.oracle.on_hand[SOCKS, "DC"] -= 500
     story.held[Held(SOCKS, "DC", "committed")] = 0
     await story.agreed(deal, "OrderShipped")
     await story.shipped_online(order, "DC")
+
+
+STORIES = (given_500_units_for_a_business_then_they_leave_its_own_pool_and_the_retail_number_stays,)

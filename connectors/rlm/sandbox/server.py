@@ -152,10 +152,10 @@ class RlmSandbox:
             for interchange in found:
                 self._take(interchange, at)
 
-    def ship(self, at: datetime) -> None:
-        """Ships the orders that wait, everything in the outbox carried out."""
+    def ship(self, at: datetime, ref: str | None = None) -> None:
+        """Ships the orders that wait, or one of them, everything in the outbox carried out."""
         self.work(at)
-        for kind, body in self.warehouse.ship(at):
+        for kind, body in self.warehouse.ship(at, ref):
             self._put(kind, [body], at)
 
     async def _watch(self) -> None:

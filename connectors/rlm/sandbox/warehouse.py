@@ -127,10 +127,10 @@ class Warehouse:
         else:
             yield self._shipment(ref, segments, at)
 
-    def ship(self, at: datetime) -> Iterator[Answer]:
-        """Ships every order that waits."""
-        while self.waiting:
-            yield self._shipment(*self.waiting.popitem(), at)
+    def ship(self, at: datetime, ref: str | None = None) -> Iterator[Answer]:
+        """Ships every order that waits, or the one of a reference. Raises `KeyError` for one that does not wait."""
+        for one in [*self.waiting] if ref is None else [ref]:
+            yield self._shipment(one, self.waiting.pop(one), at)
 
     def _shipment(self, ref: str, segments: Sequence[Segment], at: datetime) -> Answer:
         """945: what was sent of an order."""
