@@ -42,6 +42,11 @@ SAY_EVERY = 5.0
 SETTLED = frozenset({Outcome.PUSHED, Outcome.UNCHANGED, Outcome.REFUSED})
 """After these nothing more is to be said of an `asked` receipt."""
 
+LONGER, LONGER_MAX = 0.25, 10.0
+"""Seconds that are waited beyond what a platform asks for, more each time it asks again before anything was told, and at most. A push may
+begin with a look, which would use up what the wait has brought, for ever.
+"""
+
 SOON, TRIES = 1.0, 5
 """A call that a platform would take within so many seconds is kept at hand, and tried so often. Put back, its cells would be looked at
 again: where a look costs nearly what a write does, all that a tight limit gives would go into looks."""
@@ -247,7 +252,7 @@ class Pushing:
     """The sink of one channel, at one worker at a time. `pace` is the time in seconds in which changes gather for one
     call; a full call is followed by the next at once. `held_for` is the time in seconds until a held or unsure number is tried
     again: between two looks that agree, the platform's own documents must have had time to arrive; `wary_for` is `Board.wary_for`.
-    `failing` says since when nothing can be told, and why. While the rules say that the channel is in shadow, its board is kept and nothing is told.
+    `failing` says since when nothing can be told, and why; `slowed` how often in a row its platform asked to wait. While the rules say that the channel is in shadow, its board is kept and nothing is told.
     """
 
     channel: str
@@ -267,6 +272,7 @@ class Pushing:
     board: Board | None = None
     breaker: Breaker = field(default_factory=Breaker)
     failing: tuple[datetime, str] | None = None
+    slowed: int = 0
 
     @property
     def rules(self) -> ChannelRules:
@@ -397,13 +403,13 @@ class Pushing:
             answers = await self._tell(board, targets)
         except SlowDown as wait:
             board.again(targets, unsure=False)
-            await asyncio.sleep(wait.retry_after)
+            await asyncio.sleep(self._longer(wait))
             return 0
         except ConnectorError as error:
             await self._failed(board, targets, error)
             return 0
         self.breaker.success(map(_cell, targets))
-        self.failing = None
+        self.failing, self.slowed = None, 0
         board.worked(targets)
         await self._answered(board, answers)
         return len(targets)
@@ -456,8 +462,13 @@ class Pushing:
             except SlowDown as wait:
                 if wait.retry_after > SOON:
                     raise
-                await asyncio.sleep(wait.retry_after)
+                await asyncio.sleep(self._longer(wait))
         return await self.sink.push(ready, directory)
+
+    def _longer(self, wait: SlowDown) -> float:
+        """Seconds to wait for a platform that asks for it, once more before anything was told."""
+        self.slowed += 1
+        return wait.retry_after + min(LONGER_MAX, LONGER * (self.slowed - 1))
 
     def _later(self, board: Board, targets: Sequence[Target]) -> None:
         loop = asyncio.get_running_loop()
