@@ -45,7 +45,8 @@ NEWS = """
 WANTED = """
     SELECT transaction, leg->>'location' AS location, sku, channel,
     coalesce(sum((leg->>'quantity')::bigint) FILTER (WHERE coalesce(voids, kind) <> ALL(%(leaving)s)), 0)::int AS placed,
-    coalesce(-sum((leg->>'quantity')::bigint) FILTER (WHERE coalesce(voids, kind) = ANY(%(leaving)s)), 0)::int AS gone
+    coalesce(-sum((leg->>'quantity')::bigint) FILTER (WHERE coalesce(voids, kind) = ANY(%(leaving)s)), 0)::int AS gone,
+    max(recorded_at) AS moved_at
     FROM movements, jsonb_array_elements(legs) AS leg
     WHERE transaction = ANY(%(names)s) AND leg->>'state' = 'committed' AND NOT starts_with(leg->>'location', '@')
     GROUP BY 1, 2, 3, 4
@@ -123,7 +124,9 @@ class CarryingOut:
         """
         asked = {"names": sorted(names), "leaving": LEAVING, "hub": HUB}
         found: dict[tuple[str, str], _Place] = defaultdict(_Place)
+        moved: dict[str, list[datetime]] = defaultdict(list)
         for row in await self._queries.rows(WANTED, asked):
+            moved[row["transaction"]].append(row["moved_at"])
             place = found[row["transaction"], row["location"]]
             place.placed[row["sku"]] += row["placed"]
             place.gone[row["sku"]] += row["gone"]
@@ -149,6 +152,7 @@ class CarryingOut:
                 ),
                 placed_at=min(taken[transaction].values(), default=None),
                 recorded_at=max(recorded[transaction], default=None),
+                moved_at=max(moved[transaction], default=None),
             )
             for (transaction, location), place in sorted(found.items())
         ]

@@ -55,7 +55,8 @@ class Wanted:
     """What the journal says of a deal at a place: the units `committed` there now, and those that `left` from there for it.
 
     `taken_by` are the channels whose documents say that it was ordered, `known_to` those whose documents say that it is to be
-    brought from here, `placed_at` is when it was ordered, and `recorded_at` when the newest such document was recorded.
+    brought from here, `placed_at` is when it was ordered, and `recorded_at` when the newest such document was recorded. `moved_at` is when the newest
+    document was recorded that moved what is committed for it anywhere.
     """
 
     transaction: str
@@ -66,6 +67,7 @@ class Wanted:
     known_to: frozenset[str] = frozenset()
     placed_at: Instant | None = None
     recorded_at: Instant | None = None
+    moved_at: Instant | None = None
 
     @property
     def lines(self) -> dict[str, int]:

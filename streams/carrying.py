@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -23,6 +23,8 @@ log = structlog.get_logger()
 
 EVERY = 0.5
 """Seconds between two looks."""
+WHOLE_AFTER = timedelta(seconds=2)
+"""How long after the newest news of a deal all of it is in the journal, which has its SKUs one after the other."""
 BATCH = 50
 """How much a platform is asked for between two looks, so that what must be cancelled does not wait behind all that is new."""
 PAUSE, WAIT_MAX = 2.0, 60.0
@@ -133,10 +135,14 @@ class Carrying:
                 await self._do(task)
 
     def _may_begin(self, task: _Task) -> bool:
-        """Whether it is known where a deal is to be brought from. What was asked for before is asked for again in any case."""
-        at = task.wanted.recorded_at
+        """Whether it is known where a deal is to be brought from, and all of what. What was asked for before is asked for again in
+        any case.
+        """
+        at, moved_at = task.wanted.recorded_at, task.wanted.moved_at
         if at is None or task.carried is None or task.carried.tried_at is not None:
             return True
+        if moved_at is not None and self.asking.clock() < moved_at + WHOLE_AFTER:
+            return False
         return all(self.heard(channel, at) for channel in task.wanted.taken_by)
 
     async def _due(self) -> set[str]:

@@ -235,6 +235,21 @@ async def test_given_a_shop_that_has_not_said_all_yet_then_nobody_is_asked_where
     assert asked == []
 
 
+async def test_given_the_first_article_of_an_order_then_it_is_not_carried_out_before_the_others_may_have_come(
+    shop, tills
+):
+    await shop.journal.post(Kind.ORDER_PLACED, 1)
+    shop.now = NOW + timedelta(seconds=1)
+    await soon(tills)
+    assert (shop.sales(), await shop.states()) == ([], {"SOHO": State.ASKED})
+    await shop.journal.post(Kind.ORDER_PLACED, 1, sku="MUG")
+    await soon(tills)
+    assert shop.sales() == []
+    shop.now = NOW + timedelta(seconds=4)
+    await soon(tills)
+    assert shop.sales() == [("pending", "SOHO", [1, 1])]
+
+
 async def test_given_an_order_then_it_is_created_once_and_cancelled_once(shop, tills):
     await tills.once()
     await shop.journal.post(Kind.ORDER_PLACED)
