@@ -39,10 +39,8 @@ class Effect(NamedTuple):
 VOIDED_AT_ONCE = Effect("VOIDED", VOIDED, None, takes=True, grade=Grade.INFERRED)
 """A voided sale has taken its goods and given them back: inferred from CLOSED → VOIDED being the documented way."""
 
-VOIDED_LATER = tuple(
-    Effect("VOIDED", VOIDED, attribute, takes=False, grade=Grade.INFERRED)
-    for attribute in ("delivery", "pickup")
-)
+VOIDED_PICKUP = Effect("VOIDED", VOIDED, "pickup", takes=False, grade=Grade.INFERRED)
+VOIDED_LATER = (Effect("VOIDED", VOIDED, "delivery", takes=False, grade=Grade.INFERRED), VOIDED_PICKUP)
 """A voided sale that was to be fulfilled later, as only the words of 2026 tell: what was handed over of it came back."""
 
 EFFECTS = (

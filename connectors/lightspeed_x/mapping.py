@@ -25,7 +25,14 @@ from connectors.lightspeed_x.allowlist import (
     INVENTORY,
     SALE,
 )
-from connectors.lightspeed_x.effects import Effect, by_state, by_status, is_voided
+from connectors.lightspeed_x.effects import (
+    VOIDED_AT_ONCE,
+    VOIDED_PICKUP,
+    Effect,
+    by_state,
+    by_status,
+    is_voided,
+)
 from connectors.lightspeed_x.fields import instant, needed, reference, units, version
 from connectors.links import deal_of
 from connectors.wholesale import demand_class
@@ -58,6 +65,8 @@ def _sale(channel: str, payload: Payload) -> Claim:
     sold_at = instant(needed(body, "date", "sale_date", "created_at"))
     voided_at = instant(needed(body, "updated_at")) if is_voided(effect) else None
     deal = deal_of(_part(body, "source").get("id") or body.get("source_id"))
+    if deal is not None and effect is VOIDED_AT_ONCE:
+        effect = VOIDED_PICKUP  # that is what we create, and a webhook of a voided sale has forgotten it
     number = version(needed(_part(body, "_metadata") or body, "version"))
     lines, skipped, handed = list[Line](), list[Skipped](), list[Document]()
     if how := fulfillments.OF_ATTRIBUTE.get(effect.attribute or ""):

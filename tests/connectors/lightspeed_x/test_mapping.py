@@ -116,6 +116,14 @@ def test_given_a_line_that_was_voided_in_the_sale_then_it_is_skipped():
     assert [line.reason for line in document.skipped] == ["the line was voided"]
 
 
+def test_given_a_webhook_that_our_pick_up_was_voided_then_nothing_is_said_to_have_left_and_come_back():
+    body = {**GOLDEN["voided_sale"]["payload"], "source_id": "onhand:order/web/1"}
+    claim = mapping.read("tills", Payload(SALE, body))
+    assert claim.transaction == "order/web/1"
+    assert [line for document in claim.documents for line in document.lines] == []
+    assert {one.reason for one in claim.documents[0].skipped} == {"ordered where the order came from"}
+
+
 @pytest.mark.parametrize("level", ["current_inventory_level", "inventory_level", "count"])
 def test_given_any_name_of_the_level_then_the_observation_has_it(level):
     body = {
