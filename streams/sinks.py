@@ -43,8 +43,8 @@ SETTLED = frozenset({Outcome.PUSHED, Outcome.UNCHANGED, Outcome.REFUSED})
 """After these nothing more is to be said of an `asked` receipt."""
 
 LONGER, LONGER_MAX = 0.25, 10.0
-"""Seconds that are waited beyond what a platform asks for, more each time it asks again before anything was told, and at most. A push may
-begin with a look, which would use up what the wait has brought, for ever.
+"""Seconds that are waited beyond what a platform asks for, more each time it asks again before anything was told, and at most. Of a push of
+several calls the first ones would else use up, for ever, what the wait has brought.
 """
 
 SOON, TRIES = 1.0, 5

@@ -215,3 +215,15 @@ async def test_given_a_platform_that_is_not_sure_then_it_is_never_raised_over_a_
     trade.sell(2)
     await trade.pushing._push_some(trade.board)
     assert trade.platform.level() == trade.wanted - 2
+
+
+@pytest.mark.parametrize("trade", [Shop], indirect=True, ids=["shopify"])
+async def test_given_a_push_of_several_calls_and_waits_that_bring_one_then_it_is_told_all_the_same(trade):
+    """What Shopify sold meanwhile refuses the first call; the next ones look, and tell it anew."""
+    trade.sell(2)
+    trade.move(-5)
+    trade.platform.sandbox._bucket._held = 0.0
+    async with asyncio.timeout(10):
+        while trade.platform.level() != trade.wanted - 2:
+            await trade.pushing._push_some(trade.board)
+    assert trade.pushing.slowed == 0
