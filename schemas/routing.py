@@ -92,7 +92,11 @@ def _before(stock: Stock, units: int, state: str) -> Stock:
 
 
 def claim(demand: Demand, routed: Routed, at: datetime) -> Claim:
-    """What the hub says of a demand that it has routed; each time a document of its own. Those that were not chosen are named."""
+    """What the hub says of a demand that it has routed; each time a document of its own. Those that were not chosen are named.
+
+    It says where the units are until then, as the platforms' own claims do: so it is one matter whether the hub says that an order goes to
+    a place or the shop that sent it from there, and no unit of it is routed twice.
+    """
     name = f"routing/{demand.transaction}/{demand.routed + 1}"
     lines = tuple(
         Line(
@@ -100,6 +104,7 @@ def claim(demand: Demand, routed: Routed, at: datetime) -> Claim:
             sku=sku,
             quantity=units,
             at=at,
+            location=UNROUTED,
             there=parcel.location,
             reason=_why(routed, parcel, sku),
         )

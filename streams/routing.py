@@ -16,8 +16,6 @@ from projections.pool import DatabaseError, leadership
 from projections.problems import Problem
 from projections.queries import Queries
 from projections.unrouted import Open, demands
-from schemas.accounts import UNROUTED
-from schemas.claims import Claim
 from schemas.distances import Point
 from schemas.routing import claim, route
 from schemas.sites import Site
@@ -103,7 +101,7 @@ class Routing:
         stocks = await self.queries.stocks(demand.units)
         routed = route(demand, stocks, rules, sites, await self._near(demand, sites))
         if routed.plan.parcels:
-            await self.intake.claims([_from_nowhere(claim(demand, routed, now))])
+            await self.intake.claims([claim(demand, routed, now)])
             log.info(
                 "routed",
                 transaction=demand.transaction,
@@ -128,14 +126,3 @@ class Routing:
             return await whereabouts(self.queries, to.postcode, to.country or None, sites)
         except Problem:
             return None
-
-
-def _from_nowhere(said: Claim) -> Claim:
-    """A decision with where its units are until then, as the platforms' own claims have it. So it is one matter whether the hub says
-    that an order goes to a place or the shop that sent it from there, and no unit of it is routed twice.
-    """
-    documents = (
-        replace(document, lines=tuple(replace(line, location=UNROUTED) for line in document.lines))
-        for document in said.documents
-    )
-    return replace(said, documents=tuple(documents))

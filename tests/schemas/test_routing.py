@@ -98,7 +98,7 @@ def test_given_a_decision_then_its_claim_says_what_goes_where_and_who_else_had_i
     assert (said.transaction, document.id) == ("order/web/1", "routing/order/web/1/1")
     assert (said.channel, said.topic, said.occurred_at) == ("onhand", "routing", NOW)
     assert document.version == int(NOW.timestamp()) * 1_000
-    assert (line.fact, line.quantity, line.location, line.there) == (Fact.REROUTED, 2, None, "DC")
+    assert (line.fact, line.quantity, line.location, line.there) == (Fact.REROUTED, 2, "@unrouted", "DC")
     assert line.reason == "one parcel; not chosen: SOHO 3"
 
 

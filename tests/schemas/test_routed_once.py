@@ -13,7 +13,6 @@ from schemas.movements import Cause
 from schemas.parcels import Parcel, Plan
 from schemas.routing import Demand, Routed, claim
 from schemas.settling import Transaction, apply
-from streams.routing import _from_nowhere
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 ORDER = "order/web/1"
@@ -39,7 +38,7 @@ def said(channel, document, at, *lines):
 def decided(number, place, units, at):
     demand = Demand(transaction=ORDER, channel="web", units={"TEE": units}, rejected={}, routed=number - 1)
     routed = Routed(plan=Plan((Parcel(place, {"TEE": units}),)), candidates={"TEE": {place: units}})
-    return _from_nowhere(claim(demand, routed, NOON + timedelta(seconds=at)))
+    return claim(demand, routed, NOON + timedelta(seconds=at))
 
 
 @pytest.mark.parametrize("shop_says_at", [15, 25, 35], ids=["before", "after the refusal", "in the end"])
