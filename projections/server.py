@@ -18,6 +18,7 @@ from pydantic import AwareDatetime
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from projections.access import Caller
 from projections.carrying import CarryingOut
 from projections.explain import explain
 from projections.pool import DatabaseError, Pool
@@ -65,7 +66,7 @@ class Service:
     rules: Callable[[], Rules]
     skews: Callable[[], Mapping[str, float]]
     clock: Callable[[], datetime]
-    keys: Callable[[str], bool]
+    keys: Callable[[str], Caller | None]
     intake: Intake
     ready: Callable[[], Awaitable[str | None]]
     body_max: int
@@ -87,7 +88,7 @@ def create_api(
     rules: Callable[[], Rules],
     skews: Callable[[], Mapping[str, float]],
     clock: Callable[[], datetime],
-    keys: Callable[[str], bool],
+    keys: Callable[[str], Caller | None],
     intake: Intake,
     ready: Callable[[], Awaitable[str | None]],
     reserving: Reserving,
@@ -218,7 +219,7 @@ def _health_routes(service: Service) -> APIRouter:
 
 def _v1_routes(service: Service) -> APIRouter:
     async def authorised(offered: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> None:
-        if offered is None or not service.keys(offered.credentials):
+        if offered is None or service.keys(offered.credentials) is None:
             raise Problem(401, "Not authorised", "send a valid API key as a bearer token")
 
     router = APIRouter(prefix="/v1", tags=["v1"], dependencies=[Depends(authorised)])

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 import uvicorn
 
+from projections.access import Caller, Role
 from projections.pool import Pool, open_pool
 from projections.recorder import Batch, Recorder
 from projections.server import create_api
@@ -71,7 +72,7 @@ async def serving(dsn: str, key: str, rate: str, skus: str) -> None:
         rules=lambda: RULES,
         skews=dict,
         clock=lambda: datetime.now(UTC),
-        keys=lambda offered: offered == key,
+        keys=lambda offered: Caller.of("test", Role.ADMIN) if offered == key else None,
         intake=None,  # type: ignore[arg-type]  # nothing is handed in
         ready=ready,
         reserving=None,  # type: ignore[arg-type]  # nothing is held

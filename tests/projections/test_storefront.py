@@ -15,6 +15,7 @@ import jsonschema_rs
 import pytest
 import uvicorn
 
+from projections.access import Caller, Role
 from projections.geonames import Row
 from projections.postcodes import load
 from projections.server import create_api
@@ -99,7 +100,7 @@ async def front(pool):
         rules=lambda: RULES,
         skews=dict,
         clock=lambda: datetime(2026, 11, 30, 12, tzinfo=UTC),
-        keys=lambda offered: offered == KEY,
+        keys=lambda offered: Caller.of("test", Role.ADMIN) if offered == KEY else None,
         intake=None,  # type: ignore[arg-type]  # nothing is handed in here
         ready=ready,
         reserving=None,  # type: ignore[arg-type]  # nothing is held here
