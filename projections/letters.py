@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -33,6 +34,7 @@ class Letters(Rows):
         found = await self.rows(
             "SELECT partition || '-' || log_offset AS id, channel, topic, stage, reason, ref, received_at, retried_at"
             " FROM dead_letters WHERE (NOT %(pending)s OR retried_at IS NULL)"
+            " AND (%(at)s::timestamptz IS NULL OR received_at <= %(at)s)"
             " AND (%(at)s::timestamptz IS NULL"
             " OR (received_at, partition || '-' || log_offset) < (%(at)s::timestamptz, %(id)s::text))"
             " ORDER BY received_at DESC, 1 DESC LIMIT %(limit)s",
@@ -42,15 +44,24 @@ class Letters(Rows):
 
     async def dead_letter(self, ident: str) -> dict[str, Any] | None:
         """One dead letter, payload included, by its id `partition-offset`."""
+        place = _place(ident)
+        if place is None:
+            return None
         found = await self.rows(
             "SELECT partition || '-' || log_offset AS id, channel, topic, stage, reason, ref, payload, received_at,"
-            " retried_at FROM dead_letters WHERE partition || '-' || log_offset = %s",
-            [ident],
+            " retried_at FROM dead_letters WHERE (partition, log_offset) = (%s, %s)",
+            place,
         )
         return found[0] if found else None
 
     async def mark_retried(self, ident: str, at: datetime) -> None:
         """Notes that a dead letter's document is in the log now."""
-        await self.run(
-            "UPDATE dead_letters SET retried_at = %s WHERE partition || '-' || log_offset = %s", [at, ident]
-        )
+        if (place := _place(ident)) is not None:
+            sql = "UPDATE dead_letters SET retried_at = %s WHERE (partition, log_offset) = (%s, %s)"
+            await self.run(sql, [at, *place])
+
+
+def _place(ident: str) -> tuple[int, int] | None:
+    """Where in the log a dead letter stands, by its id; None: no id of ours."""
+    found = re.fullmatch(r"([0-9]{1,9})-([0-9]{1,18})", ident, re.ASCII)
+    return (int(found[1]), int(found[2])) if found else None

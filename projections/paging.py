@@ -27,10 +27,12 @@ class Page:
 def page_of(rows: list[dict[str, Any]], limit: int, position: Callable[[dict[str, Any]], list[str]]) -> Page:
     """The first `limit` of some rows; `position` says where a row stands in their order, as texts."""
     shown = rows[:limit]
-    more = len(rows) > limit
-    return Page(
-        shown, base64.urlsafe_b64encode(json.dumps(position(shown[-1])).encode()).decode() if more else None
-    )
+    return Page(shown, cursor_of(position(shown[-1])) if len(rows) > limit else None)
+
+
+def cursor_of(position: list[str]) -> str:
+    """The cursor that stands for a position in an order."""
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
 
 
 def read_cursor(cursor: str, parts: int) -> list[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from projections.catalogue import Catalogue
 from projections.channel_numbers import NUMBERS, NUMBERS_OF, Numbers
 from projections.commitments import AGE_MAX, COMMITMENTS, Commitments
-from projections.directories import Directories, SavedDirectory
+from projections.directories import SavedDirectory
+from projections.drift import Drift
 from projections.journal import MOVEMENT_COLUMNS, Journal, recorded_since
+from projections.late import Late
 from projections.letters import Letters
 from projections.paging import PAGE_MAX, BadCursor, Page
-from projections.stocks import Stocks
 from projections.told import Told
+from projections.transactions import Transactions
 
 __all__ = [
     "AGE_MAX",
@@ -26,7 +29,7 @@ __all__ = [
 ]
 
 
-class Queries(Stocks, Journal, Commitments, Numbers, Told, Letters, Directories):
+class Queries(Late, Catalogue, Journal, Transactions, Commitments, Numbers, Told, Letters, Drift):
     """The read side."""
 
     async def progress(self) -> dict[str, int]:

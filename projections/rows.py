@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
+from psycopg import AsyncCursor
 from psycopg.rows import dict_row
 
 from projections.pool import Pool
@@ -23,6 +25,17 @@ class Rows:
         async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(sql.encode(), parameters)
             return await cursor.fetchall()
+
+    @asynccontextmanager
+    async def moment(self) -> AsyncIterator[AsyncCursor[dict[str, Any]]]:
+        """A cursor whose statements all see the same moment, and change nothing."""
+        async with (
+            self._pool.connection() as connection,
+            connection.transaction(),
+            connection.cursor(row_factory=dict_row) as cursor,
+        ):
+            await cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield cursor
 
     async def run(self, sql: str, parameters: Sequence[Any]) -> None:
         """Runs a statement that answers nothing."""

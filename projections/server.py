@@ -21,6 +21,7 @@ from starlette.requests import ClientDisconnect
 from projections.access import Caller
 from projections.carrying import CarryingOut
 from projections.explain import explain
+from projections.lists import list_routes
 from projections.pool import DatabaseError, Pool
 from projections.problems import Problem, response
 from projections.queries import AGE_MAX, BadCursor, Page, Queries
@@ -225,6 +226,7 @@ def _v1_routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["v1"], dependencies=[Depends(authorised)])
     _stock_routes(router, service)
     _journal_routes(router, service)
+    router.include_router(list_routes(service.queries, service.rules))
     router.include_router(
         reservation_routes(service.reserving, service.channel, lambda: service.rules().bundles)
     )

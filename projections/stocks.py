@@ -9,14 +9,13 @@ from typing import Any
 
 import orjson
 
-from projections.rows import Rows
+from projections.sums import Sums
 from schemas.accounts import BOUNDARY, TRANSIT_PREFIX
 from schemas.codec import adapter
 from schemas.ledger import Stock
-from schemas.postings import TRACKING
 
 
-class Stocks(Rows):
+class Stocks(Sums):
     """Questions about balances."""
 
     async def stock(self, sku: str) -> Stock | None:
@@ -31,7 +30,7 @@ class Stocks(Rows):
 
     async def stock_as_of(self, sku: str, at: datetime | None, known_at: datetime | None) -> Stock | None:
         """The balances of what had occurred by `at`, of what was recorded by `known_at`. None: nothing had."""
-        sums = await self._sums(sku, at, known_at, None)
+        sums = await self.sums(sku, at, known_at, None)
         if not sums:
             return None
         stock = Stock(sku=sku)
@@ -59,30 +58,8 @@ class Stocks(Rows):
         What "earlier movements" come to is this minus the legs of the ones that are told one by one: read the newest with a limit,
         and take their legs off.
         """
-        sums = await self._sums(sku, at, known_at, upto)
+        sums = await self.sums(sku, at, known_at, upto)
         return Counter({(row["location"], row["state"]): row["units"] for row in sums if row["units"]})
-
-    async def _sums(
-        self, sku: str, at: datetime | None, known_at: datetime | None, upto: int | None
-    ) -> list[dict[str, Any]]:
-        """By location and state: units, and how many movements that stand say that the place is tracked."""
-        return await self.rows(
-            "SELECT leg->>'location' AS location, leg->>'state' AS state, sum((leg->>'quantity')::bigint)::bigint AS units,"
-            " sum(CASE WHEN coalesce(voids, kind) = 'StockCounted' AND counted IS NULL THEN 0"
-            " WHEN coalesce(voids, kind) = ANY(%(tracking)s) THEN CASE WHEN voids IS NULL THEN 1 ELSE -1 END"
-            " ELSE 0 END)::bigint AS tracking"
-            " FROM movements, jsonb_array_elements(legs) AS leg WHERE sku = %(sku)s"
-            " AND (%(at)s::timestamptz IS NULL OR occurred_at <= %(at)s)"
-            " AND (%(known)s::timestamptz IS NULL OR recorded_at <= %(known)s)"
-            " AND (%(upto)s::bigint IS NULL OR log_offset <= %(upto)s) GROUP BY 1, 2",
-            {
-                "sku": sku,
-                "at": at,
-                "known": known_at,
-                "upto": upto,
-                "tracking": [kind.value for kind in TRACKING],
-            },
-        )
 
     async def all_stock(self) -> AsyncIterator[Stock]:
         """Every SKU's balances, streamed."""

@@ -13,6 +13,7 @@ from streams.commands.asking import commitments, explain, map_command, stock, ve
 from streams.commands.checking import check
 from streams.commands.erasing import erase
 from streams.commands.geo import geo
+from streams.commands.late import late
 from streams.commands.letters import letters
 from streams.commands.ruling import rules
 from streams.commands.running import demo, serve_command, up, worker_command
@@ -26,6 +27,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "demo": demo,
     "stock": stock,
     "explain": explain,
+    "late": late,
     "commitments": commitments,
     "verify": verify,
     "map": map_command,
