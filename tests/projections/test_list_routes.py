@@ -111,7 +111,7 @@ async def test_given_words_with_a_platform_then_they_are_listed_and_stand_beside
 ):
     shop.post(Kind.STOCK_INITIALISED, 10)
     await shop.record_all(web=RULES.channels["web"])
-    said = {"channel": "web", "sku": "TEE", "place": "network", "quantity": 10, "own": 0, "offset": 1}
+    said = {"channel": "web", "sku": "TEE", "place": "network", "quantity": 10, "own": 10, "offset": 1}
     await shop.record(
         RECEIPTS, [Receipt(level=10, outcome=Outcome.PUSHED, pushed_at=after(), ref="x", **said)]
     )
