@@ -1,7 +1,8 @@
 """Writes the journal of a year into the log, in a process of its own: `asking_movements.py BOOTSTRAP PREFIX PARTITIONS MOVEMENTS SKUS`.
 
 Every SKU is opened in one store. Then it is sold, ordered and shipped, received and brought back, the SKUs after Zipf: the first makes
-a thirteenth of all. Of a hundred movements two become known hours or days late, and one is voided later. Prints how long that took.
+a thirteenth of all. Five thousand orders are open at any time. Of a
+hundred movements two become known hours or days late, and one is voided later. Prints how long that took.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from streams.writer import Out, Writer
 
 SEED, STORES, BATCH = 1, 12, 5_000
 BEGAN, YEAR = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=360)
-LATE, VOIDED = 0.02, 0.01
+LATE, VOIDED, OPEN = 0.02, 0.01, 5_000
 MIX = {
     Kind.POS_SALE_COMPLETED: 60,
     Kind.ORDER_PLACED: 15,
@@ -54,6 +55,7 @@ def movements(count: int, skus: int) -> Iterator[Made]:
     shuffled = list(range(skus))
     chance.shuffle(shuffled)
     voidable: deque[Made] = deque(maxlen=1_000)
+    waiting: deque[tuple[str, str, str, int]] = deque()
     kinds, shares = list(MIX), list(MIX.values())
     for number in range(count):
         known = BEGAN + YEAR * number / count
@@ -68,13 +70,22 @@ def movements(count: int, skus: int) -> Iterator[Made]:
         opening = number < skus
         kind = Kind.STOCK_INITIALISED if opening else chance.choices(kinds, shares)[0]
         units = 1_000 if opening else chance.randint(1, 3)
+        deal = f"{'opening' if opening else 'order'}/tills/{number // 3}"
+        sku = f"SKU-{rank:07d}"
+        if kind is Kind.ORDER_SHIPPED:
+            if len(waiting) < OPEN:
+                kind = Kind.POS_SALE_COMPLETED
+            else:
+                deal, sku, store, units = waiting.popleft()
+        elif kind is Kind.ORDER_PLACED:
+            waiting.append((deal, sku, store, units))
         late = timedelta(hours=chance.uniform(1, 120)) if chance.random() < LATE else timedelta(seconds=5)
         made = {
             "kind": kind.value,
-            "sku": f"SKU-{rank:07d}",
+            "sku": sku,
             "quantity": units,
             "legs": posted(kind, units, store),
-            "transaction": f"{'opening' if opening else 'order'}/tills/{number // 3}",
+            "transaction": deal,
             "channel": "tills" if chance.random() < 0.7 else "web",
             "document": f"order/{number // 3}",
             "occurred_at": known - (timedelta(0) if opening else late),

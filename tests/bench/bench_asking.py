@@ -98,7 +98,7 @@ class Chosen:
         return f"SKU-{min(rank, SKUS - 1):07d}"
 
     def instant(self) -> str:
-        return (BEGAN + YEAR * self.chance.uniform(0.02, 1.0)).isoformat()
+        return (BEGAN + YEAR * self.chance.uniform(SKUS / MADE, 1.0)).isoformat()
 
     def question(self, path: str, **asked: str | list[str]) -> str:
         return f"/v1/{path}" + (f"?{urlencode(asked, doseq=True)}" if asked else "")
@@ -125,6 +125,7 @@ def cases(chosen: Chosen) -> dict[str, tuple[Callable[[], str], float]]:
         "movements of all since": (lambda: ask("movements", until=instant(), limit="50"), 200.0),
         "deals": (lambda: ask("transactions", until=instant(), limit="50"), 200.0),
         "a deal": (lambda: ask(f"transactions/order/tills/{chosen.chance.randrange(SKUS, MADE) // 3}"), 50.0),
+        "open orders of a SKU": (lambda: ask("commitments", sku=sku(), limit="50"), 200.0),
         "SKUs of a store": (lambda: ask("skus", location="STORE-03", channel="web", limit="50"), 200.0),
     }
 
