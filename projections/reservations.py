@@ -64,7 +64,7 @@ def routes(
     router = APIRouter(prefix="/reservations")
 
     @router.post("", status_code=201)
-    async def place(
+    async def place_reservation(
         wanted: WantedReservation, idempotency_key: Annotated[str | None, Header(max_length=255)] = None
     ) -> dict[str, Any]:
         """Holds all lines for a time, or none: 409 says what is not free. Of a bundle its components are held. The same
@@ -92,12 +92,12 @@ def routes(
         )
 
     @router.delete("/{ident}")
-    async def release(ident: str) -> dict[str, Any]:
+    async def release_reservation(ident: str) -> dict[str, Any]:
         """Frees what is held."""
         return await reserving.end(ident, Ask.RELEASE)
 
     @router.post("/{ident}/convert")
-    async def convert(ident: str, into: Conversion | None = None) -> dict[str, Any]:
+    async def convert_reservation(ident: str, into: Conversion | None = None) -> dict[str, Any]:
         """The reservation became an order: what was held is committed."""
         return await reserving.end(ident, Ask.CONVERT, into.transaction if into else None)
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Body
 
+from projections.access import Scope
+from projections.gate import needs
 from projections.problems import Problem
 from schemas.rules import Rules
 from schemas.ruling import BadRules, changes
@@ -29,21 +31,21 @@ def rule_routes(ruling: Ruling) -> APIRouter:
     """`/rules`."""
     router = APIRouter()
 
-    @router.get("/rules")
-    async def rules() -> dict[str, Any]:
+    @router.get("/rules", dependencies=[needs(Scope.READ)])
+    async def get_rules() -> dict[str, Any]:
         """The rules in force of every channel, their version, and who made them when."""
         events = ruling.events
         if not events:
             raise Problem(503, "Not available", "the rules are not known yet", retry_after=1)
         return _shown(events[-1])
 
-    @router.get("/rules/history")
-    async def history() -> dict[str, Any]:
+    @router.get("/rules/history", dependencies=[needs(Scope.READ)])
+    async def list_rule_changes() -> dict[str, Any]:
         """Every change, newest first, with the names of the rules that it changed."""
         return {"items": changes(ruling.events)}
 
-    @router.patch("/rules/{channel}")
-    async def change(
+    @router.patch("/rules/{channel}", dependencies=[needs(Scope.RULE)])
+    async def change_rules(
         channel: str,
         patch: Annotated[
             dict[str, Any],

@@ -81,14 +81,14 @@ def routes(storefront: Storefront) -> APIRouter:
     router = APIRouter()
 
     @router.get("/stores", responses=REFUSALS)
-    async def stores(wanted: StoresQuery) -> StoresFound:
+    async def list_stores(wanted: StoresQuery) -> StoresFound:
         """The stores where a shopper can collect, with what each has of each SKU (of a bundle, what its components allow): the
         nearest first, without `near` by name.
         """
         return await storefront.stores(wanted)
 
     @router.post("/fulfilment-options", responses=REFUSALS)
-    async def fulfilment_options(basket: Basket) -> FulfilmentOptions:
+    async def find_fulfilment_options(basket: Basket) -> FulfilmentOptions:
         """Where a basket can be collected now, where once the rest has been brought there, and how it is shipped: in the fewest
         parcels, then as the channel lists its locations, then from nearby, unless the channel's `routing` is another. Nothing is
         held by this: a reservation does that.

@@ -18,11 +18,11 @@ import pytest
 import uvicorn
 
 from deploy.processes import free_port
-from projections import server
+from projections import bodies
 from projections.access import Caller, Role
 from projections.carrying import CarryingOut
 from projections.pool import Pool, open_pool
-from projections.problems import Problem
+from projections.problems import KINDS, Problem
 from projections.queries import Queries
 from projections.server import create_api
 from schemas.carrying import Carried, State
@@ -130,7 +130,8 @@ class Counter:
         text = (await reader.readexactly(int(headers["content-length"]))).decode()
         writer.close()
         await writer.wait_closed()
-        return self.checked(Answer(status, {"Content-Type": headers["content-type"], **headers}, text))
+        told = {name.title(): value for name, value in headers.items()}
+        return self.checked(Answer(status, told, text))
 
     @staticmethod
     def checked(answer: Answer) -> Answer:
@@ -138,8 +139,10 @@ class Counter:
         assert KEY not in answer.text
         if answer.status >= 400:
             assert answer.headers["Content-Type"] == "application/problem+json"
-            assert answer.json.keys() == {"type", "title", "status", "detail"}
+            assert {"type", "title", "status", "detail", "instance"} <= answer.json.keys()
             assert answer.json["status"] == answer.status
+            assert answer.json["type"] in {kind.type for kind in KINDS}
+            assert answer.json["instance"] == f"urn:request:{answer.headers['X-Request-Id']}"
         return answer
 
 
@@ -592,7 +595,7 @@ async def test_given_a_body_of_just_the_largest_size_then_it_is_taken_however_it
 
 
 async def test_given_a_body_that_never_ends_then_its_sender_is_not_waited_for(api, monkeypatch):
-    monkeypatch.setattr(server, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.2)
     answer = await api.raw(HEAD.format("/webhooks/web") + "Content-Length: 10", b"half")
     assert answer.status == 408
     assert api.desk.webhooks == []
@@ -632,7 +635,7 @@ async def test_given_a_parameter_that_cannot_be_meant_then_422_names_it_and_does
 
 async def test_given_a_value_that_no_database_can_hold_then_that_is_the_callers_fault(api):
     for path in ("/v1/stock/T%00EE", "/v1/explain/T%00EE?channel=web", "/v1/movements?sku=T%00EE"):
-        assert (await api.ask("GET", path)).status == 400, path
+        assert (await api.ask("GET", path)).status == 422, path
 
 
 async def test_given_a_route_or_method_that_does_not_exist_then_that_is_a_problem_too(api):

@@ -1,0 +1,31 @@
+"""The routes that say how this process is."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from projections.answers import answer
+from projections.problems import Problem
+from projections.service import Service
+
+
+def health_routes(service: Service) -> APIRouter:
+    """`/livez` and `/readyz`."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/livez")
+    async def get_live() -> Response:
+        """The process runs."""
+        return answer({"live": True})
+
+    @router.get("/readyz")
+    async def get_ready() -> Response:
+        """The log and the database answer."""
+        reason = await service.ready()
+        if reason is None:
+            await service.queries.rows("SELECT 1")
+            return answer({"ready": True})
+        raise Problem(503, "Not ready", reason, retry_after=2)
+
+    return router
