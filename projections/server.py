@@ -8,9 +8,12 @@ from datetime import datetime
 from fastapi import FastAPI
 
 from projections.access import Caller
+from projections.document import describe
 from projections.frame import Frame
 from projections.gate import Gate
+from projections.limits import Limits
 from projections.pool import Pool
+from projections.posted import Custom
 from projections.queries import Queries
 from projections.refusals import handle
 from projections.reservations import Reserving
@@ -36,13 +39,23 @@ def create_api(
     ruling: Ruling | None = None,
     body_max: int = 1_048_576,
     sites: Callable[[], Sequence[Site]] = tuple,
+    limits: Limits | None = None,
 ) -> FastAPI:
-    """The application. Every `/v1` route asks `keys` about the caller's bearer token. Without a `ruling` there are no routes of rules."""
+    """The application. Every `/v1` route asks `keys` about the caller's bearer token. Without a `ruling` there are no routes of rules,
+    and without `limits` everybody asks as often as they like.
+    """
     service = Service(Queries(pool), rules, skews, clock, keys, intake, ready, reserving, ruling, sites)
-    api = FastAPI(title="Onhand", version="1", docs_url=None, redoc_url=None)
-    api.state.gate = Gate(keys)
+    api = FastAPI(
+        title="Onhand",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    api.state.gate = Gate(keys, limits or Limits(failures=0))
     api.add_middleware(Frame, body_max=body_max)
     handle(api)
     for routes in (platform_routes, health_routes, v1_routes):
         api.include_router(routes(service))
+    describe(api, Custom)
     return api

@@ -6,7 +6,9 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from projections.answers import answer
+from projections.document import refuses, tells
 from projections.problems import Problem
+from projections.routes.shapes import Live, Ready
 from projections.service import Service
 
 
@@ -14,12 +16,12 @@ def health_routes(service: Service) -> APIRouter:
     """`/livez` and `/readyz`."""
     router = APIRouter(tags=["health"])
 
-    @router.get("/livez")
+    @router.get("/livez", responses=tells(Live))
     async def get_live() -> Response:
         """The process runs."""
         return answer({"live": True})
 
-    @router.get("/readyz")
+    @router.get("/readyz", responses=tells(Ready) | refuses("not-ready"))
     async def get_ready() -> Response:
         """The log and the database answer."""
         reason = await service.ready()

@@ -9,9 +9,11 @@ from fastapi.responses import Response
 
 from projections.answers import paged
 from projections.carrying import CarryingOut
+from projections.document import refuses, tells
 from projections.problems import Problem
 from projections.queries import AGE_MAX
 from projections.routes.parameters import Cursor, Instant, Limit, Location, Sku, Transaction
+from projections.routes.shapes import Commitments, DeadLetters, Deal, Movements, Oversells
 from projections.service import Service
 
 Days = Annotated[int, Query(ge=0, le=AGE_MAX, description="Whole days that have passed at least.")]
@@ -21,7 +23,7 @@ def journal_routes(service: Service) -> APIRouter:
     """`/movements`, `/transactions`, `/oversells`, `/commitments` and `/dead-letters`."""
     router, queries = APIRouter(), service.queries
 
-    @router.get("/movements")
+    @router.get("/movements", responses=tells(Movements, pages=True) | refuses("bad-cursor"))
     async def list_movements(
         request: Request,
         sku: Sku = None,
@@ -37,7 +39,10 @@ def journal_routes(service: Service) -> APIRouter:
         )
         return paged(request, page)
 
-    @router.get("/transactions/{transaction:path}")
+    @router.get(
+        "/transactions/{transaction:path}",
+        responses=tells(Deal, pages=True) | refuses("bad-cursor", "unknown-transaction"),
+    )
     async def get_transaction(
         request: Request, transaction: Transaction, cursor: Cursor = None, limit: Limit = 100
     ) -> Response:
@@ -48,14 +53,14 @@ def journal_routes(service: Service) -> APIRouter:
             raise Problem(404, "Unknown transaction", "nothing has moved for it")
         return paged(request, page, transaction=transaction, carried_out=carried_out)
 
-    @router.get("/oversells")
+    @router.get("/oversells", responses=tells(Oversells, pages=True) | refuses("bad-cursor"))
     async def list_oversells(
         request: Request, sku: Sku = None, cursor: Cursor = None, limit: Limit = 100
     ) -> Response:
         """What took more than there was, and the one cause of each."""
         return paged(request, await queries.oversells(sku, limit, cursor))
 
-    @router.get("/commitments")
+    @router.get("/commitments", responses=tells(Commitments, pages=True) | refuses("bad-cursor"))
     async def list_commitments(
         request: Request,
         sku: Sku = None,
@@ -75,7 +80,7 @@ def journal_routes(service: Service) -> APIRouter:
         )
         return paged(request, page)
 
-    @router.get("/dead-letters")
+    @router.get("/dead-letters", responses=tells(DeadLetters, pages=True) | refuses("bad-cursor"))
     async def list_dead_letters(
         request: Request, pending: bool = True, cursor: Cursor = None, limit: Limit = 100
     ) -> Response:

@@ -22,6 +22,9 @@ InPath = Annotated[
 Transaction = Annotated[
     str, Path(min_length=1, max_length=REFERENCE_MAX, pattern=NAME_PATTERN, examples=["order/web/1001"])
 ]
+Ident = Annotated[
+    str, Path(min_length=1, max_length=64, pattern=NAME_PATTERN, description="The `id` of a reservation.")
+]
 Channel = Annotated[str, Query(min_length=1, max_length=REFERENCE_MAX, examples=["web"])]
 Sku = Annotated[Name | None, Query(description="Only of this SKU.", examples=["TEE-BLACK-M"])]
 Location = Annotated[Name | None, Query(description="Only at this location.", examples=["SOHO"])]

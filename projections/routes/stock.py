@@ -8,9 +8,11 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from projections.answers import answer, paged, revalidated
+from projections.document import refuses, tells
 from projections.explain import explain
 from projections.problems import Problem
 from projections.routes.parameters import Channel, Cursor, InPath, Instant, Limit, Location, Name
+from projections.routes.shapes import Balances, Channels, Explained, Numbers
 from projections.service import Service
 from schemas.ledger import view
 
@@ -22,7 +24,7 @@ def stock_routes(service: Service) -> APIRouter:
     """`/stock`, `/availability`, `/explain` and `/channels`."""
     router, queries = APIRouter(), service.queries
 
-    @router.get("/stock/{sku:path}")
+    @router.get("/stock/{sku:path}", responses=tells(Balances, etag=True) | refuses("unknown-sku"))
     async def get_stock(
         request: Request, sku: InPath, location: Location = None, at: Instant = None, known_at: Instant = None
     ) -> Response:
@@ -33,7 +35,10 @@ def stock_routes(service: Service) -> APIRouter:
             raise Problem(404, "Unknown SKU", "it has not moved" + (" by then" if timed else ""))
         return revalidated(request, view(found, location))
 
-    @router.get("/availability")
+    @router.get(
+        "/availability",
+        responses=tells(Numbers, pages=True, etag=True) | refuses("unknown-channel", "bad-cursor"),
+    )
     async def list_availability(
         request: Request,
         channel: Channel,
@@ -45,13 +50,13 @@ def stock_routes(service: Service) -> APIRouter:
         service.channel(channel)
         return paged(request, await queries.availability(channel, sku or [], cursor, limit), etag=True)
 
-    @router.get("/explain/{sku:path}")
+    @router.get("/explain/{sku:path}", responses=tells(Explained) | refuses("unknown-channel"))
     async def explain_number(sku: InPath, channel: Channel) -> Response:
         """Why the channel shows that number."""
         service.channel(channel)
         return answer(await explain(queries, sku, channel, service.rules(), skews=service.skews()))
 
-    @router.get("/channels")
+    @router.get("/channels", responses=tells(Channels))
     async def list_channels() -> Response:
         """The configured channels: how many SKUs have a number there, how many wait to be told, and since when and why none can."""
         counted = {row["channel"]: row for row in await queries.channels()}
