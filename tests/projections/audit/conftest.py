@@ -307,17 +307,19 @@ def rewritten(folder: Path, name: str, change: Callable[[list[dict[str, Any]]], 
         writer.write_table(pa.Table.from_pylist(rows, table.schema))
 
 
-def restated(folder: Path, signer: Signer | None = None, **other: Any) -> None:
+def restated(
+    folder: Path, signer: Signer | None = None, files: dict[str, File] | None = None, **other: Any
+) -> None:
     """Makes the manifest and the digests agree with the files, and signs with some key, or leaves the signature as it is."""
     manifest = Manifest.read((folder / MANIFEST).read_bytes())
-    files = {
+    listed = {
         name: File.of(folder / name, None if its.rows is None else pq.read_metadata(folder / name).num_rows)
-        for name, its in manifest.files.items()
+        for name, its in (manifest.files if files is None else files).items()
     }
-    manifest = replace(manifest, files=files, **other)
+    manifest = replace(manifest, files=listed, **other)
     content = manifest.written()
     (folder / MANIFEST).write_bytes(content)
-    (folder / SUMS).write_bytes(sums(files, content))
+    (folder / SUMS).write_bytes(sums(listed, content))
     if signer is not None:
         (folder / SIGNATURE).write_bytes(signer.sign(content))
 
