@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from projections.access import Caller, Role
+from projections.audit.signing import Signer
 from projections.envelope import MasterKey
 
 
@@ -41,6 +42,11 @@ def generate(data: Path) -> Path:
 def generate_vault_key(data: Path) -> Path:
     """Makes a master key in `<data>/vault-key`, as above. Of several processes that start at once, all get the same."""
     return _made(data / "vault-key", MasterKey.new())
+
+
+def generate_export_key(data: Path) -> Path:
+    """Makes a key that exports are signed with, in `<data>/export-key`, as above."""
+    return _made(data / "export-key", Signer.new())
 
 
 def _made(file: Path, secret: str) -> Path:
