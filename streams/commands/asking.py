@@ -163,6 +163,8 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Add the log up again from zero and compare with the table, PostgreSQL and what was pushed."""
+    if unsigned and public_key is not None:
+        raise typer.BadParameter("--unsigned: nothing that is not signed is signed with --public-key")
     if export is not None:
         verify_export(export, public_key, unsigned=unsigned, as_json=as_json)
         return
