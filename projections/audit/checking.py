@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from projections.audit.manifest import AROUND, MANIFEST, SIGNATURE, SUMS, File, Manifest, sums
+from projections.audit.once import Once
 from projections.audit.retracing import Cell, Problem, Retraced, Unreadable, batches_of
 from projections.audit.shapes import (
     CLOSING,
@@ -90,7 +91,8 @@ def check(folder: Path, public_key: PublicKey | None = None, *, unsigned: bool =
     report.note(*_listed(folder, manifest))
     report.files = len(manifest.files)
     present = {name: shape for name, shape in shapes.items() if shape and (folder / name).is_file()}
-    _contents(folder, manifest, present, report)
+    with Once() as once:
+        _contents(folder, manifest, present, report, Retraced(once))
     return report
 
 
@@ -150,9 +152,11 @@ def _listed(folder: Path, manifest: Manifest) -> Iterator[Problem]:
             )
 
 
-def _contents(folder: Path, manifest: Manifest, present: Mapping[str, Shape], report: Report) -> None:
+def _contents(
+    folder: Path, manifest: Manifest, present: Mapping[str, Shape], report: Report, retraced: Retraced
+) -> None:
     """What the files say, taken together."""
-    retraced, whole = Retraced(), True
+    whole = True
     for partition, its in sorted(manifest.chain.items()):
         name = movements_file(partition)
         if manifest.since is None and its.before != FIRST.hex():
@@ -180,7 +184,7 @@ def _contents(folder: Path, manifest: Manifest, present: Mapping[str, Shape], re
 
 def _once(retraced: Retraced) -> Iterator[Problem]:
     """Every movement is there once."""
-    if repeats := retraced.repeats:
+    if repeats := retraced.once.repeats():
         yield Problem("movements", f"{repeats} of them are there more than once, by their ids")
 
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from projections.audit.manifest import Manifest
+from projections.audit.once import Once
 from projections.audit.shapes import MOVEMENTS, Shape
 from schemas.accounts import BOUNDARIES
 from schemas.counts import EPOCH
@@ -67,18 +65,12 @@ class Row(NamedTuple):
 
 @dataclass(slots=True)
 class Retraced:
-    """What was found in the movements so far. `cells` grows with what is in stock, and `idents` by eight bytes for each movement."""
+    """What was found in the movements so far. `cells` grows with what was ever in stock."""
 
+    once: Once
     cells: Counter[Cell] = field(default_factory=Counter)
     movements: int = 0
     within: int = 0
-    idents: array[int] = field(default_factory=lambda: array("Q"))
-
-    @property
-    def repeats(self) -> int:
-        """How many movements are there more than once, by their ids: of each a digest of eight bytes is kept."""
-        idents = pa.Array.from_buffers(pa.uint64(), len(self.idents), [None, pa.py_buffer(self.idents)])
-        return len(self.idents) - int(pc.count_distinct(idents).as_py())
 
     def file(self, path: Path, partition: int, manifest: Manifest) -> Iterator[Problem]:
         """Takes in the movements of a partition. Yields what is wrong with them. Raises `Unreadable`."""
@@ -102,7 +94,7 @@ class Retraced:
 
     def _add(self, row: Row) -> None:
         self.movements += 1
-        self.idents.append(int.from_bytes(blake2b(row.movement.id.encode(), digest_size=8).digest(), "big"))
+        self.once.add(row.movement.id)
         if row.within:
             self.within += 1
             sku = row.movement.sku

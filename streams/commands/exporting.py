@@ -148,7 +148,12 @@ def verify_export(folder: Path, public_key: Path | None, *, unsigned: bool, as_j
     async def body() -> Report:
         if not folder.is_dir():
             raise BadConfiguration(f"{folder} is no folder")
-        return check(folder, None if public_key is None else _public(public_key), unsigned=unsigned)
+        pinned = None if public_key is None else _public(public_key)
+        try:
+            return check(folder, pinned, unsigned=unsigned)
+        except OSError as error:
+            err.print(f"cannot be read: {error}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1)
 
     report = run(body())
     if as_json:

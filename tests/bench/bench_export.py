@@ -25,9 +25,9 @@ from schemas.seals import FIRST, seal
 
 MOVEMENTS = int(os.environ.get("ONHAND_MOVEMENTS", "1000000"))
 PARTITIONS, SKUS, SEED = 4, 50_000, 1
-LEAST = 5_000.0
-"""Movements a second that each of both must manage."""
-WITHIN = 60 + MOVEMENTS / LEAST
+LEAST = 10_000.0
+"""Movements that each of both must manage in a second of its own processor time."""
+WITHIN = 60 + MOVEMENTS / 1_000
 KINDS = (
     *(Kind.POS_SALE_COMPLETED, Kind.POS_SALE_COMPLETED, Kind.ORDER_PLACED, Kind.ORDER_SHIPPED),
     *(Kind.GOODS_RECEIVED, Kind.RETURN_RECEIVED, Kind.STOCK_ADJUSTED, Kind.ORDER_ROUTED),
@@ -109,12 +109,14 @@ def test_export(filled, tmp_path, run):
         title=f"{MOVEMENTS:,} movements of {SKUS:,} SKUs in {PARTITIONS} partitions; {os.cpu_count()} cores",
         caption=f"the export has {size / 2**20:.0f} MB, {size / MOVEMENTS:.0f} bytes for each movement",
     )
-    for name in ("", "seconds", "movements/s", "memory MB"):
+    for name in ("", "seconds", "movements/s", "CPU s", "memory MB"):
         table.add_column(name, justify="right" if name else "left")
     for name, its in found.items():
         rate = its["movements"] / its["seconds"]
-        table.add_row(name, f"{its['seconds']:.1f}", f"{rate:,.0f}", f"{its['memory_mb']:.0f}")
+        table.add_row(
+            name, f"{its['seconds']:.1f}", f"{rate:,.0f}", f"{its['cpu']:.1f}", f"{its['memory_mb']:.0f}"
+        )
     Console(width=110).print(table)
     for name, its in found.items():
         assert its["movements"] == MOVEMENTS
-        assert its["movements"] / its["seconds"] >= LEAST, name
+        assert its["movements"] / its["cpu"] >= LEAST, name

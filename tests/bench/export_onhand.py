@@ -1,4 +1,4 @@
-"""One export, or one check of it, in a process of its own, so that its memory is its own: prints seconds and the most memory it held.
+"""One export, or one check of it, in a process of its own: prints seconds, those of the processor, and the most memory it held.
 
 `export DSN FOLDER` or `check FOLDER`.
 """
@@ -40,8 +40,11 @@ def main(what: str, *arguments: str) -> None:
     else:
         movements = checking(Path(arguments[0]))
     seconds = time.perf_counter() - began
+    cpu = time.process_time()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    sys.stdout.write(json.dumps({"movements": movements, "seconds": seconds, "memory_mb": memory}) + "\n")
+    sys.stdout.write(
+        json.dumps({"movements": movements, "seconds": seconds, "cpu": cpu, "memory_mb": memory}) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from projections.audit.checking import check
 from projections.audit.export import Bounds, export
 from projections.audit.manifest import Manifest
+from projections.audit.once import Once
 from projections.audit.retracing import Retraced
 from projections.audit.shapes import movements_file
 from projections.audit.signing import Signer
@@ -34,6 +36,12 @@ def store() -> str:
     return "memory"
 
 
+@pytest.fixture
+def stack():
+    with ExitStack() as found:
+        yield found
+
+
 async def until_settled(running, app, queries) -> None:
     """Waits until every stage and PostgreSQL stand at the ends of their topics."""
 
@@ -52,7 +60,7 @@ async def until_settled(running, app, queries) -> None:
 
 
 async def test_given_a_simulated_story_then_its_export_alone_comes_to_the_oracles_stock(
-    running, pool, dsn, tmp_path
+    running, pool, dsn, tmp_path, stack
 ):
     made = world(5, 300)
     recording = Recording(running.bootstrap, PARTITIONS, running.naming, Recorder(pool), running.writer, dsn)
@@ -72,7 +80,7 @@ async def test_given_a_simulated_story_then_its_export_alone_comes_to_the_oracle
     oracle.transit(made.deals)
     due = oracle.settled()
     manifest = Manifest.read((tmp_path / "export" / "manifest.json").read_bytes())
-    retraced = Retraced()
+    retraced = Retraced(stack.enter_context(Once()))
     for partition in manifest.chain:
         assert list(retraced.file(tmp_path / "export" / movements_file(partition), partition, manifest)) == []
     cells = {cell: units for cell, units in retraced.cells.items() if units and cell[2] != "boundary"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import pytest
 
 from projections.audit.checking import PROBLEMS_MAX
 from projections.audit.manifest import Manifest
+from projections.audit.once import Once
+from projections.audit.retracing import rows_of
+from schemas.seals import seal
 
 FLIPS = 12
 """Bytes that are flipped in each file."""
@@ -286,3 +290,30 @@ def test_given_more_problems_than_can_be_listed_then_all_are_counted(whole, tool
     report = tools.check(whole)
     report.note(*report.problems * 20)
     assert len(report.problems) == PROBLEMS_MAX < report.found
+
+
+async def test_given_a_movement_that_is_there_twice_with_seals_of_its_own_then_that_is_found(whole, tools):
+    """A hub that counts twice would seal what it counts."""
+    name = "movements-00001.parquet"
+    twice = list(rows_of(whole / name))[5]
+    manifest = Manifest.read((whole / "manifest.json").read_bytes())
+    its = manifest.chain[1]
+    sealed = seal(bytes.fromhex(its.last_seal), twice.movement).hex()
+    tools.rewritten(
+        whole, name, lambda rows: rows.append({**rows[5], "log_offset": its.last_offset + 1, "seal": sealed})
+    )
+    chain = {**manifest.chain, 1: replace(its, last_offset=its.last_offset + 1, last_seal=sealed)}
+    tools.restated(whole, tools.key, chain=chain)
+    said = tools.found(tools.check(whole, tools.key.public))
+    assert "movements: 1 of them are there more than once, by their ids" in said
+    assert not [one for one in said if one.startswith(name)]
+
+
+def test_given_more_ids_than_are_held_in_memory_then_those_that_repeat_are_counted():
+    with Once() as once:
+        for number in range(600_000):
+            once.add(f"0-{number}-0")
+        assert once.repeats() == 0
+        for number in range(0, 600_000, 50_000):
+            once.add(f"0-{number}-0")
+        assert once.repeats() == 12
