@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench-smoke bench-restore bench-rules bench-availability bench-asking bench-channels chaos day stories oversell laws race simulate mutation lock clean
+.PHONY: help setup demo test check bench-smoke bench-restore bench-rules bench-availability bench-asking bench-export bench-channels chaos day stories oversell laws race simulate mutation lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -45,6 +45,9 @@ bench-availability: $(READY) ## how soon a product page has its number, of 200,0
 
 bench-asking: $(READY) ## how soon questions are answered beside a history that went through the log (MOVEMENTS=10000000)
 	@MOVEMENTS=$(or $(MOVEMENTS),10000000) $(BIN)/python -m pytest -q -s tests/bench/bench_asking.py -o python_files="bench_*.py" -o timeout=36000 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+
+bench-export: $(READY) ## how fast an audit export is written, and checked, of a million movements (ONHAND_MOVEMENTS=10000000)
+	@$(BIN)/python -m pytest -q -s tests/bench/bench_export.py -o python_files="bench_*.py" -o timeout=1800 --engines-at-least 1 -p no:cacheprovider $(ARGS)
 
 chaos: $(READY) ## kills, stops and starves hubs on real engines under load, and counts what was lost (ARGS="-k 'worker and memory'")
 	@$(BIN)/python tests/chaos/chaos.py $(ARGS)

@@ -12,6 +12,7 @@ import typer
 from streams.commands.asking import commitments, explain, map_command, stock, verify
 from streams.commands.checking import check
 from streams.commands.erasing import erase
+from streams.commands.exporting import export_command
 from streams.commands.geo import geo
 from streams.commands.keys import keys
 from streams.commands.late import late
@@ -31,6 +32,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "late": late,
     "commitments": commitments,
     "verify": verify,
+    "export": export_command,
     "map": map_command,
     "check": check,
     "import": import_command,

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from projections.access import Caller, Role
 from projections.apikeys import ApiKey, ApiKeys, digest, prefix_of
+from projections.audit.signing import Signer
 from projections.envelope import MasterKey
 from projections.pool import DatabaseError
 from projections.problems import Problem
@@ -103,6 +104,11 @@ def generate(data: Path) -> Path:
 def generate_vault_key(data: Path) -> Path:
     """Makes a master key in `<data>/vault-key`, as above. Of several processes that start at once, all get the same."""
     return _made(data / "vault-key", MasterKey.new())
+
+
+def generate_export_key(data: Path) -> Path:
+    """Makes a key that exports are signed with, in `<data>/export-key`, as above."""
+    return _made(data / "export-key", Signer.new())
 
 
 def _made(file: Path, secret: str) -> Path:

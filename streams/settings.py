@@ -27,6 +27,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from connectors.contract import ChannelSettings, Connector, Secrets
 from connectors.registry import CONNECTORS, AnyChannel
+from projections.audit.signing import Signer
 from projections.envelope import MasterKey
 from schemas.accounts import UNROUTED
 from schemas.distances import Point
@@ -470,6 +471,26 @@ def vault_key(data: Path, env: Mapping[str, str] = os.environ) -> MasterKey | No
     except ValueError as error:
         raise BadConfiguration(
             f"the vault's key (ONHAND_VAULT_KEY, ONHAND_VAULT_KEY_FILE or {file}) cannot be used: {error}"
+        ) from None
+
+
+def export_key(data: Path, env: Mapping[str, str] = os.environ) -> Signer | None:
+    """What exports are signed with: `ONHAND_EXPORT_KEY`, the file that `ONHAND_EXPORT_KEY_FILE` names, or `<data>/export-key`. None
+    where there is none yet. Raises `BadConfiguration` for one that cannot be used.
+    """
+    file = data / "export-key"
+    try:
+        written = secret_in(env, "ONHAND_EXPORT_KEY")
+        if written is None and not file.exists():
+            return None
+        return Signer.read(file.read_text(encoding="utf-8") if written is None else written)
+    except OSError as error:
+        raise BadConfiguration(
+            f"the key of exports cannot be read ({error.strerror}): {error.filename}"
+        ) from None
+    except ValueError as error:
+        raise BadConfiguration(
+            f"the key of exports (ONHAND_EXPORT_KEY, ONHAND_EXPORT_KEY_FILE or {file}) cannot be used: {error}"
         ) from None
 
 

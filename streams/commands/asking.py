@@ -18,6 +18,7 @@ from projections.explain import explain as explain_number
 from projections.queries import AGE_MAX, PAGE_MAX, Page
 from schemas.codec import encode
 from schemas.ledger import view
+from streams.commands.exporting import verify_export
 from streams.commands.opened import (
     ONHAND_TOML,
     Config,
@@ -151,9 +152,24 @@ def commitments(
 def verify(
     config: Config = ONHAND_TOML,
     wait: Annotated[float, typer.Option(help="Seconds to wait until everything has settled.")] = 30.0,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Check this export instead, with nothing but its files.", show_default=False),
+    ] = None,
+    public_key: Annotated[
+        Path | None, typer.Option(help="The key that the export must be signed with.", show_default=False)
+    ] = None,
+    unsigned: Annotated[bool, typer.Option(help="Take an export that nobody signed.")] = False,
     as_json: Json = False,
 ) -> None:
     """Add the log up again from zero and compare with the table, PostgreSQL and what was pushed."""
+    if unsigned and public_key is not None:
+        raise typer.BadParameter("--unsigned: nothing that is not signed is signed with --public-key")
+    if export is not None:
+        verify_export(export, public_key, unsigned=unsigned, as_json=as_json)
+        return
+    if public_key is not None or unsigned:
+        raise typer.BadParameter("--public-key and --unsigned are about an export: name it with --export")
 
     async def body() -> dict[str, Any]:
         async with opened(config) as parts:
