@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect
 
 from projections.access import Caller
 from projections.carrying import CarryingOut
-from projections.explain import explain
+from projections.explain.routes import explain_routes
 from projections.pool import DatabaseError, Pool
 from projections.problems import Problem, response
 from projections.queries import AGE_MAX, BadCursor, Page, Queries
@@ -225,6 +225,9 @@ def _v1_routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["v1"], dependencies=[Depends(authorised)])
     _stock_routes(router, service)
     _journal_routes(router, service)
+    ruling, skews = service.ruling, service.skews
+    events: Callable[[], Sequence[Rules]] = tuple if ruling is None else lambda: ruling.events
+    router.include_router(explain_routes(service.queries, service.channel, service.rules, events, skews))
     router.include_router(
         reservation_routes(service.reserving, service.channel, lambda: service.rules().bundles)
     )
@@ -262,12 +265,6 @@ def _stock_routes(router: APIRouter, service: Service) -> None:
         """What a channel may sell, of the named SKUs or, page by page, of all."""
         service.channel(channel)
         return _shown(await queries.availability(channel, sku or [], cursor, limit))
-
-    @router.get("/explain/{sku:path}")
-    async def explained(sku: str, channel: str) -> dict[str, Any]:
-        """Why the channel shows that number."""
-        service.channel(channel)
-        return await explain(queries, sku, channel, service.rules(), skews=service.skews())
 
     @router.get("/channels")
     async def channels() -> dict[str, Any]:

@@ -9,9 +9,10 @@ from typing import Any
 
 import typer
 
-from streams.commands.asking import commitments, explain, map_command, stock, verify
+from streams.commands.asking import commitments, map_command, stock, verify
 from streams.commands.checking import check
 from streams.commands.erasing import erase
+from streams.commands.explaining import explain
 from streams.commands.geo import geo
 from streams.commands.letters import letters
 from streams.commands.ruling import rules
