@@ -18,8 +18,11 @@ LOOKED_THROUGH = 2_000
 little of it would else be looked for in its whole history; what is older is summed.
 """
 
+TAKEN_AT = "CASE WHEN starts_with(id, 'ledger-') THEN split_part(id, '-', 3)::bigint ELSE log_offset END"
+"""The offset at which the stock has a movement in it: its own, and of what the ledger posted by itself, that of what it follows from."""
+
 BEFORE = (
-    "(%(upto)s::bigint IS NULL OR log_offset <= %(upto)s)"
+    f"(%(upto)s::bigint IS NULL OR {TAKEN_AT} <= %(upto)s)"
     " AND (%(at)s::timestamptz IS NULL OR occurred_at <= %(at)s)"
     " AND (%(known)s::timestamptz IS NULL OR recorded_at <= %(known)s)"
 )
