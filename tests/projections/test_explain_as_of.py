@@ -134,6 +134,18 @@ async def test_given_words_with_the_platform_then_those_by_the_moment_are_its_re
     ]
 
 
+async def test_given_places_told_at_different_times_then_each_moves_on_by_its_own_sales_since_then(shop, after):
+    for minute, place in enumerate(("WH", "NYC", "WH", "NYC", "NYC")):
+        kind = Kind.STOCK_INITIALISED if minute < 2 else Kind.POS_SALE_COMPLETED
+        shop.post(kind, 10 if minute < 2 else 1, place, at=after(minutes=minute))
+    await shop.record_all()
+    await word(shop, 10, 0, 0, after(minutes=1), place="WH")
+    await word(shop, 9, 9, 3, after(minutes=4), place="NYC")
+    rules = replace(PLAIN, channels={"web": ChannelRules(publish="locations")})
+    told = await explain(shop.queries, "TEE", "web", rules, as_of=AsOf(known_at=after(hours=1)))
+    assert told["pushed"] == (10 - 1) + (9 - 1)
+
+
 @pytest.mark.parametrize(("outcome", "shadow"), [(Outcome.REFUSED, None), (Outcome.PUSHED, True)])
 async def test_given_a_refusal_or_a_channel_in_shadow_then_nothing_is_said_of_what_the_platform_showed(
     shop, after, outcome, shadow
