@@ -15,6 +15,7 @@ from streams.commands.erasing import erase
 from streams.commands.explaining import explain
 from streams.commands.geo import geo
 from streams.commands.letters import letters
+from streams.commands.oversells import oversells
 from streams.commands.ruling import rules
 from streams.commands.running import demo, serve_command, up, worker_command
 from streams.commands.shadowing import shadow_command
@@ -28,6 +29,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "stock": stock,
     "explain": explain,
     "commitments": commitments,
+    "oversells": oversells,
     "verify": verify,
     "map": map_command,
     "check": check,

@@ -155,14 +155,19 @@ class Reading:
         return tuple(Told(**row) for row in rows)
 
     async def own(
-        self, sku: str, channel: str, after: Mapping[str, int], bundle: str | None = None
+        self,
+        sku: str,
+        channel: str,
+        after: Mapping[str, int],
+        bundle: str | None = None,
+        upto: int | None = None,
     ) -> Mapping[str, int]:
         """What the channel's own documents of a SKU, or of a bundle that it is in, did to its platform's number at locations, each
-        after an offset of the log.
+        after an offset of the log, and all by `upto`.
         """
         asked = {"channel": channel, "bundle": bundle, "first": min(after.values(), default=-1)}
         since = {"locations": list(after), "after": list(after.values())}
-        rows = await self.queries.rows(OWN, self._moment(sku) | asked | since)
+        rows = await self.queries.rows(OWN, self._moment(sku) | asked | since | {"upto": upto})
         return Counter({row["location"]: row["units"] for row in rows})
 
     async def openers(self, sku: str) -> Mapping[str, str]:

@@ -134,7 +134,9 @@ async def test_given_words_with_the_platform_then_those_by_the_moment_are_its_re
     ]
 
 
-async def test_given_places_told_at_different_times_then_each_moves_on_by_its_own_sales_since_then(shop, after):
+async def test_given_places_told_at_different_times_then_each_moves_on_by_its_own_sales_since_then(
+    shop, after
+):
     for minute, place in enumerate(("WH", "NYC", "WH", "NYC", "NYC")):
         kind = Kind.STOCK_INITIALISED if minute < 2 else Kind.POS_SALE_COMPLETED
         shop.post(kind, 10 if minute < 2 else 1, place, at=after(minutes=minute))
