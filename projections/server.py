@@ -21,6 +21,7 @@ from starlette.requests import ClientDisconnect
 from projections.access import Caller
 from projections.carrying import CarryingOut
 from projections.explain.routes import explain_routes
+from projections.lists import list_routes
 from projections.oversells import oversell_routes
 from projections.pool import DatabaseError, Pool
 from projections.problems import Problem, response
@@ -230,6 +231,7 @@ def _v1_routes(service: Service) -> APIRouter:
     events: Callable[[], Sequence[Rules]] = tuple if ruling is None else lambda: ruling.events
     router.include_router(oversell_routes(service.queries, service.rules))
     router.include_router(explain_routes(service.queries, service.channel, service.rules, events, skews))
+    router.include_router(list_routes(service.queries, service.rules))
     router.include_router(
         reservation_routes(service.reserving, service.channel, lambda: service.rules().bundles)
     )

@@ -14,6 +14,7 @@ from streams.commands.checking import check
 from streams.commands.erasing import erase
 from streams.commands.explaining import explain
 from streams.commands.geo import geo
+from streams.commands.late import late
 from streams.commands.letters import letters
 from streams.commands.oversells import oversells
 from streams.commands.ruling import rules
@@ -28,6 +29,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "demo": demo,
     "stock": stock,
     "explain": explain,
+    "late": late,
     "commitments": commitments,
     "oversells": oversells,
     "verify": verify,

@@ -23,6 +23,7 @@ from faust.contrib.asgi import bind_to_running_loop
 from connectors.contract import ChannelSettings, Client, Connector, Orders
 from connectors.errors import ConnectorError, SlowDown
 from projections.alerts import Alerts
+from projections.blocks import Blocks
 from projections.carrying import CarryingOut
 from projections.pool import DatabaseError, migrate, open_pool
 from projections.problems import Problem
@@ -152,7 +153,7 @@ async def worker(
     queries = Queries(pool)
     clients = clients_of(settings)
     directories = Directories(settings, clients, queries)
-    recording = Recording(bootstrap, partitions, naming, Recorder(pool), pushes, dsn)
+    recording = Recording(bootstrap, partitions, naming, Recorder(pool), pushes, dsn, blocks=Blocks(pool))
     sinks = [
         Pushing(
             channel=name,
@@ -264,7 +265,7 @@ async def serve(
         customers=await customers_of(pool, settings.data) if kept else None,
     )
 
-    recording = Recording(bootstrap, partitions, naming, Recorder(pool), writer, dsn)
+    recording = Recording(bootstrap, partitions, naming, Recorder(pool), writer, dsn, blocks=Blocks(pool))
     reserving = Reserving(
         bootstrap=bootstrap,
         partitions=partitions,

@@ -10,6 +10,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from projections.blocks import Blocks
 from projections.pool import DatabaseError, leadership
 from projections.recorder import Batch, Recorder, Unrecordable
 from schemas.topics import (
@@ -47,7 +48,7 @@ class Recording:
     """One recorder at a time, whichever process gets PostgreSQL's advisory lock; a dead process's lock is free at once.
 
     `pace` is the time in seconds in which records gather for one transaction; when more are waiting than one may have, the
-    next follows at once.
+    next follows at once. `blocks` are built beside it, of what was recorded.
     """
 
     bootstrap: str
@@ -58,15 +59,30 @@ class Recording:
     dsn: str
     pace: float = 0.05
     pause: float = 1.0
+    blocks: Blocks | None = None
 
     async def run(self) -> None:
         """Records until cancelled, coming back after every failure of Kafka or PostgreSQL."""
         while True:
             try:
                 async with leadership(self.dsn, f"{self.naming.prefix}recorder"):
-                    await self._record()
+                    building = asyncio.create_task(self._build())
+                    try:
+                        await self._record()
+                    finally:
+                        building.cancel()
+                        await asyncio.gather(building, return_exceptions=True)
             except (KafkaError, *DatabaseError, NotWritten, OSError) as error:
                 log.warning("recording pauses", reason=f"{type(error).__name__}: {error}")
+                await asyncio.sleep(self.pause)
+
+    async def _build(self) -> None:
+        """Builds blocks until cancelled. Without them questions take longer and nothing else: no failure here stops the recording."""
+        while self.blocks is not None:
+            try:
+                await self.blocks.run()
+            except DatabaseError as error:
+                log.warning("building blocks pauses", reason=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(self.pause)
 
     async def _record(self) -> None:

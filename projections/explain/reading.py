@@ -39,7 +39,7 @@ RECENT = f"""
         ORDER BY occurred_at DESC, newest.id DESC LIMIT %(limit)s
     )
     SELECT recent.id, coalesce(recent.voids, recent.kind) AS about, recent.kind, recent.transaction, recent.document,
-    recent.channel, recent.bundle, recent.occurred_at, recent.recorded_at, recent.reason, recent.location, recent.units,
+    recent.partition, recent.channel, recent.bundle, recent.occurred_at, recent.recorded_at, recent.reason, recent.location, recent.units,
     follows.id AS because_of
     FROM recent LEFT JOIN movements AS follows ON starts_with(recent.id, 'ledger-') AND follows.sku = recent.sku
     AND follows.partition = recent.partition
@@ -48,10 +48,12 @@ RECENT = f"""
 """  # noqa: S608  # our own condition
 """The newest movements behind a number, a row for each leg, and of those that the ledger posted by itself what they follow from."""
 
-SUMMED = f"""
-    SELECT leg->>'location' AS location, leg->>'state' AS state, sum((leg->>'quantity')::bigint)::bigint AS units
-    FROM movements, jsonb_array_elements(legs) AS leg WHERE sku = %(sku)s AND {BEFORE} GROUP BY 1, 2
+POSTED = f"""
+    SELECT leg->>'location' AS location, (leg->>'quantity')::bigint AS units FROM movements, jsonb_array_elements(legs) AS leg
+    WHERE sku = %(sku)s AND partition = %(partition)s AND log_offset > %(upto)s AND {TAKEN_AT} <= %(upto)s
+    AND leg->>'state' = %(state)s
 """  # noqa: S608  # our own condition
+"""What the ledger posted by itself because of what is in the stock, and what stands in the log behind that."""
 
 COUNTS = f"""
     SELECT location, channel, document, occurred_at FROM movements, unnest(locations) AS location
@@ -132,12 +134,21 @@ class Reading:
         asked = {"state": state, "where": list(where), "limit": limit, "looked": LOOKED_THROUGH}
         return await self.queries.rows(RECENT, self._bounds(stock) | asked)
 
-    async def summed(self, stock: Stock, state: str) -> Counter[str]:
-        """Units by location, of all movements that are in the stock."""
+    async def summed(self, stock: Stock, state: str, partition: int) -> Counter[str]:
+        """Units by location, of all movements that are in the stock. They stand in that partition of the log."""
         if self.as_of.timed:  # then the stock is their sum
             return Counter({name: stock.balance(name, state) for name in stock.locations})
-        rows = await self.queries.rows(SUMMED, self._bounds(stock))
-        return Counter({row["location"]: row["units"] for row in rows if row["state"] == state})
+        summed: Counter[str] = Counter()
+        for (location, its), units in (await self.queries.summed(stock.sku, upto=stock.offset)).items():
+            if its == state:
+                summed[location] += units
+        asked = {"sku": stock.sku, "partition": partition, "upto": stock.offset, "state": state}
+        async with self.queries.moment() as cursor:
+            # planned for these very values: the part of the log behind the stock is none, or all of it
+            await cursor.execute(POSTED.encode(), asked, prepare=False)
+            for row in await cursor.fetchall():
+                summed[row["location"]] += row["units"]
+        return summed
 
     async def counts(
         self, stock: Stock, first: datetime, last: datetime, within: timedelta

@@ -294,9 +294,7 @@ async def test_given_a_channel_came_out_of_shadow_then_what_was_said_before_is_n
     await shop.record(RECEIPTS, said)
     cells, _ = await shop.queries.told("web", after(seconds=9))
     assert cells == {("MUG", "network"): (4, 0, True)}
-    await shop.queries._run(
-        "UPDATE told SET pushed_at = NULL", []
-    )  # as it was recorded before that was noted
+    await shop.queries.run("UPDATE told SET pushed_at = NULL", [])  # as it was recorded before that was noted
     cells, _ = await shop.queries.told("web", after(seconds=9))
     assert cells == {}
 
@@ -324,6 +322,6 @@ async def test_given_a_dead_letter_recorded_again_after_its_retry_then_it_stays_
     batch = shop.batch(DEAD_LETTERS, [letter(after(), payload={"id": 1})])
     await shop.recorder.record([batch])
     await shop.queries.mark_retried("0-0", after(hours=1))
-    await shop.queries._run("DELETE FROM offsets", [])
+    await shop.queries.run("DELETE FROM offsets", [])
     await shop.recorder.record([batch])
     assert (await shop.queries.dead_letter("0-0"))["retried_at"] == after() + timedelta(hours=1)

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import pytest
+
+from projections.blocks import Blocks
+from schemas.ledger import Stock, fold
+from schemas.movements import Movement
+from schemas.postings import Kind
+from schemas.topics import MOVEMENTS
+
+LATE = (timedelta(0), timedelta(seconds=9), timedelta(minutes=59), timedelta(hours=3), timedelta(days=4))
+SKUS, HERE = ("TEE", "MUG", "CAP"), ("WH", "NYC")
+
+
+def busy_week(shop, after, chance: random.Random, count: int) -> None:
+    """A week of sales, transfers, counts and voids on three SKUs, some of which become known days later, and some before they were."""
+    standing: list[Movement] = []
+    for number in range(count):
+        sku, here = chance.choice(SKUS), chance.choice(HERE)
+        known = after(minutes=number * 7 * 24 * 60 / count)
+        at = known - chance.choice(LATE) if chance.random() < 0.9 else known + chance.choice(LATE)
+        more = {"sku": sku, "at": at, "known": known}
+        units = chance.randint(1, 9)
+        choices = (
+            lambda u, h, m: shop.post(Kind.STOCK_INITIALISED, chance.randint(-3, 9), h, **m),
+            lambda u, h, m: shop.post(Kind.GOODS_RECEIVED, u, h, expected=chance.randint(0, u), **m),
+            lambda u, h, m: shop.post(Kind.ORDER_PLACED, u, chance.choice([h, "@unrouted"]), **m),
+            lambda u, h, m: shop.post(Kind.POS_SALE_COMPLETED, u, h, **m),
+            lambda u, h, m: shop.post(Kind.TRANSFER_SHIPPED, u, h, there="LA", transit="T1", **m),
+            lambda u, h, m: shop.post(Kind.TRANSFER_RECEIVED, u, h, there="LA", transit="T1", **m),
+            lambda u, h, m: shop.post(Kind.REFUND_ISSUED, u, h, **m),
+            lambda u, h, m: shop.count(u, h, document=f"count/{len(shop.journal)}", **m),
+        )
+        if standing and chance.random() < 0.15:
+            shop.void(standing.pop(chance.randrange(len(standing))), known=known)
+        else:
+            posted = chance.choice(choices)(units, here, more)
+            if posted.kind is not Kind.STOCK_COUNTED:
+                standing.append(posted)
+
+
+def summed(movements: Iterable[Movement]) -> Counter[tuple[str, str]]:
+    total: Counter[tuple[str, str]] = Counter()
+    for movement in movements:
+        for leg in movement.legs:
+            total[leg.location, leg.state] += leg.quantity
+    return Counter({cell: units for cell, units in total.items() if units})
+
+
+def known_then(shop, sku: str, at: datetime | None, known: datetime | None, upto: int | None = None):
+    """The movements of a SKU that count, with their offsets, by the whole journal."""
+    return [
+        (offset, movement)
+        for offset, movement in enumerate(shop.journal)
+        if movement.sku == sku
+        and (at is None or movement.occurred_at <= at)
+        and (known is None or movement.recorded_at <= known)
+        and (upto is None or offset <= upto)
+    ]
+
+
+async def recorded_and_digested(shop, chance: random.Random, size: int, span: int) -> None:
+    """Records the journal piece by piece; between the pieces the blocks follow, or fall behind."""
+    blocks = Blocks(shop.pool, size, span)
+    while (done := shop.recorded.get(MOVEMENTS.name, 0)) < len(shop.journal):
+        await shop.record(MOVEMENTS, shop.journal[done : done + chance.randint(1, 120)])
+        for _ in range(chance.choice([0, 0, 1, 5])):
+            await blocks.digest()
+
+
+async def asked_everything(shop, after, chance: random.Random, questions: int) -> None:
+    """Asks at random instants, and at instants of movements, and compares with adding the journal up."""
+    moments = [movement.occurred_at for movement in shop.journal] + [m.recorded_at for m in shop.journal]
+
+    def moment() -> datetime | None:
+        kind = chance.random()
+        if kind < 0.15:
+            return None
+        return chance.choice(moments) if kind < 0.6 else after(minutes=chance.uniform(-9_000, 12_000))
+
+    for _ in range(questions):
+        sku, location, at, known = chance.choice(SKUS), chance.choice([*HERE, "LA"]), moment(), moment()
+        upto = chance.choice([None, None, chance.randrange(len(shop.journal))])
+        counted = [movement for _, movement in known_then(shop, sku, at, known, upto)]
+        assert await shop.queries.summed(sku, at, known, upto) == summed(counted), (sku, at, known, upto)
+        folded = Stock(sku=sku)
+        for offset, movement in known_then(shop, sku, at, known):
+            folded = fold(folded, movement, offset)
+        found = await shop.queries.stock_as_of(sku, at, known) or Stock(sku=sku)
+        assert found.locations.get(location) == folded.locations.get(location), (sku, location, at, known)
+
+
+async def test_given_no_blocks_then_the_journal_itself_is_summed(shop, after):
+    chance = random.Random(1)
+    busy_week(shop, after, chance, 120)
+    await shop.record(MOVEMENTS, shop.journal)
+    await asked_everything(shop, after, chance, 60)
+
+
+@pytest.mark.parametrize("size", [1, 3, 16])
+async def test_given_any_split_into_blocks_then_both_clocks_answer_as_a_fold_of_the_journal_would(
+    shop, after, size
+):
+    chance = random.Random(size)
+    busy_week(shop, after, chance, 600)
+    await recorded_and_digested(shop, chance, size, span=50)
+    assert (await shop.queries.rows("SELECT count(*) > 20 AS many FROM blocks"))[0]["many"] is True
+    assert (await shop.queries.rows("SELECT bool_or(apart) AND NOT bool_and(apart) AS both FROM blocks"))[0][
+        "both"
+    ]
+    await asked_everything(shop, after, chance, 334)
+
+
+async def test_given_blocks_of_other_sizes_and_some_lost_then_the_answers_are_the_same(shop, after):
+    chance = random.Random(7)
+    busy_week(shop, after, chance, 400)
+    blocks = [Blocks(shop.pool, size, span=30) for size in (2, 5, 11)]
+    await shop.record(MOVEMENTS, shop.journal)
+    while await chance.choice(blocks).digest():
+        pass
+    await asked_everything(shop, after, chance, 60)
+    await shop.queries.run("DELETE FROM blocks WHERE last_offset %% 3 = 0", [])
+    await asked_everything(shop, after, chance, 60)
+    await shop.queries.run("DELETE FROM block_progress", [])
+    assert await shop.queries.rows("SELECT sku FROM blocks") == []
+    await asked_everything(shop, after, chance, 20)
+    while await blocks[0].digest():
+        pass
+    assert len(await shop.queries.rows("SELECT sku FROM blocks")) > 100
+    await asked_everything(shop, after, chance, 60)
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_given_any_week_in_any_pieces_then_its_sums_are_those_of_its_movements(shop, after, seed):
+    chance = random.Random(100 + seed)
+    busy_week(shop, after, chance, chance.randint(1, 300))
+    await recorded_and_digested(shop, chance, chance.randint(1, 40), chance.randint(1, 200))
+    await asked_everything(shop, after, chance, 25)
+
+
+async def test_given_units_beyond_any_shelf_then_blocks_are_built_and_the_sum_still_fits(shop, after):
+    for sign in (1, -1, 1):
+        shop.post(Kind.STOCK_INITIALISED, sign * (2**62), at=after(), known=after())
+        shop.post(Kind.STOCK_INITIALISED, sign * (2**62 - 1), at=after(), known=after())
+    await shop.record(MOVEMENTS, shop.journal[:2] + shop.journal[2:])
+    while await Blocks(shop.pool, 4).digest():
+        pass
+    assert (await shop.queries.summed("TEE"))["WH", "available"] == 2**63 - 1
+
+
+# -- late facts: all that lies between the clocks
+
+
+def cells(units) -> Counter[tuple[str, str]]:
+    return Counter({(place, state): n for place, its in units.items() for state, n in its.items() if n})
+
+
+async def all_late_facts(shop, chance: random.Random, *asked, **more) -> list[dict]:
+    """Every page of them, of any lengths."""
+    items, cursor = [], None
+    while True:
+        page = await shop.queries.late_facts(*asked, **more, cursor=cursor, limit=chance.randint(1, 40))
+        items += page.items
+        cursor = page.next
+        if cursor is None:
+            return items
+
+
+@pytest.mark.parametrize("digested", [True, False], ids=["with blocks", "without"])
+async def test_given_any_week_then_what_was_believed_and_the_late_facts_are_what_was_true(
+    shop, after, digested
+):
+    chance = random.Random(5)
+    busy_week(shop, after, chance, 500)
+    if digested:
+        await recorded_and_digested(shop, chance, size=9, span=60)
+    else:
+        await shop.record(MOVEMENTS, shop.journal)
+    found = 0
+    for _ in range(80):
+        sku, at = chance.choice(SKUS), after(minutes=chance.uniform(-3_000, 11_000))
+        known = chance.choice([None, at + timedelta(minutes=chance.uniform(0, 8_000))])
+        here = chance.choice([None, None, *HERE, "LA", "@unrouted", "transit:T1"])
+        items = await all_late_facts(shop, chance, sku, at, known, location=here)
+        late = [
+            movement
+            for _, movement in known_then(shop, sku, at, known)
+            if movement.recorded_at > at and here in (None, *(leg.location for leg in movement.legs))
+        ]
+        assert {item["id"] for item in items} == {movement.id for movement in late}
+        assert [(item["recorded_at"], item["id"]) for item in items] == sorted(
+            (movement.recorded_at, movement.id) for movement in late
+        )
+        changed: Counter[tuple[str, str]] = Counter()
+        for item in items:
+            assert item["late_seconds"] == (item["recorded_at"] - item["occurred_at"]).total_seconds() > 0
+            for leg in item["changed"]:
+                changed[leg["location"], leg["state"]] += leg["quantity"]
+        between = await shop.queries.between(sku, at, known, here)
+        believed, learned, true = cells(between.believed), cells(between.learned), cells(between.true)
+        assert Counter({cell: n for cell, n in changed.items() if n}) == learned, (sku, at, known, here)
+        for cell in believed | learned | true:
+            assert believed[cell] + learned[cell] == true[cell]
+        if here is None:
+            assert believed == summed(movement for _, movement in known_then(shop, sku, at, at))
+            assert true == summed(movement for _, movement in known_then(shop, sku, at, known))
+        found += len(items)
+    assert found > 300
+
+
+async def test_given_a_sale_that_was_told_late_then_it_is_named_with_what_it_changed(shop, after):
+    shop.post(Kind.STOCK_INITIALISED, 10, at=after(hours=-9), known=after(hours=-9))
+    sale = shop.post(Kind.POS_SALE_COMPLETED, 3, at=after(hours=-1), known=after(hours=2))
+    shop.post(Kind.POS_SALE_COMPLETED, 2, at=after(hours=1), known=after(hours=1))
+    await shop.record(MOVEMENTS, shop.journal)
+    page = await shop.queries.late_facts("TEE", after(), location="WH")
+    assert [(item["id"], item["late_seconds"]) for item in page.items] == [(sale.id, 3 * 3600)]
+    assert page.items[0]["changed"] == [{"location": "WH", "state": "available", "quantity": -3}]
+    between = await shop.queries.between("TEE", after(), location="WH")
+    assert between.believed == {"WH": {"available": 10}}
+    assert between.learned == {"WH": {"available": -3}}
+    assert between.true == {"WH": {"available": 7}}
+    assert (await shop.queries.late_facts("TEE", after(), after(hours=1))).items == []
+    assert (await shop.queries.late_facts("TEE", after(hours=2))).items == [], "it was known by then"
