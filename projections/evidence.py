@@ -71,11 +71,19 @@ SHRUNK = f"""
 
 COUNTED = """
     SELECT sku, location, max(occurred_at) AS counted_at FROM (
-        SELECT sku, location, occurred_at FROM movements, unnest(locations) AS location
+        SELECT sku, location, occurred_at FROM movements AS m, unnest(locations) AS location
         WHERE sku = ANY(%(skus)s) AND kind IN ('StockCounted', 'StockInitialised')
         AND (counted IS NOT NULL OR kind = 'StockInitialised') AND (%(location)s::text IS NULL OR location = %(location)s)
+        AND (%(before)s::timestamptz IS NULL OR occurred_at < %(before)s)
+        GROUP BY sku, location, channel, document, occurred_at, kind, counted
+        HAVING count(*) > (
+            SELECT count(*) FROM movements AS v WHERE v.sku = m.sku AND v.occurred_at = m.occurred_at AND v.voids = m.kind
+            AND v.channel = m.channel AND v.document = m.document AND location = ANY(v.locations)
+            AND v.counted IS NOT DISTINCT FROM m.counted
+        )
     ) AS counts GROUP BY sku, location
 """
+"""When each was last counted or opened before an instant, by what was not taken back."""
 
 REJECTED = f"""
     SELECT sku, location, occurred_at, moved AS units FROM ({LEGS}) AS legs WHERE kind = 'PickRejected' AND moved > 0
@@ -120,7 +128,7 @@ class Evidences:
         skus = sorted({cell["sku"] for cell in cells})
         since = self.now - timedelta(days=self.days)
         asked = {"skus": skus, "since": since, "location": location}
-        asked |= {"takes": TAKES, "late": LATE.total_seconds()}
+        asked |= {"takes": TAKES, "late": LATE.total_seconds(), "before": None}
         taken = _by_cell(await self.queries.rows(TAKEN, asked))
         shrunk = _by_cell(await self.queries.rows(SHRUNK, asked))
         counted = _by_cell(await self.queries.rows(COUNTED, asked))

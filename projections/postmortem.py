@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
+from projections.evidence import COUNTED
 from projections.explain.answer import NOW, AsOf, Told
 from projections.explain.reading import Reading
 from projections.queries import Queries
@@ -60,11 +62,6 @@ BEFORE = f"{SAID} AND pushed_at <= %(recorded_at)s ORDER BY channel, place, push
 AFTER = f"{SAID} AND pushed_at > %(recorded_at)s ORDER BY channel, place, pushed_at, log_offset"
 """The last word about each place with each platform before, and the first one after."""
 
-COUNTED = """
-    SELECT max(occurred_at) AS at FROM movements WHERE sku = %(sku)s AND %(only)s = ANY(locations)
-    AND occurred_at < %(occurred_at)s AND voids IS NULL AND (kind = 'StockInitialised' OR counted IS NOT NULL)
-"""
-
 SILENT = [one.value for one in SAYS_NOTHING]
 
 
@@ -102,7 +99,7 @@ class Postmortem:
             taking=_taking(own),
             shown=await self._shown(row, word, offset),
             told_at=min(heard, default=None),
-            counted_at=(await self.queries.rows(COUNTED, asked))[0]["at"],
+            counted_at=await self._counted(row),
         )
         seen = offset if word is None else word.offset  # without a word nobody says what it had been told
         takings = [
@@ -112,6 +109,11 @@ class Postmortem:
         case = replace(case, rivals=rivals(takings, case.short))
         words = [*await self.queries.rows(BEFORE, asked), *after]
         return story_of(row, case, words)
+
+    async def _counted(self, row: Mapping[str, Any]) -> datetime | None:
+        """When the shelf was last counted or opened before; the network has none."""
+        asked = {"skus": [row["sku"]], "location": row["place"], "before": row["occurred_at"]}
+        return next((one["counted_at"] for one in await self.queries.rows(COUNTED, asked)), None)
 
     async def _itself(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Where the movement stands in the log, and whose document it is; in no place of it while it is not recorded yet."""

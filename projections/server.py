@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from projections.access import Caller
+from projections.buffers import buffer_routes
 from projections.carrying import CarryingOut
 from projections.explain.routes import explain_routes
 from projections.lists import list_routes
@@ -230,6 +231,7 @@ def _v1_routes(service: Service) -> APIRouter:
     ruling, skews = service.ruling, service.skews
     events: Callable[[], Sequence[Rules]] = tuple if ruling is None else lambda: ruling.events
     router.include_router(oversell_routes(service.queries, service.rules))
+    router.include_router(buffer_routes(service.queries, service.clock))
     router.include_router(explain_routes(service.queries, service.channel, service.rules, events, skews))
     router.include_router(list_routes(service.queries, service.rules))
     router.include_router(

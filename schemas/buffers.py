@@ -14,8 +14,11 @@ Sales are taken as independent of each other (Poisson), which understates a rush
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
+
+from schemas.rules import ChannelRules
 
 SURELY = 0.95
 """The share of cases that are covered."""
@@ -24,6 +27,9 @@ MOST = 50
 """Units that are suggested at most. Where more are needed, the store's number is not fit to be sold from afar at all."""
 
 DAY = 86_400.0
+
+Way = Literal["sku", "location"]
+"""Whether a channel's rules hold back so many of each SKU, wherever it is, or at each location, of whatever SKU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,3 +183,36 @@ def by_location(suggestions: Iterable[Suggestion]) -> dict[str, int]:
         location: sorted(units)[math.ceil(SURELY * len(units)) - 1]
         for location, units in sorted(needed.items())
     }
+
+
+def patched(
+    suggestions: Iterable[Suggestion], channels: Mapping[str, ChannelRules], way: Way
+) -> dict[str, dict[str, dict[str, int]]]:
+    """What to change in the rules of channels, for one rule for each SKU or for each location: by channel and rule what differs from what
+    holds now. Of each channel those stores count whose stock it sells.
+    """
+    made, found = list(suggestions), {}
+    for channel, its in sorted(channels.items()):
+        sold = [one for one in made if _sells(its, one.location)]
+        if way == "location":
+            rule = "safety_stock_by_location"
+            said = {
+                name: units
+                for name, units in by_location(sold).items()
+                if its.holds("", name, 0)["safety_stock"] != units
+            }
+        else:
+            rule, needed = "safety_stock_by_sku", by_sku(sold)
+            differing = {
+                one.sku
+                for one in sold
+                if its.holds(one.sku, one.location, 0)["safety_stock"] != needed[one.sku]
+            }
+            said = {sku: units for sku, units in needed.items() if sku in differing}
+        if said:
+            found[channel] = {rule: said}
+    return found
+
+
+def _sells(rules: ChannelRules, location: str) -> bool:
+    return (rules.locations is None or location in rules.locations) and not rules.leaves_out(location)

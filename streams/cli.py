@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from streams.commands.asking import commitments, map_command, stock, verify
+from streams.commands.buffers import buffers
 from streams.commands.checking import check
 from streams.commands.erasing import erase
 from streams.commands.explaining import explain
@@ -32,6 +33,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "late": late,
     "commitments": commitments,
     "oversells": oversells,
+    "buffers": buffers,
     "verify": verify,
     "map": map_command,
     "check": check,
