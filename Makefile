@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench-smoke bench-restore bench-rules bench-availability bench-channels chaos day stories oversell laws race simulate mutation lock clean
+.PHONY: help setup demo test check bench-smoke bench-restore bench-rules bench-availability bench-asking bench-channels chaos day stories oversell laws race simulate mutation lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -42,6 +42,9 @@ bench-channels: $(READY) ## channels: a tight limit, one that hangs, the last fo
 
 bench-availability: $(READY) ## how soon a product page has its number, of 200,000 in PostgreSQL
 	@$(BIN)/python -m pytest -q -s tests/bench/bench_availability.py -o python_files="bench_*.py" -o timeout=600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+
+bench-asking: $(READY) ## how soon questions are answered beside a history that went through the log (MOVEMENTS=10000000)
+	@MOVEMENTS=$(or $(MOVEMENTS),10000000) $(BIN)/python -m pytest -q -s tests/bench/bench_asking.py -o python_files="bench_*.py" -o timeout=36000 --engines-at-least 1 -p no:cacheprovider $(ARGS)
 
 chaos: $(READY) ## kills, stops and starves hubs on real engines under load, and counts what was lost (ARGS="-k 'worker and memory'")
 	@$(BIN)/python tests/chaos/chaos.py $(ARGS)

@@ -61,6 +61,16 @@ GATHER = f"""
     ORDER BY 1, 2
 """  # noqa: S608  # our own text
 
+OPEN = """
+    INSERT INTO open_units AS o
+    SELECT transaction, sku, leg->>'location', %(partition)s, sum((leg->>'quantity')::bigint)
+    FROM movements, jsonb_array_elements(legs) AS leg
+    WHERE partition = %(partition)s AND log_offset >= %(start)s AND log_offset < %(stop)s AND leg->>'state' = 'committed'
+    GROUP BY 1, 2, 3 HAVING sum((leg->>'quantity')::bigint) <> 0 ORDER BY 1, 2, 3
+    ON CONFLICT (transaction, sku, location) DO UPDATE SET units = o.units + excluded.units
+"""
+CLOSED = "DELETE FROM open_units WHERE partition = %(partition)s AND units = 0"
+
 BUILD = """
     WITH built AS (
         SELECT coalesce(max(last_offset), -1) AS last FROM blocks WHERE sku = %(sku)s AND apart = %(apart)s
@@ -127,6 +137,8 @@ class Blocks:
             moved = await connection.execute(ADVANCE.encode(), part)
             if await moved.fetchone() is None:  # another process has
                 return True
+            for sql in (OPEN, CLOSED):
+                await connection.execute(sql.encode(), part)
             full = await connection.execute(GATHER.encode(), part)
             for sku, apart in await full.fetchall():
                 await self._build(connection, {**part, "sku": sku, "apart": apart})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from projections.paging import PAGE_MAX, Page, instant_cursor, page_of
@@ -12,11 +13,14 @@ AGE_MAX = 36_500
 
 COMMITMENTS = """
     WITH held AS (
-        SELECT transaction, sku, leg->>'location' AS location, sum((leg->>'quantity')::bigint)::bigint AS units
-        FROM movements, jsonb_array_elements(legs) AS leg
-        WHERE leg->>'state' = 'committed' AND (%(sku)s::text IS NULL OR sku = %(sku)s)
-        AND (%(location)s::text IS NULL OR leg->>'location' = %(location)s)
-        GROUP BY 1, 2, 3 HAVING sum((leg->>'quantity')::bigint) > 0
+        SELECT transaction, sku, location, sum(units)::bigint AS units FROM (
+            SELECT transaction, sku, location, units FROM open_units
+            UNION ALL
+            SELECT transaction, sku, leg->>'location', (leg->>'quantity')::numeric
+            FROM movements, jsonb_array_elements(legs) AS leg WHERE leg->>'state' = 'committed' AND ({undigested})
+        ) AS legs
+        WHERE (%(sku)s::text IS NULL OR sku = %(sku)s) AND (%(location)s::text IS NULL OR location = %(location)s)
+        GROUP BY 1, 2, 3 HAVING sum(units) > 0
     ), listed AS (
         SELECT held.*, opened.*, jsonb_build_array(transaction, sku, location)::text AS key
         FROM held, LATERAL (  -- a void has the instant of what it voids: together they are nothing
@@ -33,7 +37,7 @@ COMMITMENTS = """
     AND (%(since)s::timestamptz IS NULL OR (since, key) > (%(since)s::timestamptz, %(key)s::text))
     ORDER BY since, key LIMIT %(limit)s
 """
-"""What `commitments` asks: the sums of the journal's legs in the state committed."""
+"""What `commitments` asks: the sums of the journal's legs in the state committed. What is digested of them stands in `open_units`."""
 
 
 class Commitments(Rows):
@@ -57,19 +61,33 @@ class Commitments(Rows):
         than they are, never as younger. `age_days` counts whole days at `now`. More than `older_than_days` have passed.
         """
         since, key = instant_cursor(cursor) if cursor else (None, None)
-        found = await self.rows(
-            COMMITMENTS,
-            {
-                "sku": sku,
-                "location": location,
-                "before": now - timedelta(days=older_than_days) if older_than_days else None,
-                "since": since,
-                "key": key,
-                "limit": min(limit, PAGE_MAX) + 1,
-            },
-        )
+        values = {
+            "sku": sku,
+            "location": location,
+            "before": now - timedelta(days=older_than_days) if older_than_days else None,
+            "since": since,
+            "key": key,
+            "limit": min(limit, PAGE_MAX) + 1,
+        }
+        async with self.moment() as moment:
+            await moment.execute(b"SELECT partition, next_offset FROM block_progress")
+            digested = {row["partition"]: row["next_offset"] for row in await moment.fetchall()}
+            sql = COMMITMENTS.format(undigested=beyond(digested))
+            await moment.execute(sql.encode(), values, prepare=False)
+            found = await moment.fetchall()
         page = page_of(found, min(limit, PAGE_MAX), lambda row: [row["since"].isoformat(), row["key"]])
         for row in page.items:
             del row["key"]
             row["age_days"] = (now - row["since"]).days
         return page
+
+
+def beyond(reached: Mapping[int, int]) -> str:
+    """The condition of movements that stand in the log at or after an offset of their partition; of partitions that are not named, of
+    all.
+    """
+    if not reached:
+        return "true"
+    last = max(reached)
+    parts = [f"partition = {part} AND log_offset >= {reached.get(part, 0)}" for part in range(last + 1)]
+    return " OR ".join([*parts, f"partition > {last}"])

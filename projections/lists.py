@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
 from projections.problems import Problem
-from projections.queries import Queries
+from projections.queries import Page, Queries
 from schemas.receipts import Outcome
 from schemas.rules import Rules
 
@@ -194,9 +194,10 @@ def _goods(router: APIRouter, queries: Queries, rules: Callable[[], Rules]) -> N
         """
         for name in channel or []:
             _known(name, rules())
-        return await queries.skus(
+        page = await queries.skus(
             prefix=prefix, location=location, channels=channel or [], cursor=cursor, limit=limit
         )
+        return _shown(page)
 
     @router.get("/transactions", response_model=Deals)
     async def transactions(
@@ -210,9 +211,10 @@ def _goods(router: APIRouter, queries: Queries, rules: Callable[[], Rules]) -> N
         """Deals, by their newest movement of what is asked for, newest first. A page may be short, or empty, and have a next one
         still.
         """
-        return await queries.transactions(
+        page = await queries.transactions(
             sku=sku, channel=channel, since=since, until=until, cursor=cursor, limit=limit
         )
+        return _shown(page)
 
     @router.get("/late-facts", response_model=LateFacts)
     async def late_facts(
@@ -233,14 +235,7 @@ def _goods(router: APIRouter, queries: Queries, rules: Callable[[], Rules]) -> N
         page = await queries.late_facts(sku, at, known_at, location=location, cursor=cursor, limit=limit)
         between = await queries.between(sku, at, known_at, location)
         sums = {"believed": between.believed, "learned": between.learned, "true": between.true}
-        return {
-            "sku": sku,
-            "at": at,
-            "known_at": known_at,
-            **sums,
-            "items": page.items,
-            "next": page.next,
-        }
+        return {"sku": sku, "at": at, "known_at": known_at, **sums, **_shown(page)}
 
 
 def _talk(router: APIRouter, queries: Queries, rules: Callable[[], Rules]) -> None:
@@ -254,9 +249,10 @@ def _talk(router: APIRouter, queries: Queries, rules: Callable[[], Rules]) -> No
         limit: Limit = 100,
     ) -> Any:
         """What platforms were told and what they answered, newest first."""
-        return await queries.receipts(
+        page = await queries.receipts(
             sku=sku, channel=channel, outcome=outcome, since=since, cursor=cursor, limit=limit
         )
+        return _shown(page)
 
     @router.get("/drift", response_model=Cells)
     async def drift(
@@ -271,7 +267,7 @@ def _talk(router: APIRouter, queries: Queries, rules: Callable[[], Rules]) -> No
         """
         every = rules().channels
         asked = every if channel is None else {channel: every[_known(channel, rules())]}
-        return await queries.drift(asked, sku=sku, location=location, cursor=cursor, limit=limit)
+        return _shown(await queries.drift(asked, sku=sku, location=location, cursor=cursor, limit=limit))
 
     @router.get("/dead-letters/{ident}", response_model=Letter)
     async def dead_letter(ident: str) -> Any:
@@ -280,6 +276,10 @@ def _talk(router: APIRouter, queries: Queries, rules: Callable[[], Rules]) -> No
         if found is None:
             raise Problem(404, "Unknown dead letter", "its id is `partition-offset`, as the list has it")
         return found
+
+
+def _shown(page: Page) -> dict[str, Any]:
+    return {"items": page.items, "next": page.next}
 
 
 def _known(channel: str, rules: Rules) -> str:

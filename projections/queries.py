@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from projections.catalogue import Catalogue
 from projections.channel_numbers import NUMBERS, NUMBERS_OF, Numbers
-from projections.commitments import AGE_MAX, COMMITMENTS, Commitments
+from projections.commitments import AGE_MAX, Commitments
 from projections.directories import SavedDirectory
 from projections.drift import Drift
 from projections.journal import MOVEMENT_COLUMNS, Journal, recorded_since
@@ -16,7 +16,6 @@ from projections.transactions import Transactions
 
 __all__ = [
     "AGE_MAX",
-    "COMMITMENTS",
     "MOVEMENT_COLUMNS",
     "NUMBERS",
     "NUMBERS_OF",

@@ -51,20 +51,20 @@ async def test_given_a_journal_in_one_table_then_it_is_parted_and_keeps_every_ro
 
         assert BEFORE in await migrate(old)
         assert await journal_of(old) == before, "every column of every row"
-        parts = await shop.queries.rows(
-            "SELECT count(DISTINCT tableoid)::int AS parts, count(*)::int AS rows FROM movements"
-        )
-        assert parts == [{"parts": 4, "rows": len(before)}] or parts[0]["parts"] > 1
+        parts = await shop.queries.rows("SELECT count(DISTINCT tableoid)::int AS parts FROM movements")
+        assert parts[0]["parts"] > 1
         sealed = FIRST
         async for _, _, movement, its in shop.queries.journal():
             assert its == (sealed := seal(sealed, movement))
 
-        shop.post(Kind.POS_SALE_COMPLETED, 4, sku="TEE")
+        tee = shop.stocks["TEE"].balance("WH")
+        shop.post(Kind.POS_SALE_COMPLETED, 4, sku="NEW")
         await shop.record(MOVEMENTS, [shop.journal[3], shop.journal[-1]])  # one of them once more
         assert len(await journal_of(old)) == len(before) + 1
         while await Blocks(pool, 16).digest():
             pass
-        assert (await shop.queries.summed("TEE"))["WH", "available"] == shop.stocks["TEE"].balance("WH")
+        assert (await shop.queries.summed("TEE"))["WH", "available"] == tee
+        assert (await shop.queries.summed("NEW"))["WH", "available"] == -4
         assert await shop.queries.rows("SELECT 1 AS one FROM blocks LIMIT 1") == [{"one": 1}]
         assert await migrate(old) == []
     finally:

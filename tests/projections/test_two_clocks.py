@@ -24,17 +24,18 @@ def busy_week(shop, after, chance: random.Random, count: int) -> None:
         sku, here = chance.choice(SKUS), chance.choice(HERE)
         known = after(minutes=number * 7 * 24 * 60 / count)
         at = known - chance.choice(LATE) if chance.random() < 0.9 else known + chance.choice(LATE)
-        more = {"sku": sku, "at": at, "known": known}
+        more = {"sku": sku, "at": at, "known": known, "document": f"order/{chance.randrange(1 + count // 9)}"}
         units = chance.randint(1, 9)
         choices = (
             lambda u, h, m: shop.post(Kind.STOCK_INITIALISED, chance.randint(-3, 9), h, **m),
             lambda u, h, m: shop.post(Kind.GOODS_RECEIVED, u, h, expected=chance.randint(0, u), **m),
             lambda u, h, m: shop.post(Kind.ORDER_PLACED, u, chance.choice([h, "@unrouted"]), **m),
+            lambda u, h, m: shop.post(Kind.ORDER_SHIPPED, u, h, **m),
             lambda u, h, m: shop.post(Kind.POS_SALE_COMPLETED, u, h, **m),
             lambda u, h, m: shop.post(Kind.TRANSFER_SHIPPED, u, h, there="LA", transit="T1", **m),
             lambda u, h, m: shop.post(Kind.TRANSFER_RECEIVED, u, h, there="LA", transit="T1", **m),
             lambda u, h, m: shop.post(Kind.REFUND_ISSUED, u, h, **m),
-            lambda u, h, m: shop.count(u, h, document=f"count/{len(shop.journal)}", **m),
+            lambda u, h, m: shop.count(u, h, **{**m, "document": f"count/{len(shop.journal)}"}),
         )
         if standing and chance.random() < 0.15:
             shop.void(standing.pop(chance.randrange(len(standing))), known=known)
@@ -151,6 +152,35 @@ async def test_given_units_beyond_any_shelf_then_blocks_are_built_and_the_sum_st
     while await Blocks(shop.pool, 4).digest():
         pass
     assert (await shop.queries.summed("TEE"))["WH", "available"] == 2**63 - 1
+
+
+# -- open orders
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_given_blocks_that_follow_or_fall_behind_then_open_orders_are_those_of_the_whole_journal(
+    shop, after, seed
+):
+    chance = random.Random(200 + seed)
+    busy_week(shop, after, chance, 300)
+    blocks = Blocks(shop.pool, 8, 40)
+    while (done := shop.recorded.get(MOVEMENTS.name, 0)) < len(shop.journal):
+        await shop.record(MOVEMENTS, shop.journal[done : done + chance.randint(1, 60)])
+        for _ in range(chance.choice([0, 0, 1, 3])):
+            await blocks.digest()
+        held: Counter[tuple[str, str, str]] = Counter()
+        for movement in shop.journal[: shop.recorded[MOVEMENTS.name]]:
+            for leg in movement.legs:
+                if leg.state == "committed":
+                    held[movement.transaction, movement.sku, leg.location] += leg.quantity
+        rows = (await shop.queries.commitments(after(days=99), limit=1_000)).items
+        assert {(row["transaction"], row["sku"], row["location"]): row["units"] for row in rows} == {
+            cell: units for cell, units in held.items() if units > 0
+        }
+    while await blocks.digest():
+        pass
+    kept = await shop.queries.rows("SELECT count(*)::int AS kept FROM open_units")
+    assert kept == [{"kept": sum(units != 0 for units in held.values())}], "what is closed is gone"
 
 
 # -- late facts: all that lies between the clocks

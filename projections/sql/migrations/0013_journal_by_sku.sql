@@ -1,6 +1,23 @@
 -- migrate:up
 
--- @@WHY@@
+-- The journal in eight parts, by the hash of the SKU.
+--
+-- Measured with a million movements of 200,000 SKUs over a year (PostgreSQL 15, the indexes below), against one table, sixteen parts,
+-- and parts by month of `recorded_at`; pages of 8 kB that a question touches, and bytes of write-ahead log for each new row:
+--
+--                           one table    8 parts    16 parts    12 months
+--     newest 50 of a SKU           13         13          13           49
+--     one deal                      4         27          51           40
+--     newest 100 of all            10         37          67           58
+--     log, bytes a row           1271       1268        1307         1005
+--
+-- By SKU a question about one SKU, which nearly all are, costs the same however long the history is; by month it costs more with
+-- every month, and that can only be won back by dropping old parts, which a journal never does. Parts by month write a fifth less. Eight
+-- parts keep what looks everywhere (a deal, all SKUs) cheap, and each is vacuumed, reindexed and cached by itself.
+--
+-- Whoever is there already is moved here, once: every row is copied and indexed anew, which took 70 s for each million rows on two busy
+-- cores, needs the journal's size again on disk until it is done, and keeps recorder and questions waiting meanwhile. The log waits
+-- for the recorder: nothing is lost by it.
 ALTER TABLE movements RENAME TO movements_in_one;
 ALTER TABLE movements_in_one DROP CONSTRAINT movements_pkey;
 DROP INDEX movements_by_sku, movements_by_time, movements_by_transaction, movements_by_log, movements_unrouted,

@@ -41,6 +41,19 @@ CREATE TABLE blocks (
     PRIMARY KEY (sku, apart, last_offset)
 );
 
+-- Units that are committed still, by deal, SKU and location; what has left or was cancelled is gone from here. Derived with the blocks.
+CREATE TABLE open_units (
+    transaction text    NOT NULL,
+    sku         text    NOT NULL,
+    location    text    NOT NULL,
+    partition   integer NOT NULL REFERENCES block_progress ON DELETE CASCADE,
+    units       numeric NOT NULL,
+    PRIMARY KEY (transaction, sku, location)
+);
+CREATE INDEX open_units_by_sku ON open_units (sku, location);
+CREATE INDEX open_units_by_partition ON open_units (partition);
+CREATE INDEX open_units_closed ON open_units (partition) WHERE units = 0;
+
 -- Lists, each in the order in which it is paged. Receipts of a SKU, and of a channel and outcome, newest first.
 CREATE INDEX receipts_by_sku ON receipts (sku, pushed_at DESC, partition DESC, log_offset DESC);
 CREATE INDEX receipts_by_outcome ON receipts (channel, outcome, pushed_at DESC, partition DESC, log_offset DESC);
