@@ -22,6 +22,8 @@ ask so many times a second (`RateLimit-Policy`, `RateLimit`); after that it is t
 
 TAGS = {
     "stock": "What there is, what may be sold, and why.",
+    "why": "Why a number is what it is, and what went wrong with it.",
+    "lists": "Page by page: SKUs, deals, what platforms were told and what they show.",
     "journal": "What happened: movements and deals, and what went wrong.",
     "reservations": "Units held for a time. A request may be refused; what is granted is never sold twice.",
     "shop front-ends": "Which stores have it, and how a basket reaches a shopper.",
@@ -100,7 +102,7 @@ def refuses(*names: str) -> Responses:
     return found
 
 
-def tells(model: type[BaseModel], status: int = 200, *, pages: bool = False, etag: bool = False) -> Responses:
+def tells(model: type[Any], status: int = 200, *, pages: bool = False, etag: bool = False) -> Responses:
     """What a route answers when all is well. With `pages` it may have a Link header, with `etag` there is an ETag, and 304."""
     headers = _named(*(("Link",) if pages else ()), *(("ETag", "Cache-Control") if etag else ()))
     found: Responses = {status: {"model": model, "description": _first(model), "headers": headers}}
@@ -113,7 +115,7 @@ REF = "#/components/schemas/{model}"
 SCHEMA = {"$ref": REF.format(model="Problem")}
 
 
-def _first(model: type[BaseModel]) -> str:
+def _first(model: type[Any]) -> str:
     return (model.__doc__ or model.__name__).strip().partition("\n")[0]
 
 

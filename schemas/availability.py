@@ -69,12 +69,15 @@ class ChannelQuantity:
 
 
 class Step(NamedTuple):
-    """One step of the way to a number. `place` is where it applies, `ref` the location or rule it comes from."""
+    """One step of the way to a number. `place` is the place of the channel's numbers where it applies, `ref` the location or rule it
+    comes from, and `location` the one that it is about, None where it is about all of them together.
+    """
 
     label: str
     amount: int
     ref: str
     place: str
+    location: str | None = None
 
 
 def steps(stock: Stock, rules: ChannelRules, *, available: bool = True) -> Iterator[Step]:
@@ -87,17 +90,18 @@ def steps(stock: Stock, rules: ChannelRules, *, available: bool = True) -> Itera
         place = NETWORK if rules.publish == NETWORK else location
         level = stock.balance(location, pooled(rules.pool))
         if available and level:
-            yield Step(f"available at {location}", level, location, place)
+            yield Step(f"available at {location}", level, location, place, location)
         if rules.leaves_out(location):
             if level:
                 rule, what = ("ships", "shipped from") if place == NETWORK else ("pickup", "collected at")
-                yield Step(f"nothing is {what} {location}", -level, f"rule:{rule}", place)
+                yield Step(f"nothing is {what} {location}", -level, f"rule:{rule}", place, location)
             continue
         rule, held = max(rules.holds(stock.sku, location, level).items(), key=itemgetter(1))
         if held:
-            yield Step(HELD[rule].format(rules.safety_percent, location), -held, f"rule:{rule}", place)
+            label = HELD[rule].format(rules.safety_percent, location)
+            yield Step(label, -held, f"rule:{rule}", place, location)
         if level < held:
-            yield Step(f"{location} is held at zero", held - level, "rule:not_negative", place)
+            yield Step(f"{location} is held at zero", held - level, "rule:not_negative", place, location)
         offered += max(0, level - held)
         if place != NETWORK:
             yield from _beyond_steps(allowance(stock, rules, where, place), place)
@@ -135,12 +139,14 @@ def _network_steps(stock: Stock, total: int, where: tuple[str, ...], rules: Chan
 
 def _beyond_steps(beyond: Allowance, place: str) -> Iterator[Step]:
     """What may be sold beyond what there is."""
+    where = None if place == NETWORK else place
     if beyond.preorder:
-        yield Step(f"preorder of {beyond.expected} on their way", beyond.preorder, "rule:preorder", place)
+        label = f"preorder of {beyond.expected} on their way"
+        yield Step(label, beyond.preorder, "rule:preorder", place, where)
     if beyond.backorder:
-        yield Step("backorder", beyond.backorder, "rule:backorder", place)
+        yield Step("backorder", beyond.backorder, "rule:backorder", place, where)
     if beyond.used:
-        yield Step("of that sold already", -beyond.used, "rule:owed", place)
+        yield Step("of that sold already", -beyond.used, "rule:owed", place, where)
 
 
 def eligible(stock: Stock, rules: ChannelRules) -> tuple[str, ...]:

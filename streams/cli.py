@@ -9,14 +9,17 @@ from typing import Any
 
 import typer
 
-from streams.commands.asking import commitments, explain, map_command, stock, verify
+from streams.commands.asking import commitments, map_command, stock, verify
+from streams.commands.buffers import buffers
 from streams.commands.checking import check
 from streams.commands.erasing import erase
+from streams.commands.explaining import explain
 from streams.commands.exporting import export_command
 from streams.commands.geo import geo
 from streams.commands.keys import keys
 from streams.commands.late import late
 from streams.commands.letters import letters
+from streams.commands.oversells import oversells
 from streams.commands.ruling import rules
 from streams.commands.running import demo, serve_command, up, worker_command
 from streams.commands.shadowing import shadow_command
@@ -31,6 +34,8 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "explain": explain,
     "late": late,
     "commitments": commitments,
+    "oversells": oversells,
+    "buffers": buffers,
     "verify": verify,
     "export": export_command,
     "map": map_command,

@@ -23,8 +23,6 @@ NUMBER = {
     "quantity": 13,
     "places": {"network": {"quantity": 13, "level": 15, "own": -2, "opened": True}},
 }
-STEP = {"label": "OrderPlaced at SOHO, 2026-11-20T15:00:00+00:00", "amount": -2}
-STEP |= {"ref": "movement:1-1-0 order/web/1001 web/order/1001"}
 MOVEMENT = {
     "id": "1-1-0",
     "sku": "TEE-BLACK-M",
@@ -143,31 +141,6 @@ class Numbers(BaseModel):
 
     items: list[Number]
     next: Next
-
-
-class Step(BaseModel):
-    """A line of the sum that a number is. `ambiguous`: so close to a count that two clocks cannot tell which was first."""
-
-    model_config = _like(STEP)
-
-    label: str
-    amount: int
-    ref: str
-    ambiguous: bool = False
-
-
-class Explained(BaseModel):
-    """Why a channel shows a number: the amounts of the lines sum to it. `pushed` is what its platform shows, null if not known."""
-
-    model_config = _like(
-        {"sku": "TEE-BLACK-M", "channel": "web", "quantity": -2, "pushed": -2, "lines": [STEP]}
-    )
-
-    sku: str
-    channel: str
-    quantity: int
-    pushed: int | None
-    lines: list[Step]
 
 
 class ChannelHealth(BaseModel):

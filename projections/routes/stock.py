@@ -1,4 +1,4 @@
-"""The routes of what there is, what may be sold, and why."""
+"""The routes of what there is and what may be sold."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from fastapi.responses import Response
 
 from projections.answers import answer, paged, revalidated
 from projections.document import refuses, tells
-from projections.explain import explain
 from projections.problems import Problem
 from projections.routes.parameters import Channel, Cursor, InPath, Instant, Limit, Location, Name
-from projections.routes.shapes import Balances, Channels, Explained, Numbers
+from projections.routes.shapes import Balances, Channels, Numbers
 from projections.service import Service
 from schemas.ledger import view
 
@@ -21,7 +20,7 @@ NO_NUMBERS = {"skus": 0, "units": 0, "told": 0, "waiting": None, "failing_since"
 
 
 def stock_routes(service: Service) -> APIRouter:
-    """`/stock`, `/availability`, `/explain` and `/channels`."""
+    """`/stock`, `/availability` and `/channels`."""
     router, queries = APIRouter(), service.queries
 
     @router.get("/stock/{sku:path}", responses=tells(Balances, etag=True) | refuses("unknown-sku"))
@@ -49,12 +48,6 @@ def stock_routes(service: Service) -> APIRouter:
         """What a channel may sell, of the named SKUs or, page by page, of all."""
         service.channel(channel)
         return paged(request, await queries.availability(channel, sku or [], cursor, limit), etag=True)
-
-    @router.get("/explain/{sku:path}", responses=tells(Explained) | refuses("unknown-channel"))
-    async def explain_number(sku: InPath, channel: Channel) -> Response:
-        """Why the channel shows that number."""
-        service.channel(channel)
-        return answer(await explain(queries, sku, channel, service.rules(), skews=service.skews()))
 
     @router.get("/channels", responses=tells(Channels))
     async def list_channels() -> Response:

@@ -6,11 +6,12 @@ from fastapi import APIRouter
 
 from projections.access import Scope
 from projections.gate import needs
-from projections.lists import list_routes
 from projections.reservations import routes as reservation_routes
 from projections.routes.journal import journal_routes
+from projections.routes.lists import list_routes
 from projections.routes.posting import posting_routes
 from projections.routes.stock import stock_routes
+from projections.routes.why import why_routes
 from projections.rules import rule_routes
 from projections.service import Service
 from projections.storefront import Storefront
@@ -24,7 +25,8 @@ def v1_routes(service: Service) -> APIRouter:
     parts = [
         (Scope.READ, "stock", stock_routes(service)),
         (Scope.READ, "journal", journal_routes(service)),
-        (Scope.READ, "lists", list_routes(service.queries, service.rules)),
+        (Scope.READ, "lists", list_routes(service)),
+        (Scope.READ, "why", why_routes(service)),
         (Scope.POST, "journal", posting_routes(service)),
         (
             Scope.RESERVE,

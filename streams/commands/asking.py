@@ -1,4 +1,4 @@
-"""Commands that ask: `stock`, `explain`, `commitments`, `verify`, `map`."""
+"""Commands that ask: `stock`, `commitments`, `verify`, `map`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from rich.table import Table
 from connectors.contract import Payload
 from connectors.errors import ConnectorError, Refused
 from connectors.registry import CONNECTORS
-from projections.explain import explain as explain_number
 from projections.queries import AGE_MAX, PAGE_MAX, Page
 from schemas.codec import encode
 from schemas.ledger import view
@@ -81,34 +80,6 @@ def stock(
 
 def _utc(at: datetime | None) -> datetime | None:
     return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
-
-
-def explain(
-    sku: str, channel: Annotated[str, typer.Option()], config: Config = ONHAND_TOML, as_json: Json = False
-) -> None:
-    """Why a channel shows that number."""
-
-    async def body() -> dict[str, Any]:
-        async with opened(config) as parts:
-            its = parts.channel(channel)
-            await parts.ruling()
-            settings = parts.settings
-            return await explain_number(await parts.queries(), sku, its, settings.rules, skews=settings.skews)
-
-    found = run(body())
-    if as_json:
-        show(found)
-        return
-    pushed = "nothing yet" if found["pushed"] is None else found["pushed"]
-    table = Table(
-        title=f"{sku} on {channel}: {found['quantity']}   (its platform shows {pushed})", show_footer=True
-    )
-    table.add_column("step", footer="sum")
-    table.add_column("units", justify="right", footer=str(found["quantity"]))
-    table.add_column("because of", overflow="fold")
-    for line in found["lines"]:
-        table.add_row(line["label"], f"{line['amount']:+d}", line["ref"])
-    out.print(table)
 
 
 AGES = {"0-1": 1, "1-7": 7, "7-30": 30}

@@ -74,7 +74,7 @@ async def test_given_a_sale_close_to_a_count_then_explain_marks_it_by_the_channe
     await shop.record_all(**RULES.channels)
     told = (await api.get("/v1/explain/TEE", channel="web")).json
     (marked,) = [line for line in told["lines"] if "ambiguous" in line]
-    assert marked.keys() == {"label", "amount", "ref", "ambiguous"}
+    assert marked.keys() >= {"label", "amount", "ref", "ambiguous"}
     assert (marked["ambiguous"], marked["amount"]) == (True, -1)
     assert marked["ref"].endswith("tills/sale/1")
     assert sum(line["amount"] for line in told["lines"]) == told["quantity"] == 5

@@ -1,0 +1,190 @@
+"""What the journal says for holding units back: of each SKU at each place, over some time. For `schemas.buffers`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from projections.paging import cursor_of, read_cursor
+from projections.queries import Queries
+from schemas.buffers import Evidence
+from schemas.oversells import LATE, OversellCause
+from schemas.postings import Kind
+from schemas.postmortem import BUFFERED
+
+DAYS = 90
+"""Days whose evidence counts, unless others are asked for."""
+
+DAYS_MAX = 3_650
+
+PLACES_MAX = 500
+"""Places of SKUs in one page, at most."""
+
+TAKES = [
+    kind.value
+    for kind in (
+        *(
+            Kind.POS_SALE_COMPLETED,
+            Kind.ORDER_PLACED,
+            Kind.ORDER_ROUTED,
+            Kind.ORDER_REROUTED,
+            Kind.PICK_REJECTED,
+        ),
+        Kind.RESERVATION_PLACED,
+    )
+]
+"""Kinds by which customers take what may be sold at a place."""
+
+CELLS = """
+    SELECT sku, location, coalesce((stock->'locations'->location->>'available')::bigint, 0) AS available
+    FROM stock, jsonb_object_keys(stock->'tracked') AS location
+    WHERE location <> '@unrouted' AND (%(sku)s::text IS NULL OR sku = %(sku)s)
+    AND (%(location)s::text IS NULL OR location = %(location)s)
+    AND (%(after)s::text IS NULL OR (sku >= %(after)s AND (sku, location) > (%(after)s, %(place)s::text)))
+    ORDER BY sku, location LIMIT %(limit)s
+"""
+"""Where a SKU is kept, and how many may be sold there."""
+
+LEGS = """
+    SELECT m.*, leg->>'location' AS location, (leg->>'quantity')::bigint AS moved
+    FROM movements AS m, jsonb_array_elements(legs) AS leg
+    WHERE sku = ANY(%(skus)s) AND occurred_at >= %(since)s AND split_part(leg->>'state', '[', 1) = 'available'
+    AND (%(location)s::text IS NULL OR leg->>'location' = %(location)s)
+"""
+
+TAKEN = f"""
+    WITH taken AS (
+        SELECT sku, location, -moved AS units, greatest(0, extract(epoch FROM recorded_at - occurred_at))::float8 AS seconds
+        FROM ({LEGS}) AS legs WHERE kind = ANY(%(takes)s) AND moved < 0
+    )
+    SELECT sku, location, count(*)::int AS takes, sum(units)::bigint AS units,
+    percentile_disc(0.95) WITHIN GROUP (ORDER BY units) AS units_usual,
+    percentile_disc(0.95) WITHIN GROUP (ORDER BY seconds) AS news_seconds,
+    count(*) FILTER (WHERE seconds > %(late)s)::int AS late, max(seconds) AS latest_seconds FROM taken GROUP BY sku, location
+"""  # noqa: S608  # our own text
+
+SHRUNK = f"""
+    SELECT sku, location, sum(greatest(0, -variance))::bigint AS shrink FROM (
+        SELECT sku, location, sum(moved) AS variance FROM ({LEGS}) AS legs
+        WHERE coalesce(voids, kind) = 'StockCounted' AND counted IS NULL
+        GROUP BY sku, location, channel, document, occurred_at
+    ) AS counts GROUP BY sku, location
+"""  # noqa: S608  # as above
+"""What counts found missing, each with all that late news changed in it since."""
+
+COUNTED = """
+    SELECT sku, location, max(occurred_at) AS counted_at FROM (
+        SELECT sku, location, occurred_at FROM movements AS m, unnest(locations) AS location
+        WHERE sku = ANY(%(skus)s) AND kind IN ('StockCounted', 'StockInitialised')
+        AND (counted IS NOT NULL OR kind = 'StockInitialised') AND (%(location)s::text IS NULL OR location = %(location)s)
+        AND (%(before)s::timestamptz IS NULL OR occurred_at < %(before)s)
+        GROUP BY sku, location, channel, document, occurred_at, kind, counted
+        HAVING count(*) > (
+            SELECT count(*) FROM movements AS v WHERE v.sku = m.sku AND v.occurred_at = m.occurred_at AND v.voids = m.kind
+            AND v.channel = m.channel AND v.document = m.document AND location = ANY(v.locations)
+            AND v.counted IS NOT DISTINCT FROM m.counted
+        )
+    ) AS counts GROUP BY sku, location
+"""
+"""When each was last counted or opened before an instant, by what was not taken back."""
+
+REJECTED = f"""
+    SELECT sku, location, occurred_at, moved AS units FROM ({LEGS}) AS legs WHERE kind = 'PickRejected' AND moved > 0
+    AND location <> '@unrouted'
+"""  # noqa: S608  # as above
+"""Picks that failed, and where: the units are counted as available there again."""
+
+OVERSOLD = """
+    SELECT sku, place AS location, cause, available, occurred_at FROM oversells
+    WHERE sku = ANY(%(skus)s) AND occurred_at >= %(since)s AND (%(location)s::text IS NULL OR place = %(location)s)
+"""
+
+Cell = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidences:
+    """Questions about what went wrong where, in the `days` before an instant."""
+
+    queries: Queries
+    now: datetime
+    days: float
+
+    async def page(
+        self,
+        *,
+        sku: str | None = None,
+        location: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> tuple[list[Evidence], str | None]:
+        """The evidence of each place of each SKU, in this order, and the cursor to more. Raises `BadCursor`."""
+        after, place = read_cursor(cursor, 2) if cursor else (None, None)
+        most = min(limit, PLACES_MAX)
+        asked = {"sku": sku, "location": location, "after": after, "place": place, "limit": most + 1}
+        rows = await self.queries.rows(CELLS, asked)
+        cells, more = rows[:most], len(rows) > most
+        found = await self._of(cells, location)
+        return found, cursor_of([cells[-1]["sku"], cells[-1]["location"]]) if more else None
+
+    async def _of(self, cells: Sequence[Mapping[str, Any]], location: str | None) -> list[Evidence]:
+        skus = sorted({cell["sku"] for cell in cells})
+        since = self.now - timedelta(days=self.days)
+        asked = {"skus": skus, "since": since, "location": location}
+        asked |= {"takes": TAKES, "late": LATE.total_seconds(), "before": None}
+        taken = _by_cell(await self.queries.rows(TAKEN, asked))
+        shrunk = _by_cell(await self.queries.rows(SHRUNK, asked))
+        counted = _by_cell(await self.queries.rows(COUNTED, asked))
+        rejected = await self.queries.rows(REJECTED, asked)
+        oversold = await self.queries.rows(OVERSOLD, asked)
+        return [
+            self._evidence(
+                cell,
+                taken.get(_cell(cell), {}),
+                shrunk.get(_cell(cell), {}).get("shrink", 0),
+                counted.get(_cell(cell), {}).get("counted_at"),
+                [row for row in rejected if _cell(row) == _cell(cell)],
+                [row for row in oversold if _cell(row) == _cell(cell)],
+            )
+            for cell in cells
+        ]
+
+    def _evidence(
+        self,
+        cell: Mapping[str, Any],
+        taken: Mapping[str, Any],
+        shrink: int,
+        counted_at: datetime | None,
+        rejected: Sequence[Mapping[str, Any]],
+        oversold: Sequence[Mapping[str, Any]],
+    ) -> Evidence:
+        uncounted = [row for row in rejected if counted_at is None or row["occurred_at"] > counted_at]
+        age = None if counted_at is None else max(0.0, (self.now - counted_at) / timedelta(days=1))
+        return Evidence(
+            **cell,
+            **{name: value for name, value in taken.items() if name not in cell},
+            days=self.days,
+            shrink=shrink,
+            counted_days=age,
+            rejects=len(uncounted),
+            missing=sum(row["units"] for row in uncounted),
+            lacked=tuple(-row["available"] for row in oversold if _helped(row, counted_at)),
+            oversells=len(oversold),
+        )
+
+
+def _helped(row: Mapping[str, Any], counted_at: datetime | None) -> bool:
+    """Whether a buffer helps against an oversell; books that were wrong are right again since the last count."""
+    cause = OversellCause(row["cause"])
+    mended = counted_at is not None and row["occurred_at"] <= counted_at
+    return cause in BUFFERED and not (cause is OversellCause.WRONG_COUNT and mended)
+
+
+def _cell(row: Mapping[str, Any]) -> Cell:
+    return row["sku"], row["location"]
+
+
+def _by_cell(rows: Sequence[Mapping[str, Any]]) -> dict[Cell, Mapping[str, Any]]:
+    return {_cell(row): row for row in rows}
