@@ -13,10 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from projections.answers import answer
 from projections.document import refuses, tells
+from projections.problems import Problem
 from projections.routes.parameters import WHOLE, Ident, Name
 from projections.routes.shapes import HeldReservation, Reservation
 from schemas.reservations import TTL_MAX, Ask, Request, Wanted
 from schemas.rules import ChannelRules, Recipe
+
+UNITS_MAX = 999_999_999
+"""Units that a line may ask for, and all lines of a SKU and a place together."""
 
 ONWARD = {
     name: {"operationId": f"{name}_reservation", "parameters": {"ident": "$response.body#/id"}}
@@ -31,7 +35,7 @@ class WantedLine(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     sku: Name
-    quantity: Annotated[int, Field(ge=1, lt=1_000_000_000), WHOLE]
+    quantity: Annotated[int, Field(ge=1, le=UNITS_MAX), WHOLE]
     location: Name | None = None
 
 
@@ -98,6 +102,10 @@ def routes(
             for sku, each in bundles.get(line.sku, {line.sku: 1}).items():
                 cell = sku, line.location
                 summed[cell] = summed.get(cell, 0) + line.quantity * each
+        if any(
+            units > UNITS_MAX for units in summed.values()
+        ):  # a record that the ledger would refuse to read
+            raise Problem(409, "Not reserved", f"of one SKU at most {UNITS_MAX} units can be held at once")
         lines = tuple(
             Wanted(sku=sku, quantity=units, location=location, rules=its.narrowed(sku))
             for (sku, location), units in sorted(summed.items(), key=str)
