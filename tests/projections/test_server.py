@@ -482,6 +482,21 @@ async def test_given_a_reservation_that_makes_no_sense_then_the_ledger_is_not_as
     assert api.ledger.asked == []
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [{"sku": "TEE", "quantity": 999_999_999}, {"sku": "TEE", "quantity": 1}],
+        [{"sku": "GIFT", "quantity": 333_333_334}],
+    ],
+)
+async def test_given_lines_that_together_are_more_than_the_log_can_say_then_409_and_the_ledger_is_not_asked(
+    api, lines
+):
+    answer = await api.ask("POST", "/v1/reservations", json=wants(*lines))
+    assert (answer.status, answer.json["title"]) == (409, "Not reserved")
+    assert api.ledger.asked == []
+
+
 async def test_given_the_ledger_refuses_then_the_answer_says_what_is_not_free(api):
     api.ledger.then = Problem(409, "Not reserved", "3 of 4 units of TEE are free")
     answer = await api.ask("POST", "/v1/reservations", json=wants({"sku": "TEE", "quantity": 4}))
