@@ -45,7 +45,7 @@ class Catalogue(Stocks):
         """
         most = min(limit, PAGE_MAX)
         after = read_cursor(cursor, 1)[0] if cursor else None
-        found, more = await self._walked(prefix, location, after, most)
+        found, more = await self._found(prefix, location, after, most)
         numbers = await self._numbers(channels, [sku for sku, stock in found if stock is not None])
         items = [
             {
@@ -57,7 +57,7 @@ class Catalogue(Stocks):
         ]
         return Page(items, cursor_of([found[-1][0]]) if more else None)
 
-    async def _walked(
+    async def _found(
         self, prefix: str, location: str | None, after: str | None, most: int
     ) -> tuple[list[tuple[str, Any]], bool]:
         """The SKUs looked at for one page with their stock, None of those that are not shown; and whether there are more."""
