@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from projections.paging import PAGE_MAX, Page, cursor_of, read_cursor
-from projections.stocks import Stocks, stock_of
+from projections.stocks import Stocks
 from schemas.ledger import view
 
 WALK = 500
@@ -17,7 +17,7 @@ WALKS = 5
 """How often that is done for one page: where few are kept at a location, a page may have less than it might."""
 
 SKUS = """
-    SELECT sku, CASE WHEN {here} THEN stock END AS stock FROM stock
+    SELECT sku, {here} AS here FROM stock
     WHERE (%(after)s::text IS NULL OR sku COLLATE "C" > %(after)s)
     AND sku COLLATE "C" >= %(prefix)s AND sku COLLATE "C" <= %(prefix)s || chr(1114111) AND starts_with(sku, %(prefix)s)
     ORDER BY sku COLLATE "C" LIMIT %(walk)s
@@ -45,37 +45,34 @@ class Catalogue(Stocks):
         """
         most = min(limit, PAGE_MAX)
         after = read_cursor(cursor, 1)[0] if cursor else None
-        found, more = await self._found(prefix, location, after, most)
-        numbers = await self._numbers(channels, [sku for sku, stock in found if stock is not None])
+        skus, last = await self._found(prefix, location, after, most)
+        stocks, numbers = await self.balances(skus), await self._numbers(channels, skus)
         items = [
-            {
-                **view(stock_of(stock), location),
-                "channels": {name: numbers[sku].get(name) for name in channels},
-            }
-            for sku, stock in found
-            if stock is not None
+            {**view(stocks[sku], location), "channels": {name: numbers[sku].get(name) for name in channels}}
+            for sku in skus
+            if sku in stocks
         ]
-        return Page(items, cursor_of([found[-1][0]]) if more else None)
+        return Page(items, None if last is None else cursor_of([last]))
 
     async def _found(
         self, prefix: str, location: str | None, after: str | None, most: int
-    ) -> tuple[list[tuple[str, Any]], bool]:
-        """The SKUs looked at for one page with their stock, None of those that are not shown; and whether there are more."""
+    ) -> tuple[list[str], str | None]:
+        """The SKUs of one page, and the last that was looked at, None where that is the end."""
         walk = most + 1 if location is None else WALK
         sql = SKUS.format(here="true" if location is None else HERE)
-        found: list[tuple[str, Any]] = []
-        shown = 0
+        skus: list[str] = []
         for _ in range(WALKS):
-            at = found[-1][0] if found else after
-            rows = await self.rows(sql, {"prefix": prefix, "location": location, "after": at, "walk": walk})
+            asked = {"prefix": prefix, "location": location, "after": after, "walk": walk}
+            rows = await self.rows(sql, asked)
             for row in rows:
-                if shown == most:
-                    return found, True
-                found.append((row["sku"], row["stock"]))
-                shown += row["stock"] is not None
+                if len(skus) == most:
+                    return skus, after
+                if row["here"]:
+                    skus.append(row["sku"])
+                after = row["sku"]
             if len(rows) < walk:
-                return found, False
-        return found, True
+                return skus, None
+        return skus, after
 
     async def _numbers(self, channels: Sequence[str], skus: Sequence[str]) -> dict[str, dict[str, int]]:
         numbers: dict[str, dict[str, Any]] = defaultdict(dict)
