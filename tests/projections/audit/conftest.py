@@ -39,6 +39,8 @@ ODD = [
     "caf\u00e9\u2028\\",
     "",
     "NULL",
+    "C\rR\r\nL",
+    "\\.",
     "\u00df",
     "\ufeffBOM",
     "Z",
