@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from psycopg.rows import dict_row
 
-from projections.audit.checking import Report, check
+from projections.audit.checking import check
 from projections.audit.folder import whole
 from projections.audit.manifest import (
     MANIFEST,
@@ -24,6 +24,7 @@ from projections.audit.manifest import (
     Span,
     sums,
 )
+from projections.audit.report import Report
 from projections.audit.shapes import (
     MOVEMENTS,
     OTHER_FILES,

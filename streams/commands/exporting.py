@@ -35,9 +35,9 @@ from streams.stages import instant
 from streams.verify import Verifier
 
 if TYPE_CHECKING:
-    from projections.audit.checking import Report
     from projections.audit.export import RulesEvent
     from projections.audit.manifest import Manifest
+    from projections.audit.report import Report
 
 PROBLEMS_SHOWN = 20
 """Problems that are shown to people; machines get more."""

@@ -12,9 +12,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from projections.audit.checking import PROBLEMS_MAX
 from projections.audit.manifest import Manifest
 from projections.audit.once import Once
+from projections.audit.report import PROBLEMS_MAX
 from projections.audit.retracing import rows_of
 from schemas.seals import seal
 
