@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -14,7 +11,8 @@ from typing import Any, NamedTuple
 
 from psycopg.rows import dict_row
 
-from projections.audit.checking import Report, check
+from projections.audit.checking import check
+from projections.audit.folder import whole
 from projections.audit.manifest import (
     MANIFEST,
     SIGNATURE,
@@ -26,6 +24,7 @@ from projections.audit.manifest import (
     Span,
     sums,
 )
+from projections.audit.report import Report
 from projections.audit.shapes import (
     MOVEMENTS,
     OTHER_FILES,
@@ -57,10 +56,6 @@ SEAL_BEFORE = """
     ORDER BY log_offset DESC LIMIT 1
 """
 SEAL_AT = "SELECT seal FROM movements WHERE partition = %(partition)s AND log_offset = %(offset)s"
-
-
-class NotEmpty(Exception):
-    """An export is written into a folder that does not exist yet, or is empty."""
 
 
 class Unsound(Exception):
@@ -99,7 +94,7 @@ async def export(
 
     Raises `NotEmpty`, `Unsound`, `OSError`, `DatabaseError`.
     """
-    with _whole(folder) as draft:
+    with whole(folder) as draft:
         async with pool.connection() as connection, connection.transaction():
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             manifest = await _Draft(draft, connection, bounds, signer, product).written(rules)
@@ -108,23 +103,6 @@ async def export(
         if not report.ok:
             raise Unsound(report)
     return manifest
-
-
-@contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
-    """A folder beside the wanted one, which takes its name in the end: nobody ever sees half of an export under it."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise NotEmpty(f"{folder} is not empty: name a folder that does not exist yet")
-    folder = folder.absolute()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f"{folder.name}.unfinished-{secrets.token_hex(4)}")
-    draft.mkdir()
-    try:
-        yield draft
-        draft.replace(folder)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
 
 
 class _Draft:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from projections.audit.manifest import Manifest
 from projections.audit.once import Once
+from projections.audit.report import Problem
 from projections.audit.shapes import MOVEMENTS, Shape
 from schemas.accounts import BOUNDARIES
 from schemas.counts import EPOCH
@@ -31,21 +32,6 @@ Cell = tuple[str, str, str]
 
 UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
 """What a file that is not what it should be looks like to whoever reads it."""
-
-
-class Problem(NamedTuple):
-    """Something that is not as it should be: the file, what is wrong with it, and the movement or the cell that it is about."""
-
-    file: str
-    what: str
-    about: str | None = None
-
-    @property
-    def spoken(self) -> str:
-        """The problem in one line."""
-        return (
-            f"{self.file}: {self.what}" if self.about is None else f"{self.file}: {self.about}: {self.what}"
-        )
 
 
 class Unreadable(Exception):
@@ -78,13 +64,12 @@ class Retraced:
         before, last = bytes.fromhex(its.before), its.first_offset - 1
         first_seal = found = its.before
         for row in rows_of(path):
-            name = f"{row.movement.sku} {row.movement.id} at offset {row.offset}"
             wrong = _misplaced(row, partition, last, manifest)
             made, found = seal(before, row.movement), row.seal
             if made.hex() != found:
                 wrong.append("is not as it was sealed, or what stood before it is not")
             for what in wrong:
-                yield Problem(path.name, what, name)
+                yield Problem(path.name, what, f"{row.movement.sku} {row.movement.id} at offset {row.offset}")
             if last < its.first_offset:
                 first_seal = found
             before, last = _bytes(found, made), max(last, row.offset)

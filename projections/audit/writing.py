@@ -78,7 +78,8 @@ async def asked(
     connection: Connection, shape: Shape, parameters: Mapping[str, Any]
 ) -> AsyncIterator[pa.Table]:
     """The rows of a shape, a row group at a time."""
-    copied = f"COPY ({shape.sql}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')"
+    # Quoted, a text that begins with a byte order mark is not mistaken for the mark of a file.
+    copied = f"COPY ({shape.sql}) TO STDOUT (FORMAT csv, FORCE_QUOTE *, ENCODING 'UTF8')"
     lines: list[bytes] = []
     async with connection.cursor() as cursor, cursor.copy(copied.encode(), parameters) as copy:
         async for line in copy:  # PostgreSQL sends one row at a time

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from projections.audit.folder import NotEmpty
 from projections.audit.signing import BadKey, PublicKey, Signer
 from schemas.codec import Undecodable, decode
 from schemas.rules import Rules
@@ -34,9 +35,9 @@ from streams.stages import instant
 from streams.verify import Verifier
 
 if TYPE_CHECKING:
-    from projections.audit.checking import Report
     from projections.audit.export import RulesEvent
     from projections.audit.manifest import Manifest
+    from projections.audit.report import Report
 
 PROBLEMS_SHOWN = 20
 """Problems that are shown to people; machines get more."""
@@ -67,7 +68,7 @@ def export_command(
     begin, end = _utc(since), _utc(until)
 
     async def body() -> Manifest:
-        from projections.audit.export import Bounds, NotEmpty, Unsound, export  # noqa: PLC0415  # pyarrow takes its time
+        from projections.audit.export import Bounds, Unsound, export  # noqa: PLC0415  # pyarrow takes its time
 
         _check_bounds(begin, end, datetime.now(UTC))
         async with opened(config) as parts:

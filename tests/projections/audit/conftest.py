@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from projections.audit.checking import Report, check
+from projections.audit.checking import check
 from projections.audit.export import Bounds, RulesEvent, export
 from projections.audit.manifest import MANIFEST, SIGNATURE, SUMS, File, Manifest, sums
+from projections.audit.report import Report
 from projections.audit.signing import Signer
 from projections.pool import Pool
 from projections.recorder import Batch, Recorder
@@ -39,6 +40,8 @@ ODD = [
     "caf\u00e9\u2028\\",
     "",
     "NULL",
+    "C\rR\r\nL",
+    "\\.",
     "\u00df",
     "\ufeffBOM",
     "Z",

@@ -12,9 +12,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from projections.audit.checking import PROBLEMS_MAX
 from projections.audit.manifest import Manifest
 from projections.audit.once import Once
+from projections.audit.report import PROBLEMS_MAX
 from projections.audit.retracing import rows_of
 from schemas.seals import seal
 
@@ -69,10 +69,10 @@ def test_given_a_flipped_byte_in_a_readable_text_then_the_movement_is_named(fold
     pq.write_table(rewritten, path, compression="none", use_dictionary=False, store_schema=False)
     tools.restated(folder)
     content = path.read_bytes()
-    named = [row["document"] for row in rewritten.to_pylist()]
-    assert content.count(named[30].encode()) >= 1
-    target = content.index(named[30].encode())
-    path.write_bytes(content[:target] + b"Order" + content[target + 5 :])
+    named = rewritten.to_pylist()[30]["document"].encode()
+    stored = len(named).to_bytes(4, "little") + named
+    assert content.count(stored) == 1
+    path.write_bytes(content.replace(stored, stored.replace(b"order", b"Order")))
     report = tools.check(folder, unsigned=True)
     row = rewritten.to_pylist()[30]
     about = f"{row['sku']} {row['id']} at offset {row['log_offset']}"

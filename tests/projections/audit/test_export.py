@@ -14,7 +14,11 @@ import psycopg
 import pyarrow.parquet as pq
 import pytest
 
-from projections.audit.export import Bounds, NotEmpty, Unsound, export
+from projections.audit import export as exporting
+from projections.audit import retracing, writing
+from projections.audit.checking import check
+from projections.audit.export import Bounds, Unsound, export
+from projections.audit.folder import NotEmpty
 from projections.audit.shapes import MOVEMENTS, movements_file
 from projections.pool import migrate, open_pool
 from projections.recorder import Recorder
@@ -162,9 +166,9 @@ async def test_given_a_database_recorded_anew_in_another_order_then_the_same_byt
     first = await exported()
     name = f"again_{random.Random().randrange(10**9)}"
     with psycopg.connect(addresses.dsn, autocommit=True) as connection:
-        connection.execute(
-            f"CREATE DATABASE {name} TEMPLATE template0 LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'".encode()
-        )
+        icu = connection.execute("SELECT 1 FROM pg_collation WHERE collprovider = 'i' LIMIT 1").fetchone()
+        order = "LOCALE_PROVIDER icu ICU_LOCALE 'de-DE'" if icu else "LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'"
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' {order}".encode())
         connection.execute(f"ALTER DATABASE {name} SET timezone = 'Asia/Kathmandu'".encode())
     head, _, tail = addresses.dsn.rpartition("/")
     dsn = f"{head}/{name}{'?' + tail.partition('?')[2] if '?' in tail else ''}"
@@ -206,6 +210,30 @@ async def test_given_a_bound_in_the_past_then_what_comes_later_changes_nothing(
     after = await exported("after", until=bound.astimezone(timezone(timedelta(hours=5))))
     assert contents(before) == contents(after)
     assert contents(await exported("all")) != contents(after)
+
+
+@pytest.fixture
+def small_steps(monkeypatch):
+    """Many row groups, and many steps in reading them, of few movements."""
+    monkeypatch.setattr(writing, "ROW_GROUP", 32)
+    monkeypatch.setattr(retracing, "BATCH", 7)
+
+
+async def test_given_more_movements_than_a_row_group_has_then_each_is_full_but_the_last(
+    business, record, exported, tools, small_steps
+):
+    await record(*business.batches(), *tools.besides())
+    folder = await exported(since=tools.noon + timedelta(minutes=30))
+    for path in folder.glob("movements-*"):
+        meta = pq.read_metadata(path)
+        sizes = [meta.row_group(number).num_rows for number in range(meta.num_row_groups)]
+        assert set(sizes[:-1]) == {32}
+        assert len(sizes) > 3
+    report = tools.check(folder, tools.key.public)
+    assert report.ok
+    for partition, span in tools.manifest(folder)["offsets"]["movements"].items():
+        told = rows(folder, movements_file(int(partition)))
+        assert (span["first"], span["last"]) == (told[0]["log_offset"], told[-1]["log_offset"])
 
 
 # -- bounds
@@ -295,6 +323,23 @@ async def test_given_a_folder_with_something_in_it_then_nothing_is_written(expor
         await exported("file")
     (tmp_path / "empty").mkdir()
     assert (await exported("empty")).is_dir()
+
+
+async def test_given_an_export_that_is_not_checked_yet_then_it_has_another_name(
+    business, record, exported, tmp_path, monkeypatch
+):
+    await record(*business.batches())
+    seen: list[list[str]] = []
+
+    def looked_at(draft: Path, *more):
+        seen.append([path.name for path in tmp_path.iterdir()])
+        return check(draft, *more)
+
+    monkeypatch.setattr(exporting, "check", looked_at)
+    await exported()
+    [[name]] = seen
+    assert name.startswith("export.unfinished-")
+    assert [path.name for path in tmp_path.iterdir()] == ["export"]
 
 
 async def test_given_an_export_that_fails_half_way_then_there_is_none(
