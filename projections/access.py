@@ -43,10 +43,13 @@ ROLES: Mapping[Role, frozenset[Scope]] = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who has shown who they are: under which name they stand in what is written down, and their scopes."""
+    """Somebody who has shown who they are: under which name they stand in what is written down, their scopes, and how many requests
+    a second they may make, None for as many as anybody.
+    """
 
     name: str
     scopes: frozenset[Scope]
+    rate: float | None = None
 
     @classmethod
     def of(cls, name: str, role: Role) -> Caller:

@@ -29,10 +29,7 @@ Near = Annotated[
 Units = Annotated[int, Field(ge=1, lt=1_000_000_000)]
 Stores = Annotated[int, Field(ge=1, le=NAMED_MAX, description="How many stores are named at most")]
 
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The postcode is in several countries: say which"},
-    404: {"description": "The postcode, or the channel, is not known"},
-}
+REFUSALS = ("which-country", "unknown-postcode", "unknown-channel")
 """The problems of these routes that are not those of every route."""
 
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
 
+from projections.answers import paged
+from projections.document import refuses, tells
 from projections.evidence import PLACES_MAX, Evidences
-from projections.queries import Queries
+from projections.queries import Page
+from projections.routes.parameters import Cursor, Location, Sku
+from projections.service import Service
 from schemas.buffers import Suggestion, suggested
 
 DAYS = 90
 """Days whose evidence counts, unless others are asked for."""
 DAYS_MAX = 3_650
+
+Days = Annotated[int, Query(ge=1, le=DAYS_MAX, description="Days whose evidence counts.")]
+Cells = Annotated[int, Query(ge=1, le=PLACES_MAX, description="Items of a page at most.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,23 +32,24 @@ class Buffers:
     next: str | None
 
 
-def buffer_routes(queries: Queries, clock: Callable[[], datetime]) -> APIRouter:
+def buffer_routes(service: Service) -> APIRouter:
     """`/buffers`."""
     router = APIRouter()
 
-    @router.get("/buffers")
-    async def buffers(
-        location: str | None = None,
-        sku: str | None = None,
-        days: Annotated[int, Query(ge=1, le=DAYS_MAX)] = DAYS,
-        cursor: str | None = None,
-        limit: Annotated[int, Query(ge=1, le=PLACES_MAX)] = 100,
-    ) -> Buffers:
+    @router.get("/buffers", responses=tells(Buffers, pages=True) | refuses("bad-cursor"))
+    async def list_buffers(
+        request: Request,
+        location: Location = None,
+        sku: Sku = None,
+        days: Days = DAYS,
+        cursor: Cursor = None,
+        limit: Cells = 100,
+    ) -> Response:
         """How many units of each SKU each store should hold back from channels that sell from afar, why, and what that is expected to do:
         earned by the days since its last count, what counts found missing, news that came late, picks that failed, and oversells.
         """
-        evidences = Evidences(queries, clock(), days)
+        evidences = Evidences(service.queries, service.clock(), days)
         found, more = await evidences.page(sku=sku, location=location, cursor=cursor, limit=limit)
-        return Buffers(items=tuple(map(suggested, found)), next=more)
+        return paged(request, Page([asdict(suggested(one)) for one in found], more))
 
     return router

@@ -8,13 +8,18 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Header
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from projections.answers import answer
+from projections.document import refuses, tells
+from projections.routes.parameters import NAME_PATTERN, Ident
+from projections.routes.shapes import HeldReservation, Reservation
 from schemas.claims import REFERENCE_MAX
 from schemas.reservations import TTL_MAX, Ask, Request, Wanted
 from schemas.rules import ChannelRules, Recipe
 
-Name = Annotated[str, Field(min_length=1, max_length=REFERENCE_MAX)]
+Name = Annotated[str, Field(min_length=1, max_length=REFERENCE_MAX, pattern=NAME_PATTERN)]
 
 
 class WantedLine(BaseModel):
@@ -63,10 +68,14 @@ def routes(
     """The routes. `rules` are a channel's; it raises `Problem` for one that is not configured. `recipes` are the bundles'."""
     router = APIRouter(prefix="/reservations")
 
-    @router.post("", status_code=201)
-    async def place(
+    @router.post(
+        "",
+        status_code=201,
+        responses=tells(HeldReservation, 201) | refuses("unknown-channel", "not-reserved", "no-answer"),
+    )
+    async def place_reservation(
         wanted: WantedReservation, idempotency_key: Annotated[str | None, Header(max_length=255)] = None
-    ) -> dict[str, Any]:
+    ) -> Response:
         """Holds all lines for a time, or none: 409 says what is not free. Of a bundle its components are held. The same
         `Idempotency-Key` is the same reservation.
         """
@@ -81,7 +90,7 @@ def routes(
             for (sku, location), units in sorted(summed.items(), key=str)
         )
         name = hashlib.sha256(idempotency_key.encode()).hexdigest()[:24] if idempotency_key else None
-        return await reserving.place(
+        held = await reserving.place(
             Request(
                 id=name or secrets.token_hex(12),
                 ask=Ask.PLACE,
@@ -90,15 +99,21 @@ def routes(
                 ttl=wanted.ttl_seconds,
             )
         )
+        return answer(held, 201)
 
-    @router.delete("/{ident}")
-    async def release(ident: str) -> dict[str, Any]:
+    @router.delete(
+        "/{ident}", responses=tells(Reservation) | refuses("unknown-reservation", "not-released", "no-answer")
+    )
+    async def release_reservation(ident: Ident) -> Response:
         """Frees what is held."""
-        return await reserving.end(ident, Ask.RELEASE)
+        return answer(await reserving.end(ident, Ask.RELEASE))
 
-    @router.post("/{ident}/convert")
-    async def convert(ident: str, into: Conversion | None = None) -> dict[str, Any]:
+    @router.post(
+        "/{ident}/convert",
+        responses=tells(Reservation) | refuses("unknown-reservation", "not-converted", "no-answer"),
+    )
+    async def convert_reservation(ident: Ident, into: Conversion | None = None) -> Response:
         """The reservation became an order: what was held is committed."""
-        return await reserving.end(ident, Ask.CONVERT, into.transaction if into else None)
+        return answer(await reserving.end(ident, Ask.CONVERT, into.transaction if into else None))
 
     return router

@@ -6,8 +6,14 @@ from dataclasses import asdict
 from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Body
+from fastapi.responses import Response
 
+from projections.access import Scope
+from projections.answers import answer
+from projections.document import refuses, tells
+from projections.gate import needs
 from projections.problems import Problem
+from projections.routes.shapes import RulesChanges, RulesInForce
 from schemas.rules import Rules
 from schemas.ruling import BadRules, changes
 
@@ -29,21 +35,25 @@ def rule_routes(ruling: Ruling) -> APIRouter:
     """`/rules`."""
     router = APIRouter()
 
-    @router.get("/rules")
-    async def rules() -> dict[str, Any]:
+    @router.get("/rules", dependencies=[needs(Scope.READ)], responses=tells(RulesInForce))
+    async def get_rules() -> Response:
         """The rules in force of every channel, their version, and who made them when."""
         events = ruling.events
         if not events:
             raise Problem(503, "Not available", "the rules are not known yet", retry_after=1)
-        return _shown(events[-1])
+        return answer(_shown(events[-1]))
 
-    @router.get("/rules/history")
-    async def history() -> dict[str, Any]:
+    @router.get("/rules/history", dependencies=[needs(Scope.READ)], responses=tells(RulesChanges))
+    async def list_rule_changes() -> Response:
         """Every change, newest first, with the names of the rules that it changed."""
-        return {"items": changes(ruling.events)}
+        return answer({"items": changes(ruling.events)})
 
-    @router.patch("/rules/{channel}")
-    async def change(
+    @router.patch(
+        "/rules/{channel}",
+        dependencies=[needs(Scope.RULE)],
+        responses=tells(RulesInForce) | refuses("unknown-channel", "bad-rules"),
+    )
+    async def change_rules(
         channel: str,
         patch: Annotated[
             dict[str, Any],
@@ -52,12 +62,12 @@ def rule_routes(ruling: Ruling) -> APIRouter:
                 examples=[{"safety_stock": 2, "safety_stock_by_sku": {"MUG": 5}, "cap": None}],
             ),
         ],
-    ) -> dict[str, Any]:
+    ) -> Response:
         """Changes rules of a channel, or of a location under `location:<name>` (RFC 7396; null is the default again). The numbers that
         this moves are published at once.
         """
         try:
-            return _shown(await ruling.change(channel, patch))
+            return answer(_shown(await ruling.change(channel, patch)))
         except BadRules as error:
             raise Problem(422, "Bad rules", str(error)) from None
 

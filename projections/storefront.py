@@ -24,6 +24,7 @@ from projections.baskets import (
     StoresQuery,
     StoresWanted,
 )
+from projections.document import refuses
 from projections.near import located, whereabouts
 from projections.queries import Queries
 from schemas import parcels
@@ -80,15 +81,15 @@ def routes(storefront: Storefront) -> APIRouter:
     """The routes."""
     router = APIRouter()
 
-    @router.get("/stores", responses=REFUSALS)
-    async def stores(wanted: StoresQuery) -> StoresFound:
+    @router.get("/stores", responses=refuses(*REFUSALS))
+    async def list_stores(wanted: StoresQuery) -> StoresFound:
         """The stores where a shopper can collect, with what each has of each SKU (of a bundle, what its components allow): the
         nearest first, without `near` by name.
         """
         return await storefront.stores(wanted)
 
-    @router.post("/fulfilment-options", responses=REFUSALS)
-    async def fulfilment_options(basket: Basket) -> FulfilmentOptions:
+    @router.post("/fulfilment-options", responses=refuses(*REFUSALS))
+    async def find_fulfilment_options(basket: Basket) -> FulfilmentOptions:
         """Where a basket can be collected now, where once the rest has been brought there, and how it is shipped: in the fewest
         parcels, then as the channel lists its locations, then from nearby, unless the channel's `routing` is another. Nothing is
         held by this: a reservation does that.

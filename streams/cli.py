@@ -15,6 +15,7 @@ from streams.commands.checking import check
 from streams.commands.erasing import erase
 from streams.commands.explaining import explain
 from streams.commands.geo import geo
+from streams.commands.keys import keys
 from streams.commands.late import late
 from streams.commands.letters import letters
 from streams.commands.oversells import oversells
@@ -51,6 +52,7 @@ for name, command in COMMANDS.items():
 app.add_typer(letters, name="dead-letters")
 app.add_typer(rules, name="rules")
 app.add_typer(geo, name="geo")
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:

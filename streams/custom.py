@@ -6,14 +6,14 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
+from projections.posted import Custom
 from projections.problems import Problem
-from schemas.claims import STRICT, Claim, Document, Line, Reference
+from schemas.claims import Claim, Document, Line
 from schemas.codec import adapter, describe
 
 CUSTOM = "api"
@@ -24,24 +24,6 @@ OF_A_LINE = ("fact", "sku", "quantity", "at", "location", "state", "reason", "th
 """The columns of a CSV upload, by the fields of `Custom` and `Line`. Needed are fact, sku, quantity and at."""
 
 FAULTS_SHOWN = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Custom:
-    """The body of `POST /v1/movements`: the lines of one document, in our SKUs and locations.
-
-    A key is one document of one transaction, unless `transaction` names the deal it belongs to, and `document` and
-    `version` say of which document this is which version. `joins` names another transaction that is the same deal.
-    """
-
-    __pydantic_config__ = STRICT
-
-    lines: Annotated[tuple[Line, ...], Field(max_length=1_000)]
-    transaction: Reference | None = None
-    document: Reference | None = None
-    version: Annotated[int, Field(ge=0)] = 1
-    joins: Reference | None = None
-    demand_class: Literal["retail", "wholesale"] = "retail"
 
 
 def of_json(body: bytes) -> Custom:

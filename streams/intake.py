@@ -17,12 +17,13 @@ from connectors.errors import Forged, Malformed, Refused
 from connectors.privacy import PrivacyRequest
 from projections.envelope import WrongKey
 from projections.pool import DatabaseError
+from projections.posted import Custom
 from projections.problems import Problem
 from schemas.bundles import NotKept, unbundled
 from schemas.claims import Claim, DeadLetter, Fact, Line, Observation
 from schemas.codec import encode, headers
 from schemas.topics import DEAD_LETTERS, OBSERVATIONS
-from streams.custom import Custom, claim_of, of_csv, of_json
+from streams.custom import claim_of, of_csv, of_json
 from streams.customers import Customers
 from streams.directories import Directories
 from streams.privacy import answer

@@ -1,36 +1,98 @@
-"""API keys: accepted or not, in constant time. And how an installation's own secrets are made."""
+"""API keys: whose one is. And how an installation's own secrets are made."""
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 import hmac
 import os
 import secrets
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
 from pydantic import SecretStr
 
 from projections.access import Caller, Role
+from projections.apikeys import ApiKey, ApiKeys, digest, prefix_of
 from projections.envelope import MasterKey
+from projections.pool import DatabaseError
+from projections.problems import Problem
+
+log = structlog.get_logger()
+
+OWN = "api-key"
+"""Under which name the installation's own keys stand in what is written down; no key that is made may have it."""
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at the table of keys: so long a new one may have to wait."""
+
+HOLDS_FOR = 4.0
+"""Seconds for which what was read there holds. Revoked, a key is good for nothing after these and a look that was under way: 5 s."""
 
 
 class Keys:
-    """The accepted API keys. Only their digests are kept."""
+    """The installation's own keys, of the environment or of its file. Only their digests are kept."""
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
-        self._digests = [_digest(key.get_secret_value()) for key in keys]
+        self._digests = [digest(key.get_secret_value()) for key in keys]
 
     def accept(self, offered: str) -> Caller | None:
         """Who a bearer token belongs to; None where it is none of the keys."""
-        digest = _digest(offered)
-        found = any([hmac.compare_digest(digest, known) for known in self._digests])  # noqa: C419  # all, in constant time
-        return Caller.of("api-key", Role.ADMIN) if found else None
+        its = digest(offered)
+        found = any([hmac.compare_digest(its, known) for known in self._digests])  # noqa: C419  # all, in constant time
+        return Caller.of(OWN, Role.ADMIN) if found else None
 
 
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()
+@dataclass(slots=True)
+class KeyRing:
+    """The installation's own keys and those that were made, which are read from PostgreSQL all the time, and not for a request."""
+
+    own: Keys
+    table: ApiKeys
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ticks: Callable[[], float] = time.monotonic
+    _known: Mapping[str, ApiKey] = field(default_factory=dict)
+    _read_at: float | None = None
+    _used: set[str] = field(default_factory=set)
+
+    def accept(self, offered: str) -> Caller | None:
+        """Who a bearer token belongs to; None where it is none. Raises `Problem` 503 where that is not known: the table could not be
+        read, and the key may have been revoked.
+        """
+        if found := self.own.accept(offered):
+            return found
+        prefix = prefix_of(offered)
+        if prefix is None:
+            return None
+        if self._read_at is None or self.ticks() - self._read_at > HOLDS_FOR:
+            raise Problem(503, "Not available", "keys cannot be looked up", retry_after=2)
+        key = self._known.get(prefix)
+        if key is None or not key.is_of(offered) or not key.holds(self.clock()):
+            return None
+        self._used.add(prefix)
+        return key.caller
+
+    async def run(self) -> None:
+        """Looks at the table until cancelled."""
+        while True:
+            try:
+                await asyncio.wait_for(self.look(), HOLDS_FOR)
+            except (*DatabaseError, TimeoutError) as error:
+                log.warning("API keys cannot be read", reason=type(error).__name__)
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def look(self) -> None:
+        """Reads the table, and notes there which keys were used. Raises `DatabaseError`."""
+        began, used = self.ticks(), frozenset(self._used)
+        if used:
+            await self.table.used(used, self.clock())
+            self._used -= used
+        self._known = {key.prefix: key for key in await self.table.listed(revoked=False)}
+        self._read_at = began
 
 
 def generate(data: Path) -> Path:

@@ -23,8 +23,10 @@ from faust.contrib.asgi import bind_to_running_loop
 from connectors.contract import ChannelSettings, Client, Connector, Orders
 from connectors.errors import ConnectorError, SlowDown
 from projections.alerts import Alerts
+from projections.apikeys import ApiKeys
 from projections.blocks import Blocks
 from projections.carrying import CarryingOut
+from projections.limits import Limits
 from projections.pool import DatabaseError, migrate, open_pool
 from projections.problems import Problem
 from projections.queries import Queries
@@ -40,7 +42,7 @@ from streams.carrying import Carrying
 from streams.customers import customers_of
 from streams.directories import Directories
 from streams.intake import Intake
-from streams.keys import Keys
+from streams.keys import KeyRing, Keys
 from streams.reader import Reader
 from streams.reconciling import Reconciling
 from streams.recorder import Recording
@@ -311,18 +313,21 @@ async def serve(
     async def ready() -> str | None:
         return None if writer.connected and ruling.newest is not None else "Kafka has not answered yet"
 
+    ring = KeyRing(keys, ApiKeys(queries))
+    await ring.look()
     api = create_api(
         pool,
         rules=lambda: ruling.newest or directories.settings.rules,
         skews=lambda: directories.settings.skews,
         clock=lambda: datetime.now(UTC),
-        keys=keys.accept,
+        keys=ring.accept,
         intake=intake,
         ready=ready,
         reserving=reserving,
         ruling=Rulings(ruling, directories),
         body_max=settings.serve.body_max,
         sites=lambda: directories.settings.sites,
+        limits=Limits(settings.serve.requests_per_second),
     )
     server = uvicorn.Server(
         uvicorn.Config(api, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=30)
@@ -352,6 +357,7 @@ async def serve(
     try:
         async with background(
             patiently("server", writer.start),
+            ring.run(),
             _when_up(server, on_ready, address),
             reserving.run(),
             alerting.run(),

@@ -66,7 +66,9 @@ class PostgresSettings(BaseModel):
 
 
 class ServeSettings(BaseModel):
-    """The HTTP server. `body_max` is the largest request body in bytes; `public_url` is where platforms reach it."""
+    """The HTTP server. `body_max` is the largest request body in bytes; `public_url` is where platforms reach it. Each API key may ask
+    `requests_per_second` times of each of its processes, and twice as often at once; 0: as often as it likes.
+    """
 
     model_config = FROZEN
 
@@ -74,6 +76,7 @@ class ServeSettings(BaseModel):
     port: int = Field(8765, ge=0, le=65535)
     body_max: int = Field(1_048_576, ge=1_024)
     public_url: str | None = None
+    requests_per_second: float = Field(500.0, ge=0, le=1_000_000)
 
 
 class WorkerSettings(BaseModel):

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
 from fastapi import APIRouter
-from pydantic import AwareDatetime
+from fastapi.responses import Response
 
+from projections.answers import answer
+from projections.document import refuses, tells
 from projections.explain import explain
 from projections.explain.answer import AsOf, Explained
-from projections.queries import Queries
-from schemas.rules import ChannelRules, Rules
+from projections.routes.parameters import Channel, InPath, Instant
+from projections.service import Service
 
 
-def explain_routes(
-    queries: Queries,
-    channels: Callable[[str], ChannelRules],
-    rules: Callable[[], Rules],
-    events: Callable[[], Sequence[Rules]],
-    skews: Callable[[], Mapping[str, float]],
-) -> APIRouter:
-    """`/explain/{sku}`. `channels` refuses an unknown channel, `rules` are those in force and `events` all changes of them."""
+def explain_routes(service: Service) -> APIRouter:
+    """`/explain/{sku}`."""
     router = APIRouter()
 
-    @router.get("/explain/{sku:path}", response_model=None, responses={200: {"model": Explained}})
-    async def explained(
-        sku: str, channel: str, at: AwareDatetime | None = None, known_at: AwareDatetime | None = None
-    ) -> dict[str, Any]:
+    @router.get("/explain/{sku:path}", responses=tells(Explained) | refuses("unknown-channel"))
+    async def explain_number(
+        sku: InPath, channel: Channel, at: Instant = None, known_at: Instant = None
+    ) -> Response:
         """Why the channel shows that number: now, or as of what had occurred `at`, of what was recorded by `known_at`, under the rules
         that held then.
         """
-        channels(channel)
-        moment = AsOf(at=at, known_at=known_at)
-        return await explain(queries, sku, channel, rules(), skews=skews(), as_of=moment, events=events())
+        service.channel(channel)
+        events = () if service.ruling is None else service.ruling.events
+        found = await explain(
+            service.queries,
+            sku,
+            channel,
+            service.rules(),
+            skews=service.skews(),
+            as_of=AsOf(at=at, known_at=known_at),
+            events=events,
+        )
+        return answer(found)
 
     return router

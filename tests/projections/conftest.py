@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -20,6 +22,11 @@ from schemas.movements import Cause, Movement
 from schemas.postings import Kind, Places, legs, reverse
 from schemas.rules import ChannelRules
 from schemas.topics import CHANNEL_QUANTITIES, MOVEMENTS, STOCK, Topic
+
+sys.path.insert(0, str(Path(__file__).parent))
+pytest.register_assert_rewrite("counter")
+
+from counter import api, dark  # noqa: E402, F401  # fixtures, found by the lines above
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

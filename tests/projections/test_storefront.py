@@ -50,7 +50,7 @@ SITES = (
         ready_in=1,
     ),
 )
-PROBLEM = {"type", "title", "status", "detail"}
+PROBLEM = {"type", "title", "status", "detail", "instance"}
 
 
 @dataclass

@@ -1,0 +1,63 @@
+"""Bodies, read no further and no longer than is meant."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from starlette.types import Message, Receive, Scope
+
+from projections.problems import Problem
+
+BODY_SECONDS = 10.0
+"""How long a sender may take to send a body."""
+
+DISCARD_SECONDS = 1.0
+DISCARD_MAX = 16 * 1024 * 1024
+"""How long, and how many bytes, are waited for of a body that is too large."""
+
+
+class Bounded:
+    """What a request's body is received by. Raises `Problem` where more than `most` bytes come, whatever the headers say, or where
+    they take too long. Its end, and what comes after it, is waited for as long as it takes.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, most: int) -> None:
+        self._receive, self._most = receive, most
+        headers = dict(scope["headers"])
+        said = headers.get(b"content-length", b"0")
+        self._said = int(said) if said.isdigit() else 0
+        self._asks_first = b"expect" in headers
+        self._read, self._whole = 0, False
+        self._ends: float | None = None
+
+    async def __call__(self) -> Message:
+        """The next message."""
+        if self._whole:
+            return await self._receive()
+        if self._said > self._most:
+            raise await self._too_large()
+        now = asyncio.get_running_loop().time()
+        self._ends = self._ends or now + BODY_SECONDS
+        try:
+            async with asyncio.timeout_at(self._ends):
+                message = await self._receive()
+        except TimeoutError:
+            raise Problem(408, "Body too slow", f"it must arrive within {BODY_SECONDS:g} s") from None
+        self._read += len(message.get("body", b""))
+        self._whole = not message.get("more_body", False)
+        if self._read > self._most:
+            raise await self._too_large()
+        return message
+
+    async def _too_large(self) -> Problem:
+        """Drops what is still coming, within bounds: closed in the middle of it, the connection would lose our answer."""
+        dropped = 0
+        if not self._asks_first:  # whoever asks first has sent nothing
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DISCARD_SECONDS):
+                    while not self._whole and dropped <= DISCARD_MAX:
+                        message = await self._receive()
+                        dropped += len(message.get("body", b""))
+                        self._whole = not message.get("more_body", False)
+        return Problem(413, "Body too large", f"at most {self._most} bytes are read")
