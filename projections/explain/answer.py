@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import ConfigDict
+
 from schemas.rules import Rules
 
 
@@ -47,7 +49,7 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ExplainedLine:
     """One step to a number. What does not apply to it is left out.
 
     A step that is a movement has its `kind`, the platform's `document` behind it, and the `claim` that told of it as
@@ -90,6 +92,51 @@ class Told:
     detail: str | None
 
 
+STEP = {
+    "label": "safety stock at HARLEM",
+    "amount": -1,
+    "ref": "rule:safety_stock",
+    "location": "HARLEM",
+    "rule": "safety_stock",
+    "decided": {"version": "5c1f0a8d2b7e", "edition": 2, "by": "anna", "at": "2026-11-19T09:00:00+00:00"},
+}
+MOVED = {
+    "label": "StockInitialised at HARLEM, 2026-11-18T05:03:12+00:00",
+    "amount": 5,
+    "ref": "movement:1-0-0 opening/tills/TEE-BLACK-M/HARLEM+1",
+    "kind": "StockInitialised",
+    "location": "HARLEM",
+    "movement": "1-0-0",
+    "transaction": "opening/tills/TEE-BLACK-M/HARLEM+1",
+    "channel": "tills",
+    "document": "opening/tills/TEE-BLACK-M/HARLEM+1",
+    "claim": "1-0",
+    "occurred_at": "2026-11-18T05:03:12+00:00",
+    "recorded_at": "2026-11-18T05:03:13+00:00",
+}
+WORD = {
+    "place": "network",
+    "quantity": 4,
+    "level": 4,
+    "own": 0,
+    "outcome": "pushed",
+    "offset": 1,
+    "pushed_at": "2026-11-19T09:00:01+00:00",
+    "ref": "onhand/web/1",
+    "detail": "as asked",
+}
+EXAMPLE: Any = {
+    "sku": "TEE-BLACK-M",
+    "channel": "web",
+    "quantity": 4,
+    "pushed": 4,
+    "lines": [MOVED, STEP],
+    "rules": STEP["decided"],
+    "receipt": [WORD],
+    "as_of": {"at": "2026-11-20T12:00:00+00:00", "known_at": "2026-11-20T12:00:00+00:00"},
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
     """A channel's number and all that it comes from; the amounts of the lines sum to `quantity`.
@@ -98,11 +145,13 @@ class Explained:
     None where none did, `receipt` the last word about each place, and `as_of` the moment, None for now.
     """
 
+    __pydantic_config__ = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
     sku: str
     channel: str
     quantity: int
     pushed: int | None
-    lines: tuple[Line, ...]
+    lines: tuple[ExplainedLine, ...]
     rules: Decided | None
     receipt: tuple[Told, ...]
     as_of: AsOf | None

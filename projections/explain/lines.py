@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from projections.explain.answer import Decided, Line
+from projections.explain.answer import Decided, ExplainedLine
 from schemas.availability import Step
 from schemas.counts import CLOCK_SKEW
 from schemas.in_force import decided
@@ -43,7 +43,7 @@ def claim_of(movement: str) -> str | None:
     return found and found[1]
 
 
-def movement_line(row: Mapping[str, Any], close: str | None) -> Line:
+def movement_line(row: Mapping[str, Any], close: str | None) -> ExplainedLine:
     """The line of a movement's leg. `close` says of a count that it is too close to, or None."""
     label = (
         f"{row['kind']} at {row['location']}, {row['occurred_at'].isoformat()}"
@@ -51,7 +51,7 @@ def movement_line(row: Mapping[str, Any], close: str | None) -> Line:
         + (f", {row['reason']}" if row["channel"] == HUB and row["reason"] else "")
     )
     document = f"{row['channel']}/{row['document']}"
-    return Line(
+    return ExplainedLine(
         label=label if close is None else f"{label}, {close}",
         amount=row["units"],
         ref=f"movement:{row['id']} {row['transaction']}"
@@ -85,22 +85,22 @@ def close_count(row: Mapping[str, Any], counts: Iterable[Mapping[str, Any]], ske
     return f"ambiguous: {seconds:g} s from the count {document}, clocks may differ by {bound:g} s"
 
 
-def earlier_lines(summed: Mapping[str, int], recent: Mapping[str, int]) -> Iterator[Line]:
+def earlier_lines(summed: Mapping[str, int], recent: Mapping[str, int]) -> Iterator[ExplainedLine]:
     """What was summed beside the recent movements that have lines of their own, by location."""
     for location in sorted({*summed, *recent}):
         units = summed.get(location, 0) - recent.get(location, 0)
         if units:
             label = f"earlier movements at {location}"
-            yield Line(label=label, amount=units, ref=f"movements:{location}", location=location)
+            yield ExplainedLine(label=label, amount=units, ref=f"movements:{location}", location=location)
 
 
-def being_recorded(held: Mapping[str, int], summed: Mapping[str, int]) -> Iterator[Line]:
+def being_recorded(held: Mapping[str, int], summed: Mapping[str, int]) -> Iterator[ExplainedLine]:
     """The journal is recorded a moment before or after the stock: what is not in it yet is named, not hidden."""
     for location, level in held.items():
         units = level - summed.get(location, 0)
         if units:
             label = f"being recorded at {location}"
-            yield Line(label=label, amount=units, ref="stock", location=location)
+            yield ExplainedLine(label=label, amount=units, ref="stock", location=location)
 
 
 def of_places(rows: Iterable[Mapping[str, Any]]) -> Counter[str]:
@@ -111,11 +111,11 @@ def of_places(rows: Iterable[Mapping[str, Any]]) -> Counter[str]:
     return summed
 
 
-def step_line(step: Step, sku: str, channel: str, rules: Rules, events: Sequence[Rules]) -> Line:
+def step_line(step: Step, sku: str, channel: str, rules: Rules, events: Sequence[Rules]) -> ExplainedLine:
     """The line of a step of the rules, with who decided it."""
     rule = step.ref.removeprefix("rule:") if step.ref.startswith("rule:") else None
     made = decided(events, rules, channel, rule, sku, step.location or "") if rule else None
-    return Line(
+    return ExplainedLine(
         label=step.label,
         amount=step.amount,
         ref=step.ref,
@@ -125,9 +125,9 @@ def step_line(step: Step, sku: str, channel: str, rules: Rules, events: Sequence
     )
 
 
-def oversold_line(row: Mapping[str, Any]) -> Line:
+def oversold_line(row: Mapping[str, Any]) -> ExplainedLine:
     """What was oversold; it adds nothing to the number."""
-    return Line(
+    return ExplainedLine(
         label=f"oversold at {row['place']}, to {row['available']}: {row['cause'].replace('_', ' ')}",
         amount=0,
         ref=f"movement:{row['movement']} {row['transaction']}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from projections.explain.answer import Decided, Explained, Line, Told
+from projections.explain.answer import Decided, Explained, ExplainedLine, Told
 from projections.explain.lines import (
     Skews,
     being_recorded,
@@ -65,7 +65,9 @@ class Telling:
             as_of=moment if moment.timed else None,
         )
 
-    async def _of_bundle(self, sku: str, channel: str, rules: Rules) -> tuple[list[Line], tuple[str, ...]]:
+    async def _of_bundle(
+        self, sku: str, channel: str, rules: Rules
+    ) -> tuple[list[ExplainedLine], tuple[str, ...]]:
         """At each place the lines of the component that decides, and what they make; what others would allow is told. And the places."""
         recipe, its = rules.bundles[sku], rules.channels[channel]
         known = {name: await self.reading.stock(name) for name in recipe}
@@ -74,7 +76,7 @@ class Telling:
         if number is None:
             label = "its components are not all tracked at a location of this channel"
             return [_nothing(label, "untracked")], ()
-        lines: list[Line] = []
+        lines: list[ExplainedLine] = []
         for place in number.places:
             decides = scarcest(bundle, channel, rules, place)
             there = its if place == NETWORK else replace(its, locations=(place,))
@@ -83,15 +85,15 @@ class Telling:
             made, ref = units // recipe[decides], f"bundle:{sku}"
             lines += [replace(line, label=f"{decides}: {line.label}", sku=decides) for line in found]
             make = f"{recipe[decides]} of {decides} make one"
-            lines.append(Line(label=make, amount=made - units, ref=ref, sku=decides))
+            lines.append(ExplainedLine(label=make, amount=made - units, ref=ref, sku=decides))
             for name in sorted(recipe.keys() - {decides}):
                 allows = bundle.parts[name].numbers[channel].places[place].quantity // recipe[name]
-                lines.append(Line(label=f"{name} would allow {allows}", amount=0, ref=ref, sku=name))
+                lines.append(ExplainedLine(label=f"{name} would allow {allows}", amount=0, ref=ref, sku=name))
         return lines, tuple(number.places)
 
     async def _of(
         self, sku: str, channel: str, rules: Rules, its: ChannelRules
-    ) -> tuple[list[Line], tuple[str, ...]]:
+    ) -> tuple[list[ExplainedLine], tuple[str, ...]]:
         """The movements behind a SKU's number, the steps of the rules from there, and what was oversold. And the places of the number."""
         stock = await self.reading.stock(sku)
         where = eligible(stock, its)
@@ -104,7 +106,7 @@ class Telling:
         lines += [oversold_line(row) for row in await self.reading.oversold(sku, where, OVERSELLS_MAX)]
         return lines, ((NETWORK,) if where and its.publish == NETWORK else where)
 
-    async def _moved(self, stock: Stock, state: str, where: tuple[str, ...]) -> list[Line]:
+    async def _moved(self, stock: Stock, state: str, where: tuple[str, ...]) -> list[ExplainedLine]:
         """The lines that sum to the balances at some locations: newest first, and what is older or not recorded yet in sums."""
         found = await self.reading.recent(stock, state, where, self.recent + 1) if where else []
         rows = found[: self.recent]
@@ -122,5 +124,5 @@ class Telling:
         return [*lines, *earlier_lines(summed, recent), *being_recorded(held, summed)]
 
 
-def _nothing(label: str, ref: str) -> Line:
-    return Line(label=label, amount=0, ref=ref)
+def _nothing(label: str, ref: str) -> ExplainedLine:
+    return ExplainedLine(label=label, amount=0, ref=ref)
