@@ -14,6 +14,7 @@ from streams.commands.checking import check
 from streams.commands.erasing import erase
 from streams.commands.geo import geo
 from streams.commands.letters import letters
+from streams.commands.replaying import replay
 from streams.commands.ruling import rules
 from streams.commands.running import demo, serve_command, up, worker_command
 from streams.commands.shadowing import shadow_command
@@ -28,6 +29,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "explain": explain,
     "commitments": commitments,
     "verify": verify,
+    "replay": replay,
     "map": map_command,
     "check": check,
     "import": import_command,
