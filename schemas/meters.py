@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from schemas.accounts import NETWORK, UNROUTED
 from schemas.availability import places_of
-from schemas.histories import Cell, Legs, stock_of
+from schemas.happened import Cell, Legs, stock_of
 from schemas.ledger import Stock
 from schemas.postings import pooled
 from schemas.rules import ChannelRules

@@ -9,7 +9,8 @@ from typing import Any
 
 from rich.table import Table
 
-from schemas.whatif import Effect, Outcome, Tally
+from schemas.whatif import Effect
+from schemas.worlds import Outcome, Tally
 from streams.charting import Panel, chart
 
 WORST = 20
@@ -79,10 +80,9 @@ class Comparison:
         self.skus += 1
         self.before.add(effect.before)
         self.after.add(effect.after)
-        was, would = effect.before.all, effect.after.all
-        weight = _weight(was) + _weight(would)
+        weight = _weight(effect.before) + _weight(effect.after)
         if weight:
-            self.concerned.append((weight, sku, was, would))
+            self.concerned.append((weight, sku, effect.before.all, effect.after.all))
             if len(self.concerned) > 50 * WORST:
                 self.concerned = self._worst()
 
@@ -110,8 +110,8 @@ class Comparison:
         }
 
 
-def _weight(tally: Tally) -> int:
-    return tally.oversold + tally.stranded
+def _weight(outcome: Outcome) -> int:
+    return sum([tally.oversold + tally.stranded for tally in outcome.by_channel.values()])
 
 
 def tables(found: Mapping[str, Any]) -> Iterator[Table]:

@@ -16,15 +16,19 @@ from typing import Any
 
 from schemas.codec import Undecodable, decode
 from schemas.counts import micros
-from schemas.histories import Histories
+from schemas.happened import History
+from schemas.histories import Histories, Words
 from schemas.ledger import Stock
 from schemas.receipts import Outcome, Receipt
+from schemas.rerouting import together
 from schemas.rules import Rules
 from schemas.topics import MOVEMENTS, RECEIPTS, Topic
-from schemas.whatif import ASSUMPTIONS, Ruled, Side, Sides
+from schemas.whatif import ASSUMPTIONS, Sides
+from schemas.worlds import Ruled, Side
 from streams.batches import Batches
 from streams.comparing import Comparison
 from streams.reader import Reader
+from streams.settings import Settings
 from streams.stages import Naming
 from streams.supposing import Supposed
 from streams.writer import partition_of
@@ -83,20 +87,24 @@ class Replay:
         topic = self.naming(MOVEMENTS)
         self.ends = await self.reader.ends(topic, range(self.partitions))
         begins = await self.reader.begins(topic, range(self.partitions))
+        words = Words()
         for partition, end in self.ends.items():
-            found = Histories(None if self.until is None else micros(self.until))
+            found = Histories(None if self.until is None else micros(self.until), words)
             async for values in self.batches.values(topic, partition, begins[partition], end):
                 self._take(found, values)
             self.movements += found.seen
             yield found
 
     def _take(self, found: Histories, values: Sequence[bytes | None]) -> None:
-        take = found.take
-        for value in values:
+        """Takes all of them in. What is none is counted, and what stands behind it is taken in nevertheless."""
+        left = iter(values)
+        while True:
             try:
-                take(value)
-            except Undecodable:  # one that is none is counted, and all others are taken
+                found.take(left)
+            except Undecodable:
                 self.unreadable += 1
+            else:
+                return
 
     async def pushes(self) -> Pushes:
         """What the newest receipts say of every channel."""
@@ -129,17 +137,24 @@ class Replay:
         return stock.offset >= self.ends[partition_of(stock.sku.encode(), self.partitions)]
 
     async def supposing(
-        self, events: Sequence[Rules], what: Supposed, since: datetime | None
+        self, settings: Settings, events: Sequence[Rules], what: Supposed, since: datetime | None
     ) -> dict[str, Any]:
         """What history would have been with other rules from an instant on, beside what it was by the same model."""
         began, found, pushes = time.monotonic(), Comparison(), await self.pushes()
         waiting: list[Histories] = []
+        routed: dict[str, History] = {}
+
+        def sides(delays: Mapping[str, int]) -> Sides:
+            return compared(events, what, since, settings, delays)
+
         async for histories in self.histories():
             pushes.meet(histories)
             waiting.append(histories)
             if pushes.enough:
-                self._play(found, waiting, events, what, since, pushes.delays())
-        self._play(found, waiting, events, what, since, pushes.delays())
+                self._play(found, waiting, sides(pushes.delays()), routed)
+        self._play(found, waiting, sides(pushes.delays()), routed)
+        for sku, effect in together(routed, sides(pushes.delays())).items():
+            found.add(sku, effect)
         return {
             "movements": self.movements,
             "unreadable": self.unreadable,
@@ -154,27 +169,34 @@ class Replay:
         }
 
     @staticmethod
-    def _play(
-        found: Comparison,
-        waiting: list[Histories],
-        events: Sequence[Rules],
-        what: Supposed,
-        since: datetime | None,
-        delays: Mapping[str, int],
-    ) -> None:
-        """Plays the SKUs that wait."""
-        start = 0 if since is None else micros(since)
-        sides = Sides(
-            before=Side(tuple(turns(events))),
-            after=Side(tuple(supposed_turns(events, what, start))),
-            delays=delays,
-            since=start,
-        )
+    def _play(found: Comparison, waiting: list[Histories], sides: Sides, routed: dict[str, History]) -> None:
+        """Plays the SKUs that wait. Those of orders that the hub routed wait for all others."""
         while waiting:
             histories = waiting.pop().of
             while histories:
                 sku, history = histories.popitem()
-                found.add(sku, sides.effect(sku, history))
+                if history.routed:
+                    routed[sku] = history
+                else:
+                    found.add(sku, sides.effect(sku, history))
+
+
+def compared(
+    events: Sequence[Rules],
+    what: Supposed,
+    since: datetime | None,
+    settings: Settings,
+    delays: Mapping[str, int],
+) -> Sides:
+    """The rules as they were, and with what is supposed laid over them from an instant on."""
+    start = 0 if since is None else micros(since)
+    last = events[-1]
+    return Sides(
+        before=Side(tuple(turns(events)), settings.ruled(last).sites),
+        after=Side(tuple(supposed_turns(events, what, start)), settings.ruled(what.over(last)).sites),
+        delays=delays,
+        since=start,
+    )
 
 
 def turns(events: Sequence[Rules]) -> Iterator[tuple[int, Ruled]]:

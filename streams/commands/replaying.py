@@ -77,7 +77,7 @@ def replay(
             what = supposed(rules, parts.settings, routing)
             again = await _replay(parts, end)
             if what_if:
-                return await again.supposing(await _events(parts), what, begin)
+                return await again.supposing(parts.settings, await _events(parts), what, begin)
             return await _compared(parts, again)
 
     found = run(body())

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from schemas.codec import Undecodable, decode, encode
 from schemas.counts import micros
 from schemas.granting import step
-from schemas.histories import LAYOUT, Histories, History, instant_of
+from schemas.happened import History
+from schemas.histories import LAYOUT, Histories, instant_of
 from schemas.ledger import Stock
 from schemas.movements import Movement
 
@@ -23,8 +24,7 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "schemas" / "examples").glob("mov
 def read(values, until=None):
     """The histories of what stands in the log as bytes."""
     histories = Histories(until)
-    for value in values:
-        histories.take(value)
+    histories.take(values)
     return histories
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from schemas.accounts import NETWORK, UNROUTED
 from schemas.availability import places_of
-from schemas.histories import Move
+from schemas.happened import Move
 from schemas.meters import Meter
 from schemas.rules import ChannelRules, LocationRules
 

@@ -16,7 +16,8 @@ from schemas.oversells import OversellCause, oversells
 from schemas.postings import Kind, Places, legs, reverse
 from schemas.rules import ChannelRules, Rules
 from schemas.ruling import rules_of
-from schemas.whatif import Side, Sides, Tally, World, effect, history_of
+from schemas.whatif import Sides, effect, history_of
+from schemas.worlds import Side, Tally, World
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SECOND = 1_000_000
@@ -274,7 +275,7 @@ def test_given_since_then_what_was_asked_for_before_is_not_counted_and_still_sol
 def played(told, rules):
     """The world after all of it."""
     side = Side(((0, rules.channels),))
-    world = World("mug", history_of(told.movements), side, Sides(before=side, after=side))
+    world = World("mug", history_of(told.movements), side, {})
     world.played()
     return world
 
