@@ -409,8 +409,9 @@ def _line(text: str, where: list[str]) -> int:
             here = [*table, *[part.strip('"') for part in key[1].split(".")]]
         else:
             continue
-        if len(here) > depth and where[: len(here)] == here:
-            best, depth = number, len(here)
+        shared = min(len(here), len(where))
+        if shared > depth and where[:shared] == here[:shared]:
+            best, depth = number, shared
     return best
 
 
