@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench-smoke bench-restore bench-rules bench-availability bench-asking bench-export bench-channels chaos day stories oversell laws race simulate mutation lock clean
+.PHONY: help setup demo test check bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-channels chaos day stories oversell laws race simulate mutation lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,6 +36,9 @@ bench-restore: $(READY) ## how fast a starting worker has a million keys back
 
 bench-rules: $(READY) ## how fast a worker publishes what a change of rules moves
 	@$(BIN)/python -m pytest -q -s tests/bench/bench_rules.py -o python_files="bench_*.py" -o timeout=600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+
+bench-replay: $(READY) ## how fast a year of real sales is sold again under other rules, on one core
+	@$(BIN)/python -m pytest -q -s tests/bench/bench_replay.py -o python_files="bench_*.py" -o timeout=1800 --engines-at-least 1 -p no:cacheprovider $(ARGS)
 
 bench-channels: $(READY) ## channels: a tight limit, one that hangs, the last four units, fifty planted differences, a shop of 20,000 SKUs in shadow (ARGS="-k last")
 	@$(BIN)/python -m pytest -q -s tests/system/bench_*.py -o python_files="bench_*.py" -o timeout=900 --engines-at-least 1 -p no:cacheprovider $(ARGS)

@@ -90,7 +90,7 @@ def oversells(
         then, now = _free(before, place, state), _free(after, place, state)
         if now < 0 and now < then:
             cause = _cause(before, movement, posted, place, state, its)
-            if cause not in ERRORS and its is not None and _may_be_owed(after, place, state, its):
+            if cause not in ERRORS and its is not None and may_be_owed(after, place, state, its):
                 continue
             yield Oversell(
                 movement=movement.id,
@@ -106,7 +106,7 @@ def oversells(
             )
 
 
-def _may_be_owed(after: Stock, place: str, state: str, rules: ChannelRules) -> bool:
+def may_be_owed(after: Stock, place: str, state: str, rules: ChannelRules) -> bool:
     """Whether all that is owed is within what the channel may sell beyond what there is."""
     if state != pooled(rules.pool) or (place == NETWORK and rules.publish != NETWORK):
         return False

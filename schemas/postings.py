@@ -209,3 +209,8 @@ AVAILABLE = State.AVAILABLE.value
 def pooled(pool: str | None) -> str:
     """The name of the available state of a pool: `available` for the common pool, else `available[pool]`."""
     return AVAILABLE if pool is None else f"{AVAILABLE}[{pool}]"
+
+
+def pool_named(state: str) -> str | None:
+    """The pool whose available state has a name; None for the common pool."""
+    return None if state == AVAILABLE else state.removeprefix(f"{AVAILABLE}[").removesuffix("]")

@@ -20,6 +20,7 @@ from streams.commands.keys import keys
 from streams.commands.late import late
 from streams.commands.letters import letters
 from streams.commands.oversells import oversells
+from streams.commands.replaying import replay
 from streams.commands.ruling import rules
 from streams.commands.running import demo, serve_command, up, worker_command
 from streams.commands.shadowing import shadow_command
@@ -38,6 +39,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "buffers": buffers,
     "verify": verify,
     "export": export_command,
+    "replay": replay,
     "map": map_command,
     "check": check,
     "import": import_command,

@@ -372,19 +372,20 @@ def load(path: Path) -> Settings:
     try:
         settings = Settings(**content)
     except ValidationError as error:
-        raise BadConfiguration("\n".join(_faults(path, text, error))) from None
+        raise BadConfiguration("\n".join(faults(path, text, error))) from None
     data = settings.data if settings.data.is_absolute() else path.resolve().parent / settings.data
     return settings.model_copy(update={"data": data})
 
 
-def _faults(path: Path, text: str, error: ValidationError) -> list[str]:
+def faults(path: Path, text: str, error: ValidationError) -> list[str]:
+    """A line for each fault of a TOML file: where it is, what it is, and what would do."""
     lines = []
     for fault in error.errors(include_input=False, include_url=False):
         where = [str(part) for part in fault["loc"] if str(part) not in CONNECTORS]
         message = fault["msg"].removeprefix("Value error, ")
         if not where and (found := re.match(r"(channels|bundles|locations)\.([^:]+): ", message)):
             where, message = [found[1], found[2]], message[found.end() :]
-            if field := re.match(r"([a-z_]+): ", message):
+            while field := re.match(r"([a-z_]+): ", message):
                 where, message = [*where, field[1]], message[field.end() :]
         lines.append(
             f"{path}:{_line(text, where)}: {'.'.join(where) or 'file'}: {message}{_hint(fault['type'])}"
@@ -395,6 +396,7 @@ def _faults(path: Path, text: str, error: ValidationError) -> list[str]:
 def _hint(kind: str) -> str:
     return {
         "extra_forbidden": ": there is no such setting; check the spelling",
+        "unexpected_keyword_argument": ": there is no such setting; check the spelling",
         "missing": ": add it",
         "union_tag_not_found": f": add platform = one of {', '.join(sorted(CONNECTORS))}",
     }.get(kind, "")
@@ -411,8 +413,9 @@ def _line(text: str, where: list[str]) -> int:
             here = [*table, *[part.strip('"') for part in key[1].split(".")]]
         else:
             continue
-        if len(here) > depth and where[: len(here)] == here:
-            best, depth = number, len(here)
+        shared = min(len(here), len(where))
+        if shared > depth and where[:shared] == here[:shared]:
+            best, depth = number, shared
     return best
 
 

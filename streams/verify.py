@@ -302,7 +302,7 @@ class Verifier:
 
     async def _channels(self, report: Report, folded: Mapping[str, Stock]) -> None:
         """The numbers of every channel, as the rules make them from the folded stock, and what was pushed of them."""
-        due = {(number.channel, number.sku): number for number in _numbers(folded, self.rules)}
+        due = {(number.channel, number.sku): number for number in numbers(folded, self.rules)}
         recorded = {(q.channel, q.sku): q async for q in self.queries.all_channel_quantities()}
         moved = {stock.sku async for stock in self.queries.all_stock() if self._moved(stock)}
         moved |= {bundle for sku in moved for bundle in self.rules.bundles_of(sku)}
@@ -355,7 +355,7 @@ def _taken(folded: dict[str, Stock], movement: Movement, record: ConsumerRecord)
     yield from (own for own in taken.posted if own.request is None)
 
 
-def _numbers(folded: Mapping[str, Stock], rules: Rules) -> Iterator[ChannelQuantity]:
+def numbers(folded: Mapping[str, Stock], rules: Rules) -> Iterator[ChannelQuantity]:
     """What every channel may sell of every SKU and every bundle."""
     for channel, its in rules.channels.items():
         for sku in folded.keys() - rules.bundles.keys():

@@ -25,6 +25,7 @@ from projections.envelope import WrongKey
 from projections.pool import DatabaseError, Pool, migrate, open_pool
 from projections.queries import Queries
 from schemas.ruling import BadRules
+from streams.batches import Batches
 from streams.customers import Customers, customers_of
 from streams.directories import Directories
 from streams.intake import Intake
@@ -90,6 +91,13 @@ class Parts:
         await reader.start()
         self._stack.push_async_callback(reader.stop)
         return reader
+
+    async def batches(self) -> Batches:
+        """The log, for reading all of it."""
+        batches = Batches(self.bootstrap)
+        await batches.start()
+        self._stack.push_async_callback(batches.stop)
+        return batches
 
     async def ruling(self) -> Ruling:
         """The rules in force, read; and this command's settings under them."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # where a script of this folder finds its modules
 
 
 def measured(script: str, *arguments: str, within: float = 300) -> dict[str, float]:

@@ -25,7 +25,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from charting import Panel, chart
 from delaying import Measured, Ticks
 from rich.console import Console
 from rich.table import Table
@@ -33,6 +32,7 @@ from wanted import Retailer, wanted
 from weighing import MOST_PERCENT, figures, study, world
 
 from deploy.engines import remove
+from streams.charting import Panel, chart
 from streams.trading import read
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,6 @@ import xml.etree.ElementTree as ET
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from charting import Panel, chart
 from delaying import Measured, Ticks
 from oversell import NotMeasured, _latency, drawn, table
 from rich.console import Console
@@ -16,6 +15,7 @@ from selling import DELIVERY, MARKET, SHOP, TILL, Ask
 from wanted import Item, Retailer, dealt, items, wanted
 from weighing import World, figures, study, world
 
+from streams.charting import Panel, chart
 from streams.trading import Basket, read
 
 NOON = datetime(2017, 1, 2, 12, tzinfo=UTC)

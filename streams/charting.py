@@ -17,12 +17,16 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f232
 .line { stroke: #d1d9e0 }
 .bar0 { fill: #b3402e }
 .bar1 { fill: #2a6f9e }
+.bar2 { fill: #7a6a1f }
+.bar3 { fill: #5a4a8a }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc }
   .note { fill: #9198a1 }
   .line { stroke: #3d444d }
   .bar0 { fill: #e8826f }
   .bar1 { fill: #6cb2e0 }
+  .bar2 { fill: #cbb65a }
+  .bar3 { fill: #a99be0 }
 }
 """
 
@@ -36,8 +40,8 @@ class Panel:
     bars: tuple[tuple[float, str], ...]
 
 
-def chart(title: str, names: Sequence[str], panels: Sequence[Panel]) -> str:
-    """The whole file. Each panel has its own scale, from zero to its longest bar."""
+def chart(title: str, names: Sequence[str], panels: Sequence[Panel], label: int = LABEL) -> str:
+    """The whole file. Each panel has its own scale, from zero to its longest bar; `label` is the room for what stands behind that."""
     height = TOP + ROW * len(names) + 14
     return "\n".join(
         (
@@ -45,7 +49,11 @@ def chart(title: str, names: Sequence[str], panels: Sequence[Panel]) -> str:
             f"<title>{escape(title)}</title>",
             f"<style>{STYLE}</style>",
             *_names(names),
-            *(line for index, panel in enumerate(panels) for line in _panel(panel, index, len(panels))),
+            *(
+                line
+                for index, panel in enumerate(panels)
+                for line in _panel(panel, index, len(panels), label)
+            ),
             "</svg>\n",
         )
     )
@@ -56,11 +64,11 @@ def _names(names: Sequence[str]) -> Iterator[str]:
         yield f'<text x="{LEFT - 12}" y="{_middle(row)}" text-anchor="end">{escape(name)}</text>'
 
 
-def _panel(panel: Panel, index: int, panels: int) -> Iterator[str]:
+def _panel(panel: Panel, index: int, panels: int, label: int) -> Iterator[str]:
     wide = (WIDTH - LEFT) / panels
     left = round(LEFT + index * wide)
     longest = max((value for value, _ in panel.bars), default=0) or 1
-    scale = (wide - GAP - LABEL) / longest
+    scale = (wide - GAP - label) / longest
     yield f'<text class="head" x="{left}" y="22">{escape(panel.head)}</text>'
     yield f'<text class="note" x="{left}" y="42">{escape(panel.note)}</text>'
     yield f'<path class="line" d="M{left - 0.5} {TOP - 12}V{TOP + ROW * len(panel.bars)}"/>'

@@ -1,0 +1,193 @@
+"""What happened to a SKU, in the order of the log, as far as it matters to whoever plays it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from schemas.accounts import BOUNDARIES, TRANSIT_PREFIX, UNROUTED, State
+from schemas.counts import micros
+from schemas.ledger import Stock
+from schemas.movements import Movement
+from schemas.postings import TRACKING, Kind, Leg
+from schemas.routing import HUB
+
+Cell = tuple[str, str]
+"""A location and a state."""
+
+Legs = tuple[tuple[Cell, int], ...]
+"""Units by cell."""
+
+
+class Act(IntEnum):
+    """What a movement is to somebody who sells. What follows an order happens only as far as there was a sale."""
+
+    GIVEN = 0  # happens whatever is sold: supply, counts, transfers, reservations
+    IN_PERSON = 1  # a till sold what the customer held
+    ORDERED = 2  # a channel sold by the number that it shows
+    FOLLOWS = 3
+
+
+GIVEN, IN_PERSON, ORDERED, FOLLOWS = Act  # by name it takes as long as the rest of a step
+
+ACTS = {
+    Kind.POS_SALE_COMPLETED: Act.IN_PERSON,
+    Kind.ORDER_PLACED: Act.ORDERED,
+    Kind.ORDER_ROUTED: Act.FOLLOWS,
+    Kind.ORDER_REROUTED: Act.FOLLOWS,
+    Kind.PICK_REJECTED: Act.FOLLOWS,
+    Kind.ORDER_CANCELLED: Act.FOLLOWS,
+    Kind.PICKUP_LAPSED: Act.FOLLOWS,
+    Kind.ORDER_SHIPPED: Act.FOLLOWS,
+    Kind.PICKUP_COLLECTED: Act.FOLLOWS,
+    Kind.SHIPMENT_VOIDED: Act.FOLLOWS,
+    Kind.RETURN_RECEIVED: Act.FOLLOWS,
+    Kind.MOVEMENT_VOIDED: Act.FOLLOWS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What many movements have in common: kind and legs. `legs` has all of them, `cells` those within the business.
+
+    `source` is the cell that a follow-up takes units of its own order from; of an order it is the cell that it takes what is
+    available from. `tracks` lists the places it says the SKU is kept at, or (`says` is -1) no longer says so.
+    `depends` says that it is, or follows from, an order.
+    """
+
+    kind: Kind
+    act: Act
+    units: int
+    legs: Legs
+    cells: Legs
+    source: Cell | None
+    tracks: tuple[str, ...] = ()
+    says: int = 1
+    depends: bool = False
+
+    @classmethod
+    def of(cls, kind: Kind, voids: Kind | None, legs: Iterable[Leg]) -> Move:
+        """What a movement of these legs moves."""
+        moved = tuple(((leg.location, leg.state), leg.quantity) for leg in legs)
+        taken = [(cell, units) for cell, units in moved if units < 0]
+        act = ACTS.get(kind, GIVEN)
+        if act is FOLLOWS:
+            taken.sort(key=lambda one: one[0][1].startswith(State.AVAILABLE))
+        tracking = (voids or kind) in TRACKING
+        return cls(
+            kind=kind,
+            act=act,
+            units=-taken[0][1] if taken else 0,
+            legs=moved,
+            cells=tuple(leg for leg in moved if leg[0][0] not in BOUNDARIES),
+            source=taken[0][0] if taken else None,
+            tracks=tuple(sorted(_places(moved))) if tracking else (),
+            says=1 if voids is None else -1,
+            depends=act in (ORDERED, FOLLOWS),
+        )
+
+
+def _places(moved: Legs) -> set[str]:
+    return {name for (name, _), _ in moved if name not in BOUNDARIES and not name.startswith(TRANSIT_PREFIX)}
+
+
+Entry = tuple[int, int, Move, str, str]
+"""When a movement occurred, when it was in the log (microseconds since 1970), what it moved, its channel, and its transaction (empty for
+a sale in person, which nothing depends on)."""
+
+
+@dataclass(slots=True)
+class History:
+    """What happened to one SKU, in the order of the log, each movement once. `asking` are the channels that took orders of it, and `routed`
+    says that the hub chose a place for any of them.
+    """
+
+    log: list[Entry] = field(default_factory=list)
+    asking: set[str] = field(default_factory=set)
+    routed: bool = False
+    causes: dict[int, int] = field(default_factory=dict)
+    known: int = 0
+    order: list[int] | None = None
+
+    def add(self, movement: Movement) -> None:
+        """Takes in a movement; a repeat, and what neither moves nor opens anything, leaves it as it is."""
+        move = Move.of(movement.kind, movement.voids, movement.legs)
+        if movement.request is None and (move.legs or move.tracks):
+            cause = movement.cause
+            self.take(
+                cause.partition,
+                position(cause.offset, cause.index),
+                micros(movement.occurred_at),
+                micros(movement.recorded_at),
+                move,
+                movement.channel,
+                movement.transaction,
+            )
+
+    def take(
+        self,
+        source: int,
+        cause: int,
+        occurred: int,
+        recorded: int,
+        move: Move,
+        channel: str,
+        transaction: str,
+    ) -> None:
+        """Takes in what `add` does. Nothing is known before what stands before it in the log, and nothing occurs after it is known."""
+        if cause <= self.causes.get(source, -1):
+            return
+        self.causes[source] = cause
+        if recorded > self.known:
+            self.known = recorded
+        else:
+            recorded = self.known
+        occurred = min(occurred, recorded)
+        act = move.act
+        if act is ORDERED:
+            self.asking.add(channel)
+        elif act is IN_PERSON:
+            transaction = ""
+        elif channel == HUB and is_routing(move):
+            self.routed = True
+        self.log.append((occurred, recorded, move, channel, transaction))
+
+    def in_time(self) -> list[int]:
+        """The places in the log in the order in which everything occurred; of all of it, so ask when all of it is there."""
+        if self.order is None:
+            self.order = sorted(range(len(self.log)), key=[entry[0] for entry in self.log].__getitem__)
+        return self.order
+
+    def stock(self, sku: str) -> Stock:
+        """The balances and where the SKU is kept, in all."""
+        balances: dict[Cell, int] = {}
+        tracked: dict[str, int] = {}
+        for _, _, move, _, _ in self.log:
+            for cell, units in move.cells:
+                balances[cell] = balances.get(cell, 0) + units
+            for name in move.tracks:
+                tracked[name] = tracked.get(name, 0) + move.says
+        return stock_of(sku, balances, tracked)
+
+
+def position(offset: int, index: int) -> int:
+    """A cause within its partition, as one number that grows as causes do."""
+    return offset << 32 | index
+
+
+def is_routing(move: Move) -> bool:
+    """Whether units that were ordered without a place get one. Where the hub says so, it has chosen it."""
+    return move.kind is Kind.ORDER_REROUTED and move.source == NOWHERE
+
+
+NOWHERE = (UNROUTED, State.COMMITTED.value)
+
+
+def stock_of(sku: str, balances: dict[Cell, int], tracked: dict[str, int]) -> Stock:
+    """A stock of these balances, kept at the places that anything still says it is kept at."""
+    locations: dict[str, dict[str, int]] = {}
+    for (name, state), units in balances.items():
+        if units:
+            locations.setdefault(name, {})[state] = units
+    return Stock(sku=sku, locations=locations, tracked={name: "" for name, says in tracked.items() if says})
