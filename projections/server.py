@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 
 from projections.access import Caller
 from projections.carrying import CarryingOut
+from projections.dashboard import Dashboard, dashboard_routes
 from projections.explain import explain
 from projections.pool import DatabaseError, Pool
 from projections.problems import Problem, response
@@ -95,6 +96,7 @@ def create_api(
     ruling: Ruling | None = None,
     body_max: int = 1_048_576,
     sites: Callable[[], Sequence[Site]] = tuple,
+    dashboard: Dashboard | None = None,
 ) -> FastAPI:
     """The application. Every `/v1` route asks `keys` about the caller's bearer token. Without a `ruling` there are no routes of rules."""
     service = Service(
@@ -105,6 +107,9 @@ def create_api(
     api.include_router(_platform_routes(service))
     api.include_router(_health_routes(service))
     api.include_router(_v1_routes(service))
+    api.include_router(
+        dashboard_routes(pool, rules=rules, skews=skews, clock=clock, keys=keys, given=dashboard)
+    )
     return api
 
 
