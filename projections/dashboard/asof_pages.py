@@ -95,7 +95,7 @@ async def _of_sku(house: House, asked: Mapping[str, Any]) -> dict[str, Any]:
         "kind": "sku",
         "at": at,
         "extent": (first - timedelta(seconds=1), max(last, first + timedelta(seconds=1), at)),
-        "true": view(true or Stock(sku=sku)),
+        "was": view(true or Stock(sku=sku)),
         "believed": view(believed or Stock(sku=sku)),
         "late": [{**row, "net": net(row["legs"])} for row in late[:LATE_MAX]],
         "more_late": len(late) > LATE_MAX,
