@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from projections.dashboard.browsers import NotShown
 from projections.dashboard.house import House, guarded
-from projections.dashboard.sku_pages import net
+from projections.dashboard.sku_pages import net, states_of
 from schemas.accounts import ON_HAND
 from schemas.ledger import Stock, view
 
@@ -95,12 +95,18 @@ async def _of_sku(house: House, asked: Mapping[str, Any]) -> dict[str, Any]:
         "kind": "sku",
         "at": at,
         "extent": (first - timedelta(seconds=1), max(last, first + timedelta(seconds=1), at)),
-        "was": view(true or Stock(sku=sku)),
-        "believed": view(believed or Stock(sku=sku)),
+        "was": (was := view(true or Stock(sku=sku))),
+        "believed": (thought := view(believed or Stock(sku=sku))),
+        "states": states_of({"locations": {**_cells(was, "was"), **_cells(thought, "thought")}})["shown"],
         "late": [{**row, "net": net(row["legs"])} for row in late[:LATE_MAX]],
         "more_late": len(late) > LATE_MAX,
         "differences": differences(true, believed),
     }
+
+
+def _cells(stock: dict[str, Any], name: str) -> dict[str, Any]:
+    """The cells of one of several stocks, under names of their own."""
+    return {f"{name}/{place}": cells for place, cells in stock["locations"].items()}
 
 
 async def _of_location(house: House, asked: Mapping[str, Any], after: str | None) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -10,7 +11,6 @@ from starlette.responses import Response
 
 from projections.dashboard.browsers import NotShown
 from projections.dashboard.house import House, guarded
-from projections.dashboard.sku_pages import net
 from schemas.accounts import NETWORK, State
 from schemas.oversells import OversellCause
 
@@ -21,6 +21,36 @@ MEANING = {
     OversellCause.RULE: "The channel's own rules allowed it.",
     OversellCause.LATENCY: "The channel sold before it heard that the number had fallen.",
 }
+
+
+def running(told: Sequence[Mapping[str, Any]], one: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Movements with what each took of what was available at the place of an oversell, and what was left then; that is known of what
+    the oversell left, and only where the place is one.
+    """
+    rows = [
+        {
+            **row,
+            "here": sum(
+                leg["quantity"]
+                for leg in row["legs"]
+                if leg["state"].partition("[")[0] == State.AVAILABLE
+                and one["place"] in (NETWORK, leg["location"])
+            ),
+            "late": (row["recorded_at"] - row["occurred_at"]).total_seconds(),
+            "left": None,
+        }
+        for row in told
+    ]
+    culprit = next((at for at, row in enumerate(rows) if row["id"] == one["movement"]), None)
+    if culprit is None or one["place"] == NETWORK:
+        return rows
+    left = one["available"]
+    for row in reversed(rows[: culprit + 1]):
+        row["left"], left = left, left - row["here"]
+    left = one["available"]
+    for row in rows[culprit + 1 :]:
+        row["left"] = left = left + row["here"]
+    return rows
 
 
 def oversell_pages(house: House) -> APIRouter:
@@ -53,28 +83,13 @@ def oversell_pages(house: House) -> APIRouter:
         if not found:
             raise NotShown(404, "Unknown oversell", "that movement took no more than there was")
         one = found[0]
-        told = await reading.story(one["sku"], one["recorded_at"])
-        places = {row["place"] for row in found}
-        rows = [
-            {
-                **row,
-                "net": net(row["legs"]),
-                "here": sum(
-                    leg["quantity"]
-                    for leg in row["legs"]
-                    if leg["state"].partition("[")[0] == State.AVAILABLE
-                    and (NETWORK in places or leg["location"] in places)
-                ),
-                "late": (row["recorded_at"] - row["occurred_at"]).total_seconds(),
-            }
-            for row in told
-        ]
+        told = await reading.story(one["sku"], one["place"], one["recorded_at"])
         return house.page(
             request,
             "oversell.html",
             one=one,
             places=found,
-            rows=rows,
+            rows=running(told, one),
             meaning=MEANING,
             receipts=await reading.receipts(one["sku"], None, 20),
         )

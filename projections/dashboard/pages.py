@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from projections.dashboard.assets import url
+from schemas.accounts import UNROUTED
 
 SCREENS = (
     ("/", "Availability"),
@@ -63,6 +64,11 @@ def span(seconds: float) -> str:
     return f"{seconds:.1f}".removesuffix(".0") + " s"
 
 
+def place(name: str) -> str:
+    """A place as people call it."""
+    return "no place yet" if name == UNROUTED else name
+
+
 def spoken(name: str) -> str:
     """A name of ours as words."""
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()
@@ -96,7 +102,14 @@ class Pages:
         )
         self._templates.globals.update(asset=url, link=link, screens=SCREENS)
         self._templates.filters.update(
-            units=units, signed=signed, moment=moment, field=field, span=span, spoken=spoken, pretty=pretty
+            units=units,
+            place=place,
+            signed=signed,
+            moment=moment,
+            field=field,
+            span=span,
+            spoken=spoken,
+            pretty=pretty,
         )
 
     def text(self, template: str, **values: Any) -> str:

@@ -89,17 +89,23 @@ DRIFT = """
         SELECT o.channel, o.sku, p.place, o.level AS shown, o.observed_at, t.pushed_at, t.outcome, coalesce(t.sure, true) AS sure,
         CASE WHEN t.level IS NOT NULL THEN t.level + (q.value->'places'->p.place->>'own')::bigint - t.own
              WHEN (q.value->'places'->p.place->>'opened')::boolean THEN (q.value->'places'->p.place->>'own')::bigint
-        END AS believed
+        END AS believed,
+        coalesce(t.pushed_at > o.observed_at, false) OR EXISTS (
+            SELECT FROM movements AS m WHERE m.sku = o.sku AND m.occurred_at >= o.observed_at
+            AND (p.place = 'network' OR p.place = ANY(m.locations))
+        ) AS outdated
         FROM observations AS o
         CROSS JOIN LATERAL (SELECT CASE WHEN %(network)s::jsonb->>o.channel = o.location THEN 'network' ELSE o.location END AS place) AS p
         JOIN channel_quantities AS q ON q.channel = o.channel AND q.sku = o.sku AND q.value->'places' ? p.place
         LEFT JOIN told AS t ON t.channel = o.channel AND t.sku = o.sku AND t.place = p.place AND t.outcome <> 'refused'
         WHERE (%(channel)s::text IS NULL OR o.channel = %(channel)s) AND o.level IS NOT NULL
     ) AS seen
-    WHERE %(all)s OR shown IS DISTINCT FROM believed
-    ORDER BY abs(shown - coalesce(believed, 0)) DESC, observed_at DESC, channel, sku LIMIT %(limit)s
+    WHERE %(all)s OR (shown IS DISTINCT FROM believed AND NOT outdated)
+    ORDER BY outdated, abs(shown - coalesce(believed, 0)) DESC, observed_at DESC, channel, sku LIMIT %(limit)s
 """
-"""What a platform showed when it last said so, beside what it should show now: `schemas.availability.Place.shows`."""
+"""What a platform showed when it last said so, beside what it should show now: `schemas.availability.Place.shows`. It is outdated where we
+have told the platform something since, or units have moved.
+"""
 
 AT_LOCATION = """
     SELECT sku, leg->>'state' AS state, sum((leg->>'quantity')::bigint)::bigint AS units
@@ -115,6 +121,17 @@ LATE = """
     ORDER BY occurred_at DESC, id DESC LIMIT %(limit)s
 """
 """What was true by one instant and not known by another."""
+
+
+STORY = """
+    WITH there AS (
+        SELECT * FROM movements WHERE sku = %(sku)s AND (%(place)s = 'network' OR %(place)s = ANY(locations))
+    ), told AS (
+        (SELECT * FROM there WHERE recorded_at <= %(at)s ORDER BY recorded_at DESC, log_offset DESC LIMIT %(most)s)
+        UNION ALL (SELECT * FROM there WHERE recorded_at > %(at)s ORDER BY recorded_at, log_offset LIMIT 4)
+    )
+    SELECT * FROM told ORDER BY recorded_at, log_offset
+"""
 
 
 class Reading(Queries):
@@ -227,7 +244,8 @@ class Reading(Queries):
     async def drift(
         self, channel: str | None, network: Mapping[str, str], *, everything: bool, limit: int = 100
     ) -> list[dict[str, Any]]:
-        """What platforms showed beside what they should show, the largest differences first. `network` is, by channel with one
+        """What platforms showed beside what they should show, the largest differences first; with `everything` what agrees, and what is
+        outdated, too. `network` is, by channel with one
         number for all places, at which place its platform shows that.
         """
         asked = {"channel": channel, "all": everything, "limit": limit}
@@ -252,14 +270,9 @@ class Reading(Queries):
         sql = "SELECT since, detail FROM alerts WHERE kind = 'drift' ORDER BY since DESC, id LIMIT %s"
         return await self.rows(sql, [limit])
 
-    async def story(self, sku: str, around: datetime, limit: int = 12) -> list[dict[str, Any]]:
-        """The movements of a SKU about the time that one was recorded, in the order in which they were."""
-        sql = (
-            "(SELECT * FROM movements WHERE sku = %(sku)s AND recorded_at <= %(at)s ORDER BY recorded_at DESC, log_offset DESC LIMIT %(most)s)"
-            " UNION ALL (SELECT * FROM movements WHERE sku = %(sku)s AND recorded_at > %(at)s ORDER BY recorded_at, log_offset LIMIT 4)"
-            " ORDER BY recorded_at, log_offset"
-        )
-        return await self.rows(sql, {"sku": sku, "at": around, "most": limit})
+    async def story(self, sku: str, place: str, around: datetime, limit: int = 12) -> list[dict[str, Any]]:
+        """The movements of a SKU at a place about the time that one was recorded, in the order in which they were."""
+        return await self.rows(STORY, {"sku": sku, "place": place, "at": around, "most": limit})
 
     async def oversell(self, movement: str) -> list[dict[str, Any]]:
         """What one movement oversold, by place."""

@@ -13,7 +13,7 @@ from projections.carrying import CarryingOut
 from projections.dashboard.browsers import NotShown
 from projections.dashboard.house import House, guarded
 from projections.dashboard.timeline import Timeline, timeline
-from schemas.accounts import ON_HAND, TRANSIT_PREFIX, UNROUTED, State
+from schemas.accounts import BOUNDARY, ON_HAND, TRANSIT_PREFIX, UNROUTED, State
 from schemas.ledger import Stock, view
 
 STEPS_MAX = 300
@@ -26,8 +26,18 @@ Sku = Annotated[str, Query(min_length=1, max_length=255)]
 
 
 def net(legs: list[Mapping[str, Any]]) -> list[tuple[str, str, int]]:
-    """What a movement did inside the business: place, state and units of each leg."""
-    return [(leg["location"], leg["state"], leg["quantity"]) for leg in legs if leg["state"] != "boundary"]
+    """What a movement did inside the business: place, state and units of each leg, what it took before what it brought."""
+    inside = [(leg["location"], leg["state"], leg["quantity"]) for leg in legs if leg["state"] != BOUNDARY]
+    return sorted(inside, key=lambda leg: leg[2])
+
+
+def states_of(stock: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The states that have a column, and those in which nothing is."""
+    states = [*(state.value for state in ON_HAND), State.INCOMING.value]
+    pools = sorted({name for cells in stock["locations"].values() for name in cells if "[" in name})
+    some = {name for cells in stock["locations"].values() for name, units in cells.items() if units}
+    shown = [name for name in (*states[:1], *pools, *states[1:]) if name in some or name in states[:2]]
+    return {"shown": shown, "none": [name for name in states if name not in shown]}
 
 
 def sku_pages(house: House) -> APIRouter:
@@ -43,6 +53,8 @@ def sku_pages(house: House) -> APIRouter:
         if stock is None and sku not in house.rules().bundles:
             raise NotShown(404, "Unknown SKU", "nothing of it has ever moved")
         stock = stock or Stock(sku=sku)
+        balances: dict[str, Any] = view(stock)
+        states = states_of(balances)
         channels = list(house.rules().channels)
         numbers = {row["channel"]: row for row in await reading.numbers(channels, [sku])}
         page = await reading.movements(sku=sku, cursor=cursor, limit=MOVEMENTS_MAX)
@@ -51,9 +63,10 @@ def sku_pages(house: House) -> APIRouter:
             "sku.html",
             sku=sku,
             seen=seen,
-            stock=view(stock),
+            stock=balances,
             unrouted=stock.balance(UNROUTED, State.COMMITTED) + stock.balance(UNROUTED, State.RESERVED),
-            states=[state.value for state in ON_HAND],
+            shown=states["shown"],
+            none=states["none"],
             timeline=await _available(house, stock),
             channels=channels,
             numbers=numbers,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from schemas.postings import Kind
+
 OTHERS = "other places"
 
 LINES_MAX = 6
@@ -31,7 +33,9 @@ class Timeline:
 
 
 def timeline(now: Mapping[str, int], deltas: Sequence[Mapping[str, Any]], most: int = LINES_MAX) -> Timeline:
-    """The units over time, from what they are `now` back through what the newest movements changed, newest first."""
+    """The units over time, from what they are `now` back through what the newest movements changed, newest first. Before anything was
+    opened it is not known what was there: nothing is told of that time.
+    """
     busy = Counter(row["location"] for row in deltas)
     named = sorted({*now, *busy}, key=lambda place: (-busy[place], -abs(now.get(place, 0)), place))
     apart = sorted(named if len(named) <= most else named[: most - 1])
@@ -44,7 +48,10 @@ def timeline(now: Mapping[str, int], deltas: Sequence[Mapping[str, Any]], most: 
         steps.append(Step(at, tuple(held[name] for name in places)))
         for name, units in changes:
             held[name if name in apart else OTHERS] -= units
-    return Timeline(places, tuple(reversed(steps)))
+    opened = [row["occurred_at"] for row in deltas if row["kind"] == Kind.STOCK_INITIALISED]
+    since = min(opened, default=None)
+    told = [step for step in reversed(steps) if since is None or step.at >= since]
+    return Timeline(places, tuple(told))
 
 
 def _moments(deltas: Iterable[Mapping[str, Any]]) -> list[tuple[datetime, list[tuple[str, int]]]]:

@@ -62,6 +62,13 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+function times(_, splits, __, ___, step) {
+  return splits.map((seconds) => {
+    const at = new Date(seconds * 1000).toISOString();
+    return step >= 86400 ? at.slice(0, 10) : step >= 60 ? at.slice(11, 16) : at.slice(11, 19);
+  });
+}
+
 function draw(figure) {
   const plot = figure.querySelector(".plot");
   const table = figure.querySelector("table.steps");
@@ -72,12 +79,12 @@ function draw(figure) {
   if (data[0].length === 1) data.forEach((line, index) => line.push(index ? line[0] : line[0] + 60));
   const axis = { stroke: colour("--faint"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px " + getComputedStyle(document.body).fontFamily };
   plot.replaceChildren();
-  new uPlot({
+  const chart = new uPlot({
     width: plot.clientWidth || 600,
     height: 220,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
     scales: { y: { range: (_, low, high) => [Math.min(0, low), Math.max(1, high)] } },
-    axes: [axis, { ...axis, size: 46, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10000, 100000, 1000000] }],
+    axes: [{ ...axis, values: times, space: 70 }, { ...axis, size: 46, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10000, 100000, 1000000] }],
     series: [{ value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}", label: "from" }].concat(names.map((name, index) => ({
       label: name,
       stroke: colour(`--l${(index % 6) + 1}`),
@@ -87,6 +94,7 @@ function draw(figure) {
       paths: uPlot.paths.stepped({ align: 1 }),
     }))),
   }, data, plot);
+  requestAnimationFrame(() => chart.setLegend({ idx: data[0].length - 1 }));
 }
 
 function charts(root) {
