@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote_plus
 
 import aiohttp
 import orjson
@@ -47,7 +48,7 @@ class OidcClient:
         does not accept what was sent.
         """
         secret = self._secret.get_secret_value()
-        auth = aiohttp.encode_basic_auth(self._client_id, secret)
+        auth = aiohttp.encode_basic_auth(quote_plus(self._client_id), quote_plus(secret))  # RFC 6749, 2.3.1
         return await self._ask(
             "POST", uri, "token endpoint", data=dict(form), headers={"Authorization": auth}
         )

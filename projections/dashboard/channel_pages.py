@@ -50,7 +50,7 @@ def channel_pages(house: House) -> APIRouter:
             for name, its in rules.channels.items()
             if (place := shown_at(its.publish, its.ships_from)) is not None
         }
-        rows = await reading.drift(channel or None, network, everything=everything, limit=DRIFT_MAX + 1)
+        rows = await reading.differing(channel or None, network, everything=everything, limit=DRIFT_MAX + 1)
         return house.page(
             request,
             "drift.html",

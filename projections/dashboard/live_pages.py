@@ -16,6 +16,7 @@ from projections.dashboard.grid_pages import GRID_MAX, Grid
 from projections.dashboard.house import House, guarded
 from projections.dashboard.live import TooMany
 from projections.pool import DatabaseError
+from projections.problems import Problem
 
 LOOK = 0.5
 """Seconds after which a stream looks whether it should end."""
@@ -88,7 +89,7 @@ async def _events(
 ) -> AsyncIterator[str]:
     """Ends where it cannot go on: a browser comes back by itself, and is told then what it missed."""
     said = monotonic()
-    with suppress(TooMany, *DatabaseError):
+    with suppress(TooMany, Problem, *DatabaseError):
         async with house.hub.watch(skus) as watcher:
             yield "retry: 2000\n\n" + await told(*missed)
             while not house.given.stopping():

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -183,7 +183,7 @@ class Oidc:
     def _caller(self, claims: Mapping[str, Any]) -> Caller:
         """Who that is, with the scopes of all their roles."""
         said = claims.get(self.roles_claim)
-        values = [said] if isinstance(said, str) else said if isinstance(said, Iterable) else []
+        values = [said] if isinstance(said, str) else said if isinstance(said, list) else []
         roles = {self.roles[value] for value in values if isinstance(value, str) and value in self.roles}
         if not roles and self.default_role is not None:
             roles = {self.default_role}

@@ -91,7 +91,7 @@ def oversell_pages(house: House) -> APIRouter:
             places=found,
             rows=running(told, one),
             meaning=MEANING,
-            receipts=await reading.receipts(one["sku"], None, 20),
+            receipts=await reading.words_about(one["sku"], None, 20),
         )
 
     return router

@@ -228,20 +228,17 @@ class Reading(Queries):
 
     # -- channels
 
-    async def receipts(self, sku: str, channel: str | None = None, limit: int = 40) -> list[dict[str, Any]]:
+    async def words_about(
+        self, sku: str, channel: str | None = None, limit: int = 40
+    ) -> list[dict[str, Any]]:
         """Words with platforms about a SKU that were answered, newest first."""
         return await self.rows(RECEIPTS, {"sku": sku, "channel": channel, "limit": limit})
-
-    async def words(self, channels: Sequence[str], sku: str) -> list[dict[str, Any]]:
-        """The last word with each platform about each place of a SKU."""
-        sql = "SELECT channel, place, level, own, sure, outcome, pushed_at FROM told WHERE channel = ANY(%s) AND sku = %s ORDER BY 1, 2"
-        return await self.rows(sql, [list(channels), sku])
 
     async def told_cells(self, since: datetime) -> dict[str, dict[str, Any]]:
         """By channel how many cells its platform was told, and how it took them."""
         return {row["channel"]: row for row in await self.rows(TOLD, {"since": since})}
 
-    async def drift(
+    async def differing(
         self, channel: str | None, network: Mapping[str, str], *, everything: bool, limit: int = 100
     ) -> list[dict[str, Any]]:
         """What platforms showed beside what they should show, the largest differences first; with `everything` what agrees, and what is

@@ -64,6 +64,7 @@ def behind(line: dict[str, Any]) -> dict[str, Any]:
         "document": None
         if found and found[3] and found[2].endswith(found[3].rpartition("/")[2])
         else found and found[3],
+        "claim": line.get("claim"),
         "rule": line["ref"].partition(":")[2] if line["ref"].startswith("rule:") else None,
     }
 
@@ -103,7 +104,7 @@ def why_pages(house: House) -> APIRouter:
             short=in_short(lines),
             total=sum(line["amount"] for line in lines),
             rules=rules,
-            receipts=await house.reading.receipts(sku, channel, 10),
+            receipts=await house.reading.words_about(sku, channel, 10),
         )
 
     return router

@@ -92,7 +92,13 @@ class Browser:
 
 
 @pytest.fixture
-async def site(pool):
+def oidc():
+    """How one signs in beside an API key; a file of tests that has a provider says so."""
+    return
+
+
+@pytest.fixture
+async def site(pool, oidc):
     keys = {
         "admin-key": Caller.of("ada", Role.ADMIN),
         "viewer-key": Caller.of("vic", Role.VIEWER),
@@ -101,7 +107,7 @@ async def site(pool):
     desk, api = Desk(), FastAPI()
     held = socket.create_server(("127.0.0.1", 0))
     one = Site(held.getsockname()[1], api, desk, keys)
-    given = Dashboard(letters=desk, stopping=lambda: one.stopping)
+    given = Dashboard(letters=desk, oidc=oidc, stopping=lambda: one.stopping)
     api.include_router(
         dashboard_routes(
             pool, rules=lambda: RULES, skews=dict, clock=lambda: one.at, keys=keys.get, given=given
