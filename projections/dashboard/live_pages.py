@@ -73,6 +73,11 @@ def live_pages(house: House) -> APIRouter:
 
         return _stream(house, request, [sku] if sku else [], (missed, missed_sku), told)
 
+    @router.get("/live/session")
+    async def session() -> Response:
+        """Whether one is signed in still, for a page whose stream was refused: a stream cannot say why."""
+        return Response(status_code=204)
+
     return router
 
 

@@ -16,7 +16,12 @@ function say(state) {
 }
 
 document.addEventListener("htmx:sseOpen", () => say("on"));
-document.addEventListener("htmx:sseError", () => say("away"));
+document.addEventListener("htmx:sseError", () => {
+  say("away");
+  fetch("/live/session").then((answer) => {
+    if (answer.status === 401) location.reload(); // signed out meanwhile: the form leads back to here
+  }).catch(() => {}); // the server is away: the stream is tried again
+});
 
 /* -- numbers that moved are marked for a moment */
 
