@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-channels chaos day stories oversell laws race simulate mutation lock clean
+.PHONY: help setup demo test check bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-channels chaos day stories oversell screenshots laws race simulate mutation lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,6 +20,7 @@ demo: $(READY) ## the main job on this machine: real Kafka, real PostgreSQL, rea
 	@$(BIN)/onhand demo $(ARGS)
 
 test: $(READY) ## all tests, on real engines (ARGS="tests/schemas")
+	$(if $(ARGS),,@$(BIN)/python -m deploy.browser)
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 3 --dist loadfile --engines-at-least 200)
 
 check: $(READY) ## format, lint, types, import contracts
@@ -63,6 +64,10 @@ stories: $(READY) ## the retailer's flows, from an online order to an exchange: 
 
 oversell: $(READY) ## what it costs that channels hear of sales late: oversells and stranded units by delay, on a year of real sales (ARGS="--years 1")
 	@$(BIN)/python tests/study/oversell.py $(ARGS)
+
+screenshots: $(READY) ## pictures of every screen of the dashboard, of a running installation on real sales (ARGS="--out FOLDER")
+	@$(BIN)/python -m deploy.browser
+	@$(BIN)/python tests/screens/shots.py $(ARGS)
 
 laws: $(READY) ## the laws of the product, each with ten thousand examples (EXAMPLES=10000)
 	@$(BIN)/python -m pytest -q -m law --examples $(or $(EXAMPLES),10000) -o timeout=3600 --durations 0 --durations-min 1 $(ARGS)

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from projections import baskets, reservations
 from projections.access import Caller
+from projections.dashboard import Dashboard, dashboard_routes
 from projections.document import describe
 from projections.frame import Frame
 from projections.gate import Gate
@@ -42,6 +43,7 @@ def create_api(
     body_max: int = 1_048_576,
     sites: Callable[[], Sequence[Site]] = tuple,
     limits: Limits | None = None,
+    dashboard: Dashboard | None = None,
 ) -> FastAPI:
     """The application. Every `/v1` route asks `keys` about the caller's bearer token. Without a `ruling` there are no routes of rules,
     and without `limits` everybody asks as often as they like.
@@ -59,5 +61,8 @@ def create_api(
     handle(api)
     for routes in (platform_routes, health_routes, v1_routes):
         api.include_router(routes(service))
+    api.include_router(
+        dashboard_routes(pool, rules=rules, skews=skews, clock=clock, keys=keys, given=dashboard)
+    )
     describe(api, Custom, shapes=(shapes, baskets, reservations))
     return api

@@ -26,6 +26,7 @@ from projections.alerts import Alerts
 from projections.apikeys import ApiKeys
 from projections.blocks import Blocks
 from projections.carrying import CarryingOut
+from projections.dashboard import Dashboard
 from projections.limits import Limits
 from projections.pool import DatabaseError, migrate, open_pool
 from projections.problems import Problem
@@ -43,6 +44,7 @@ from streams.customers import customers_of
 from streams.directories import Directories
 from streams.intake import Intake
 from streams.keys import KeyRing, Keys
+from streams.letters import Letters
 from streams.reader import Reader
 from streams.reconciling import Reconciling
 from streams.recorder import Recording
@@ -50,6 +52,7 @@ from streams.reserving import Reserving
 from streams.routing import Routing
 from streams.ruling import Ruling
 from streams.settings import BadConfiguration, Settings, alert_secret, load, secrets_of
+from streams.signing_in import oidc_of
 from streams.sinks import Pushing
 from streams.stages import Naming, Ruled
 from streams.topics import create_topics
@@ -328,6 +331,12 @@ async def serve(
         body_max=settings.serve.body_max,
         sites=lambda: directories.settings.sites,
         limits=Limits(settings.serve.requests_per_second),
+        dashboard=Dashboard(
+            letters=Letters(queries, intake, bootstrap),
+            oidc=oidc_of(settings),
+            secure=(settings.serve.public_url or "").startswith("https:"),
+            stopping=lambda: server.should_exit,
+        ),
     )
     server = uvicorn.Server(
         uvicorn.Config(api, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=30)

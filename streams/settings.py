@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -27,6 +28,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from connectors.contract import ChannelSettings, Connector, Secrets
 from connectors.registry import CONNECTORS, AnyChannel
+from projections.access import Role
 from projections.audit.signing import Signer
 from projections.envelope import MasterKey
 from schemas.accounts import UNROUTED
@@ -104,6 +106,43 @@ class AlertSettings(BaseModel):
     stuck_after: float = Field(300.0, ge=0)
     commitment_days: int = Field(7, ge=0)
     dead_letters: int = Field(10, ge=0)
+
+
+class OidcSettings(BaseModel):
+    """Signing in to the dashboard at an OpenID Connect provider; its client's secret is ONHAND_DASHBOARD_OIDC_SECRET (or `_FILE`).
+
+    `roles` says which role a value of the claim `roles_claim` has: `viewer`, `operator` or `admin`. Who has none of them gets
+    `default_role`, or is not let in. The provider must know `<public_url>/sign-in/back`.
+    """
+
+    model_config = FROZEN
+
+    issuer: str = Field(pattern=r"^https?://[^\s?#]+$")
+    client_id: str = Field(min_length=1)
+    roles: dict[str, Role] = {}
+    roles_claim: str = "roles"
+    name_claim: str = "email"
+    default_role: Role | None = None
+    scopes: str = "openid email profile"
+    title: str = "single sign-on"
+
+    @model_validator(mode="after")
+    def _somebody_gets_in(self) -> OidcSettings:
+        """Without any role nobody would ever be let in; and a plain connection to another machine shows everybody the tokens."""
+        if not self.roles and self.default_role is None:
+            raise ValueError('name roles, such as roles = { "onhand-admins" = "admin" }, or a default_role')
+        plain = urlsplit(self.issuer)
+        if plain.scheme == "http" and plain.hostname not in {"127.0.0.1", "localhost", "::1"}:
+            raise ValueError("issuer: https is needed but for this very machine")
+        return self
+
+
+class DashboardSettings(BaseModel):
+    """The dashboard. One signs in with an API key, and by OpenID Connect where `oidc` names a provider."""
+
+    model_config = FROZEN
+
+    oidc: OidcSettings | None = None
 
 
 class TransactionSettings(BaseModel):
@@ -203,6 +242,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     transactions: TransactionSettings = TransactionSettings()
     alerts: AlertSettings = AlertSettings()
+    dashboard: DashboardSettings = DashboardSettings()
     locations: dict[Annotated[str, Field(pattern=r"^[^@:|/\s][^|/]*$")], Location] = {}
     channels: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")], AnyChannel] = {}
     bundles: dict[str, Recipe] = {}
@@ -431,6 +471,16 @@ def alert_secret(env: Mapping[str, str] = os.environ) -> SecretStr | None:
     """What alerts are signed with: ONHAND_ALERTS_SECRET, or the file that ONHAND_ALERTS_SECRET_FILE names."""
     found = secret_in(env, "ONHAND_ALERTS_SECRET")
     return None if found is None else SecretStr(found)
+
+
+def oidc_secret(env: Mapping[str, str] = os.environ) -> SecretStr:
+    """The secret of the dashboard's client at its provider. Raises `BadConfiguration`."""
+    found = secret_in(env, "ONHAND_DASHBOARD_OIDC_SECRET")
+    if found is None:
+        raise BadConfiguration(
+            "dashboard.oidc: set ONHAND_DASHBOARD_OIDC_SECRET, or ONHAND_DASHBOARD_OIDC_SECRET_FILE to a file that holds it"
+        )
+    return SecretStr(found)
 
 
 def secrets_of(

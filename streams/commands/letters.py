@@ -8,13 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from connectors.contract import Payload
-from projections.queries import Queries
-from schemas.codec import Undecodable
-from streams.closing import told_again
 from streams.commands.opened import ONHAND_TOML, Config, Json, err, opened, out, report, run, show
-from streams.intake import Intake
-from streams.reader import Reader
+from streams.letters import Letters
 
 letters = typer.Typer(no_args_is_help=True, help="What was refused and why; retry after a fix.")
 
@@ -70,13 +65,13 @@ def retry_letters(
     async def body() -> dict[str, Any]:
         async with opened(config) as parts:
             queries = await parts.queries()
-            intake, reader = await parts.intake(queries), await parts.reader()
+            waiting = Letters(queries, await parts.intake(queries), parts.bootstrap)
             idents = (
                 [ident] if ident else [row["id"] for row in (await queries.dead_letters(limit=1_000)).items]
             )
             report: dict[str, Any] = {"applied": 0, "still_refused": []}
             for one in idents:
-                reason = await _retry(one, queries, intake, reader)
+                reason = await waiting.again(one)
                 if reason is None:
                     await queries.mark_retried(one, datetime.now(UTC))
                     report["applied"] += 1
@@ -88,17 +83,3 @@ def retry_letters(
     report(found, as_json)
     if found["still_refused"]:
         raise typer.Exit(1)
-
-
-async def _retry(ident: str, queries: Queries, intake: Intake, reader: Reader) -> str | None:
-    """Takes what a dead letter holds in again. Returns why it is refused still, or None when it is in the log."""
-    letter = await queries.dead_letter(ident)
-    if letter is not None and letter["stage"] == "settle" and "closed" in letter["payload"]:
-        try:
-            await intake.claims(await told_again(letter["payload"], reader, intake.naming))
-        except Undecodable as error:
-            return str(error)
-        return None
-    if letter is None or letter["channel"] not in intake.connectors:
-        return "no such dead letter of a configured channel"
-    return await intake.retry(letter["channel"], Payload(letter["topic"], letter["payload"]))

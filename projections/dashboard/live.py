@@ -1,0 +1,113 @@
+"""What is new, for all browsers at once: one look at PostgreSQL a second, however many watch, and none while nobody does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+
+from projections.pool import DatabaseError
+
+log = structlog.get_logger()
+
+EVERY = 1.0
+"""Seconds between two looks."""
+
+WATCHERS_MAX = 64
+"""Browsers that may watch at the same time."""
+
+CELLS = ("stock", "channel-quantities", "receipts")
+"""Topics whose news may be about a SKU that somebody watches."""
+
+Marks = dict[str, int]
+
+
+class TooMany(Exception):
+    """No more browsers can watch."""
+
+
+class Watcher:
+    """One browser: the SKUs that it shows, and what it was not told yet. However slow it is, this does not grow."""
+
+    def __init__(self, skus: Collection[str]) -> None:
+        self.skus = frozenset(skus)
+        self._news: set[str] = set()
+        self._changed: set[str] = set()
+        self._any = asyncio.Event()
+
+    def tell(self, topics: Collection[str], changed: Collection[str]) -> None:
+        """Notes what is new."""
+        mine = self.skus.intersection(changed)
+        if topics or mine:
+            self._news.update(topics)
+            self._changed.update(mine)
+            self._any.set()
+
+    async def told(self, within: float) -> tuple[set[str], set[str]]:
+        """The topics with news and the SKUs that changed since it was last asked; both empty where nothing came in time."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._any.wait(), within)
+        self._any.clear()
+        news, self._news = self._news, set()
+        changed, self._changed = self._changed, set()
+        return news, changed
+
+
+class Hub:
+    """Looks for all watchers: at how far the topics are recorded, and, where that moved, at the SKUs that anybody shows."""
+
+    def __init__(
+        self,
+        marks: Callable[[], Awaitable[Marks]],
+        versions: Callable[[Sequence[str]], Awaitable[dict[str, str]]],
+        every: float = EVERY,
+        most: int = WATCHERS_MAX,
+    ) -> None:
+        self._marks, self._versions, self._every, self._most = marks, versions, every, most
+        self._watchers: set[Watcher] = set()
+        self._known: dict[str, str] = {}
+        self._looking: asyncio.Task[None] | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether no more browsers can watch."""
+        return len(self._watchers) >= self._most
+
+    @asynccontextmanager
+    async def watch(self, skus: Collection[str] = ()) -> AsyncIterator[Watcher]:
+        """Tells a browser what is new, as long as it is there. Raises `TooMany`."""
+        if self.full:
+            raise TooMany
+        watcher = Watcher(skus)
+        self._watchers.add(watcher)
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look_on())
+        try:
+            yield watcher
+        finally:
+            self._watchers.discard(watcher)
+
+    async def _look_on(self) -> None:
+        before: Marks | None = None
+        self._known = {}
+        while self._watchers:
+            try:
+                before = await self._look(before)
+            except DatabaseError as error:
+                log.warning("nothing live", reason=type(error).__name__)
+            await asyncio.sleep(self._every)
+
+    async def _look(self, before: Marks | None) -> Marks:
+        marks = await self._marks()
+        news = set() if before is None else {name for name, mark in marks.items() if before.get(name) != mark}
+        shown = {sku for watcher in self._watchers for sku in watcher.skus}
+        changed: set[str] = set()
+        if shown and (news.intersection(CELLS) or not shown <= self._known.keys()):
+            found = await self._versions(sorted(shown))
+            changed = {sku for sku in shown if self._known.get(sku) not in (None, found.get(sku, ""))}
+            self._known = {sku: found.get(sku, "") for sku in shown}
+        for watcher in self._watchers:
+            watcher.tell(news, changed)
+        return marks

@@ -1,0 +1,249 @@
+"""The parts of the dashboard that need no server."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from projections.access import Caller, Role
+from projections.dashboard.asof_pages import differences
+from projections.dashboard.attempts import ADDRESSES_MAX, Attempts
+from projections.dashboard.grid import columns_of, row_of
+from projections.dashboard.live import Hub, TooMany
+from projections.dashboard.oversell_pages import running
+from projections.dashboard.pages import units
+from projections.dashboard.sessions import Sessions
+from projections.dashboard.timeline import LINES_MAX, OTHERS, timeline
+from projections.dashboard.why_pages import behind, in_short
+from schemas.ledger import Stock
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ADA = Caller.of("ada", Role.ADMIN)
+
+
+# -- time
+
+
+@st.composite
+def histories(draw):
+    """What moved, newest first, and what is there in the end."""
+    places = draw(st.lists(st.sampled_from("ABCDEFGHIJ"), min_size=1, unique=True))
+    moved = draw(
+        st.lists(st.tuples(st.integers(0, 9), st.sampled_from(places), st.integers(-5, 5)), max_size=30)
+    )
+    moved.sort(reverse=True, key=lambda one: one[0])
+    deltas = [
+        {
+            "occurred_at": NOON + timedelta(minutes=at),
+            "location": place,
+            "units": many,
+            "kind": "PosSaleCompleted",
+        }
+        for at, place, many in moved
+    ]
+    return deltas, {place: draw(st.integers(-5, 20)) for place in places}
+
+
+@given(histories())
+def test_given_any_history_then_its_chart_ends_with_what_is_there_and_each_step_is_what_moved(history):
+    deltas, now = history
+    line = timeline(now, deltas)
+    assert len(line.places) <= LINES_MAX
+    assert [step.at for step in line.steps] == sorted({row["occurred_at"] for row in deltas})
+    if line.steps:
+        assert sum(line.steps[-1].units) == sum(now.values())
+    for before, after in zip(line.steps, line.steps[1:], strict=False):
+        moved = sum(row["units"] for row in deltas if row["occurred_at"] == after.at)
+        assert sum(after.units) - sum(before.units) == moved
+
+
+def test_given_more_places_than_lines_then_the_quiet_ones_are_one_line():
+    deltas = [{"occurred_at": NOON, "location": "A", "units": -1, "kind": "PosSaleCompleted"}]
+    line = timeline(dict.fromkeys("ABCDEFGH", 1), deltas)
+    assert line.places == ("A", "B", "C", "D", "E", OTHERS)
+    assert line.steps[-1].units == (1, 1, 1, 1, 1, 3)
+
+
+# -- the grid
+
+
+def stock(**locations):
+    return {"sku": "TEE", "locations": locations, "tracked": {"SOHO": "", "HARLEM": ""}}
+
+
+def test_given_a_place_that_never_counted_then_its_cell_is_unknown_and_not_zero():
+    row = row_of(stock(SOHO={"available": 3}), ["SOHO", "HARLEM", "BRONX"], {}, (), NOON)
+    assert [row.cells[name].available for name in ("SOHO", "HARLEM", "BRONX")] == [3, 0, None]
+    assert row.total == 3
+
+
+def test_given_more_places_than_columns_then_the_rest_is_summed_and_nothing_is_lost():
+    held = {f"S{n}": {"available": n, "committed": 1} for n in range(12)}
+    row = row_of(
+        stock(**held, **{"@unrouted": {"available": -2, "committed": 2}}),
+        columns_of([stock(**held)]),
+        {},
+        (),
+        NOON,
+    )
+    assert sum(cell.available or 0 for cell in row.cells.values()) + row.others.available == row.total == 66
+    assert (row.other_places, row.unrouted) == (6, 2)
+
+
+@pytest.mark.parametrize(
+    ("number", "amiss"),
+    [({"refused": True}, "refused"), ({"failing_since": NOON}, "stale"), ({"sure": False}, "unsure"),
+     ({"sure": False, "told_at": NOON - timedelta(seconds=5)}, ""), ({"sure": None}, ""), ({}, "")],
+)  # fmt: skip
+def test_given_how_a_platform_took_its_number_then_what_is_amiss_is_said(number, amiss):
+    told = {"quantity": 4, "refused": False, "failing_since": None, "sure": True, "told_at": None} | number
+    row = row_of(stock(), [], {"web": told}, (), NOON)
+    assert (row.offers["web"].quantity, row.offers["web"].amiss) == (4, amiss)
+
+
+# -- why
+
+
+def test_given_the_lines_of_a_number_then_they_are_the_same_sum_in_short():
+    told = [
+        {"label": "OrderPlaced at SOHO, 2026-11-20T15:00:00+00:00, in GIFT", "amount": -2, "ref": "movement:1-1-0 order/web/1 web/order/1"},
+        {"label": "StockInitialised at SOHO, 2026-11-20T12:00:00+00:00", "amount": 12, "ref": "movement:1-0-1 opening/tills/TEE"},
+        {"label": "31 earlier movements at SOHO", "amount": 4, "ref": "movements:SOHO"},
+        {"label": "safety stock at SOHO", "amount": -1, "ref": "rule:safety_stock"},
+        {"label": "capped", "amount": 0, "ref": "rule:cap"},
+    ]  # fmt: skip
+    lines = [behind(line) for line in told]
+    assert in_short(lines) == [("SOHO, by 33 movements", 14), ("safety stock at SOHO", -1)]
+    assert (lines[0]["said"], lines[0]["more"], lines[0]["movement"], lines[0]["transaction"]) == (
+        *("order placed at SOHO", "in GIFT", "1-1-0", "order/web/1"),
+    )
+    assert lines[1]["transaction"] == "opening/tills/TEE"
+    assert (lines[3]["rule"], lines[3]["movement"]) == ("safety_stock", None)
+
+
+# -- oversells and clocks
+
+
+def test_given_an_oversell_then_what_was_left_before_and_after_follows_from_it():
+    def sold(name, many):
+        leg = {"location": "SOHO", "state": "available", "quantity": many}
+        return {"id": name, "legs": [leg], "recorded_at": NOON, "occurred_at": NOON}
+
+    told = running(
+        [sold("a", 3), sold("b", -2), sold("c", -4), sold("d", 5)],
+        {"movement": "c", "place": "SOHO", "available": -3},
+    )
+    assert [row["left"] for row in told] == [3, 1, -3, 2]
+
+
+def test_given_what_is_true_and_what_was_believed_then_their_difference_is_told_by_cell():
+    true = Stock(sku="TEE", locations={"SOHO": {"available": 10, "committed": 2}})
+    believed = Stock(sku="TEE", locations={"SOHO": {"available": 12}, "BRONX": {"available": 1}})
+    assert differences(true, believed) == {
+        ("BRONX", "available"): -1, ("SOHO", "available"): -2, ("SOHO", "committed"): 2,
+    }  # fmt: skip
+    assert differences(None, None) == {}
+
+
+# -- sessions and attempts
+
+
+def test_given_more_sessions_than_are_kept_then_the_one_unused_for_longest_goes():
+    sessions = Sessions(most=2)
+    first, _ = sessions.open(ADA, "a key", lambda: ADA, NOON)
+    second, _ = sessions.open(ADA, "a key", lambda: ADA, NOON)
+    assert sessions.find(first, NOON)
+    sessions.open(ADA, "a key", lambda: ADA, NOON)
+    assert sessions.find(second, NOON) is None
+    assert sessions.find(first, NOON)
+
+
+def test_given_a_caller_whose_role_changed_then_the_session_has_the_new_one():
+    sessions, callers = Sessions(), [ADA]
+    cookie, session = sessions.open(ADA, "a key", lambda: callers[-1], NOON)
+    callers.append(Caller.of("ada", Role.VIEWER))
+    found = sessions.find(cookie, NOON)
+    assert not found.may("operate")
+    assert found.csrf == session.csrf
+
+
+def test_given_failures_from_everywhere_then_all_wait_and_memory_stays_bounded():
+    attempts = Attempts(each=3, every=ADDRESSES_MAX + 50)
+    for number in range(ADDRESSES_MAX + 49):
+        attempts.failed(f"a{number}", NOON)
+    assert attempts.wait("new", NOON) == 0
+    assert len(attempts._failed) == ADDRESSES_MAX
+    attempts.failed("new", NOON)
+    assert attempts.wait("another", NOON) > 0
+    assert attempts.wait("another", NOON + timedelta(minutes=6)) == 0
+
+
+# -- the hub
+
+
+class Shown:
+    """What is recorded, and how often it was looked at."""
+
+    def __init__(self):
+        self.marks, self.versions, self.looks, self.away = {"stock": 1}, {"TEE": "1", "MUG": "1"}, 0, False
+
+    async def look(self):
+        self.looks += 1
+        if self.away:
+            raise psycopg.OperationalError("away")
+        return dict(self.marks)
+
+    async def versions_of(self, skus):
+        return {sku: self.versions[sku] for sku in skus if sku in self.versions}
+
+
+async def test_given_many_watch_then_one_looks_for_all_and_nobody_looks_when_they_have_left():
+    shown = Shown()
+    hub = Hub(shown.look, shown.versions_of, every=0.05, most=20)
+    async with asyncio.timeout(5):
+        stack = [hub.watch(["TEE"]) for _ in range(20)]
+        watchers = [await one.__aenter__() for one in stack]
+        with pytest.raises(TooMany):
+            async with hub.watch():
+                pass
+        await asyncio.sleep(0.12)
+        looks = shown.looks
+        assert looks <= 4
+        shown.marks["stock"], shown.versions["MUG"] = 2, "2"
+        assert [await watchers[0].told(0.2)] == [({"stock"}, set())]
+        shown.marks["stock"], shown.versions["TEE"] = 3, "2"
+        for watcher in watchers:
+            assert "TEE" in (await watcher.told(1))[1]
+        for one in stack:
+            await one.__aexit__(None, None, None)
+        await asyncio.sleep(0.12)
+        looks = shown.looks
+        await asyncio.sleep(0.2)
+        assert shown.looks == looks
+
+
+async def test_given_the_database_is_away_then_what_changed_meanwhile_is_told_when_it_is_back():
+    shown = Shown()
+    hub = Hub(shown.look, shown.versions_of, every=0.02)
+    async with asyncio.timeout(5), hub.watch(["TEE"]) as watcher:
+        await asyncio.sleep(0.1)
+        shown.away = True
+        await asyncio.sleep(0.1)
+        shown.marks["stock"], shown.versions["TEE"] = 2, "2"
+        shown.away = False
+        assert await watcher.told(1) == ({"stock"}, {"TEE"})
+
+
+# -- words
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "0"), (-3, "\N{MINUS SIGN}3"), (1234567, "1\u202f234\u202f567"), (None, "")]
+)
+def test_given_units_then_people_can_read_them(number, said):
+    assert units(number) == said
