@@ -20,6 +20,7 @@ from projections.audit.checking import check
 from projections.audit.export import Bounds, Unsound, export
 from projections.audit.folder import NotEmpty
 from projections.audit.shapes import MOVEMENTS, movements_file
+from projections.audit.writing import write
 from projections.pool import migrate, open_pool
 from projections.recorder import Recorder
 from schemas.movements import Movement
@@ -234,6 +235,27 @@ async def test_given_more_movements_than_a_row_group_has_then_each_is_full_but_t
     for partition, span in tools.manifest(folder)["offsets"]["movements"].items():
         told = rows(folder, movements_file(int(partition)))
         assert (span["first"], span["last"]) == (told[0]["log_offset"], told[-1]["log_offset"])
+
+
+async def test_given_movements_that_arrive_while_it_is_written_then_they_are_in_none_of_its_files(
+    business, record, exported, tools, monkeypatch
+):
+    await record(*business.batches())
+    before = await exported("before")
+    more = tools.Business()
+    more.counter = 100_000
+    for number in range(10):
+        more.post(Kind.POS_SALE_COMPLETED, 1, f"SKU-{number}")
+
+    async def written(*asked):
+        for partition, log in more.journal.items():
+            await record(tools.batch(TOPIC, log, partition, len(business.journal[partition])))
+        more.journal.clear()
+        return await write(*asked)
+
+    monkeypatch.setattr(exporting, "write", written)
+    assert contents(await exported("meanwhile")) == contents(before)
+    assert contents(await exported("after")) != contents(before)
 
 
 # -- bounds
