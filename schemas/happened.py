@@ -74,7 +74,10 @@ class Move:
         act = ACTS.get(kind, GIVEN)
         if act is FOLLOWS:
             taken.sort(key=lambda one: one[0][1].startswith(State.AVAILABLE))
-        tracking = (voids or kind) in TRACKING
+        variance = kind is Kind.STOCK_COUNTED and bool(
+            taken
+        )  # the ledger's own: the count itself moves nothing
+        tracking = (voids or kind) in TRACKING and not variance
         return cls(
             kind=kind,
             act=act,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,6 +41,7 @@ purposes = st.dictionaries(
 placed = st.builds(lambda its, said: its.placed(said), rules, purposes)
 
 
+@pytest.mark.law("L4")
 @given(data=st.data(), its=placed, others=placed)
 @settings(max_examples=400, deadline=None)
 def test_given_any_movements_and_rules_then_the_number_is_the_published_one_after_each(
