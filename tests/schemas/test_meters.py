@@ -77,3 +77,11 @@ def due(meter, published, place):
     if place not in tracked:
         return None
     return published[place].quantity if published and place in published else 0
+
+
+def test_given_what_came_back_to_no_place_and_nowhere_to_sell_from_then_none_is_for_sale():
+    meter = Meter("mug", "shop", ChannelRules(locations=()))
+    meter.post((((UNROUTED, "available"), 3),))
+    assert meter.number("A") is None
+    meter.track(("A",), 1)
+    assert meter.number("A") == 0
