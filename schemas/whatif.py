@@ -34,7 +34,7 @@ ASSUMPTIONS = (
     "sales in person, supply, counts, transfers and reservations happen as they did",
     "a shipment, cancellation or return happens as far as its order was sold; a unit sold beyond what is there is oversold",
     "an order that the hub has routed is routed again by its channel's rules and what was in the log by then; the shopper's address is in no log",
-    "components of a bundle are bounded each by its own number; recipes change no past",
+    "of a bundle a channel shows as many as its numbers of the components allow; other recipes change what it shows, and not what was ordered",
 )
 
 

@@ -25,7 +25,7 @@ from schemas.meters import Meter
 from schemas.oversells import may_be_owed
 from schemas.postings import Kind
 from schemas.routing import HUB
-from schemas.rules import ChannelRules
+from schemas.rules import ChannelRules, Recipe
 from schemas.sites import Site
 
 
@@ -65,11 +65,12 @@ Ruled = Mapping[str, ChannelRules]
 @dataclass(frozen=True, slots=True)
 class Side:
     """Which rules hold from when on: instants (microseconds since 1970) ascending; the first rules hold from the beginning. `sites` are
-    the locations as an order's places are chosen.
+    the locations as an order's places are chosen, `bundles` what each bundle consists of.
     """
 
     turns: tuple[tuple[int, Ruled], ...]
     sites: tuple[Site, ...] = ()
+    bundles: Mapping[str, Recipe] = field(default_factory=dict)
 
     def at(self, instant: int) -> Ruled:
         """The rules at an instant."""
@@ -109,7 +110,9 @@ class Outcome:
 
 
 class Heard:
-    """What a channel that takes orders has heard of, and what its own documents have done that is not in it yet."""
+    """What a channel that takes orders has heard of, and what its own documents have done that is not in it yet. Of a component its
+    platform counts by itself what was sold of it alone: of a bundle it has counted the bundle.
+    """
 
     __slots__ = ("channel", "delay", "meter", "own", "position", "rules")
 
@@ -197,6 +200,7 @@ class World:
         }
         self.outcome = Outcome()
         self.router: Callable[[World, Entry], Legs] | None = None
+        self.seller: Callable[[Entry], int] | None = None
 
     def played(self) -> Outcome:
         """What came of it. Most of what occurs depends on nobody's order, and is taken here; all else by `step`."""
@@ -249,7 +253,7 @@ class World:
             self._track(move)
         if act is IN_PERSON and at >= self.since:
             self._in_person(move, channel)
-        if channel in self.heard:
+        if channel in self.heard and move.bundle is None:
             self.heard[channel].did(cells)
 
     def _rule(self, at: int) -> None:
@@ -271,7 +275,7 @@ class World:
             meter.post(cells)
             if move.tracks:
                 meter.track(move.tracks, move.says)
-            if channel == heard.channel:
+            if channel == heard.channel and move.bundle is None:
                 heard.did(cells, -1)
             position += 1
         heard.position = position
@@ -281,9 +285,12 @@ class World:
         at, _, move, channel, transaction = entry
         assert move.source is not None, "an order takes something"
         heard, wanted = self.heard[channel], move.units
-        self.tell(heard, at, index)
-        shown = heard.shows(move.source)
-        taken = wanted if shown is None else min(wanted, shown)
+        if move.bundle is not None and self.seller is not None:
+            taken = self.seller(entry)
+        else:
+            self.tell(heard, at, index)
+            shown = heard.shows(move.source)
+            taken = wanted if shown is None else min(wanted, shown)
         legs = move.legs if taken == wanted else _part(move, taken)
         deal = self.deals.get(transaction)
         if deal is None:

@@ -77,7 +77,7 @@ def parcels(found, side):
 
 
 def test_given_the_rules_that_held_then_the_order_goes_where_it_went(log):
-    assert all(history.routed for history in log.of.values())
+    assert all(history.linked for history in log.of.values())
     found = compared(log, WEB, WEB)
     assert parcels(found, "before") == parcels(found, "after") == ["BOTH"]
     assert all(effect.before == effect.after for effect in found.values())
