@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from math import gcd
 
 from schemas.happened import ORDERED, Cell, Entry
+from schemas.hearing import Heard
+from schemas.outcomes import Side
 from schemas.rules import ChannelRules, Recipe
-from schemas.worlds import Heard, Side, World
+from schemas.worlds import World
 
 Sold = tuple[str, str, str, int]
 """Channel, transaction, bundle, and the instant."""

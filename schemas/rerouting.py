@@ -10,12 +10,14 @@ from dataclasses import replace
 from schemas.accounts import UNROUTED, State
 from schemas.bundling import Bundles
 from schemas.happened import NOWHERE, Entry, History, Legs, is_routing
+from schemas.hearing import Heard
 from schemas.ledger import Stock
+from schemas.outcomes import Outcome, Side
 from schemas.postings import pool_named
 from schemas.routing import HUB, Demand, route
 from schemas.rules import ChannelRules
 from schemas.whatif import Effect, Sides
-from schemas.worlds import Heard, Outcome, Side, World
+from schemas.worlds import World
 
 Decided = tuple[str, int]
 """A transaction and when it was routed (microseconds since 1970)."""

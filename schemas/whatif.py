@@ -21,9 +21,10 @@ from typing import NamedTuple
 
 from schemas.happened import History
 from schemas.movements import Movement
+from schemas.outcomes import Outcome, Side
 from schemas.rules import Rules
 from schemas.ruling import touched
-from schemas.worlds import Outcome, Side, World
+from schemas.worlds import World
 
 ASSUMPTIONS = (
     "demand is what history shows: orders, at their instants; what could not be ordered then left no trace, so looser rules win no sales",

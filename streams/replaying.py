@@ -19,12 +19,12 @@ from schemas.counts import micros
 from schemas.happened import History
 from schemas.histories import Histories, Words
 from schemas.ledger import Stock
+from schemas.outcomes import Ruled, Side
 from schemas.receipts import Outcome, Receipt
 from schemas.rerouting import together
 from schemas.rules import Rules
 from schemas.topics import MOVEMENTS, RECEIPTS, Topic
 from schemas.whatif import ASSUMPTIONS, Sides
-from schemas.worlds import Ruled, Side
 from streams.batches import Batches
 from streams.comparing import Comparison
 from streams.reader import Reader

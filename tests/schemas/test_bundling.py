@@ -9,11 +9,11 @@ import pytest
 
 from schemas.happened import History
 from schemas.movements import Cause, Movement
+from schemas.outcomes import Side, Tally
 from schemas.postings import Kind, Places, legs
 from schemas.rerouting import together
 from schemas.rules import ChannelRules
 from schemas.whatif import Sides
-from schemas.worlds import Side, Tally
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SET = {"SET": {"mug": 1, "spoon": 2}}

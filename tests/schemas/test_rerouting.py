@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from schemas.accounts import UNROUTED
 from schemas.happened import History
 from schemas.movements import Cause, Movement
+from schemas.outcomes import Side, Tally
 from schemas.postings import Kind, Places, legs, pool_named, pooled
 from schemas.rerouting import together
 from schemas.routing import HUB
 from schemas.rules import ChannelRules
 from schemas.sites import Site
 from schemas.whatif import Sides
-from schemas.worlds import Side, Tally
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SITES = tuple(Site(location=name) for name in ("BOTH", "BOWLS", "MUGS"))

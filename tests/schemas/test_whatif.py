@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from schemas.accounts import UNROUTED
 from schemas.ledger import Stock, take
 from schemas.movements import Cause, Movement
+from schemas.outcomes import Side, Tally
 from schemas.oversells import OversellCause, oversells
 from schemas.postings import Kind, Places, legs, reverse
 from schemas.rules import ChannelRules, Rules
 from schemas.ruling import rules_of
 from schemas.whatif import Sides, effect, history_of
-from schemas.worlds import Side, Tally, World
+from schemas.worlds import World
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SECOND = 1_000_000
