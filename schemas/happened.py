@@ -53,7 +53,7 @@ class Move:
 
     `source` is the cell that a follow-up takes units of its own order from; of an order it is the cell that it takes what is
     available from. `tracks` lists the places it says the SKU is kept at, or (`says` is -1) no longer says so.
-    `depends` says that it is, or follows from, an order.
+    `depends` says that it is, or follows from, an order. `bundle` is the SKU that was sold, where the units are a component's.
     """
 
     kind: Kind
@@ -65,16 +65,20 @@ class Move:
     tracks: tuple[str, ...] = ()
     says: int = 1
     depends: bool = False
+    bundle: str | None = None
 
     @classmethod
-    def of(cls, kind: Kind, voids: Kind | None, legs: Iterable[Leg]) -> Move:
+    def of(cls, kind: Kind, voids: Kind | None, legs: Iterable[Leg], bundle: str | None = None) -> Move:
         """What a movement of these legs moves."""
         moved = tuple(((leg.location, leg.state), leg.quantity) for leg in legs)
         taken = [(cell, units) for cell, units in moved if units < 0]
         act = ACTS.get(kind, GIVEN)
         if act is FOLLOWS:
             taken.sort(key=lambda one: one[0][1].startswith(State.AVAILABLE))
-        tracking = (voids or kind) in TRACKING
+        variance = kind is Kind.STOCK_COUNTED and bool(
+            taken
+        )  # the ledger's own: the count itself moves nothing
+        tracking = (voids or kind) in TRACKING and not variance
         return cls(
             kind=kind,
             act=act,
@@ -85,6 +89,7 @@ class Move:
             tracks=tuple(sorted(_places(moved))) if tracking else (),
             says=1 if voids is None else -1,
             depends=act in (ORDERED, FOLLOWS),
+            bundle=bundle,
         )
 
 
@@ -99,20 +104,20 @@ a sale in person, which nothing depends on)."""
 
 @dataclass(slots=True)
 class History:
-    """What happened to one SKU, in the order of the log, each movement once. `asking` are the channels that took orders of it, and `routed`
-    says that the hub chose a place for any of them.
+    """What happened to one SKU, in the order of the log, each movement once. `asking` are the channels that took orders of it, and
+    `linked` says that any of them concerns other SKUs as well: the hub chose its places, or it was of a bundle.
     """
 
     log: list[Entry] = field(default_factory=list)
     asking: set[str] = field(default_factory=set)
-    routed: bool = False
+    linked: bool = False
     causes: dict[int, int] = field(default_factory=dict)
     known: int = 0
     order: list[int] | None = None
 
     def add(self, movement: Movement) -> None:
         """Takes in a movement; a repeat, and what neither moves nor opens anything, leaves it as it is."""
-        move = Move.of(movement.kind, movement.voids, movement.legs)
+        move = Move.of(movement.kind, movement.voids, movement.legs, movement.bundle)
         if movement.request is None and (move.legs or move.tracks):
             cause = movement.cause
             self.take(
@@ -147,15 +152,17 @@ class History:
         act = move.act
         if act is ORDERED:
             self.asking.add(channel)
+            if move.bundle is not None:
+                self.linked = True
         elif act is IN_PERSON:
             transaction = ""
         elif channel == HUB and is_routing(move):
-            self.routed = True
+            self.linked = True
         self.log.append((occurred, recorded, move, channel, transaction))
 
     def in_time(self) -> list[int]:
-        """The places in the log in the order in which everything occurred; of all of it, so ask when all of it is there."""
-        if self.order is None:
+        """The places in the log in the order in which everything occurred."""
+        if self.order is None or len(self.order) < len(self.log):
             self.order = sorted(range(len(self.log)), key=[entry[0] for entry in self.log].__getitem__)
         return self.order
 

@@ -19,7 +19,18 @@ class Meter:
     sold beyond what there is) is made anew.
     """
 
-    __slots__ = ("_counted", "_held", "_offered", "balances", "channel", "rules", "sku", "state", "tracked")
+    __slots__ = (
+        "_counted",
+        "_eligible",
+        "_held",
+        "_offered",
+        "balances",
+        "channel",
+        "rules",
+        "sku",
+        "state",
+        "tracked",
+    )
 
     def __init__(self, sku: str, channel: str, rules: ChannelRules) -> None:
         self.sku, self.channel = sku, channel
@@ -31,6 +42,7 @@ class Meter:
         """Other rules hold."""
         self.rules, self.state = rules, pooled(rules.pool)
         self._held = rules.held_everywhere(self.sku)
+        self._eligible: set[str] = set()
         self._counted: set[str] = set()
         self._offered = 0
         self._count(name for name, says in self.tracked.items() if says)
@@ -51,9 +63,11 @@ class Meter:
             self.tracked[name] = before + says
             if not before:
                 self._count((name,))
-            elif not before + says and name in self._counted:
-                self._counted.discard(name)
-                self._offered -= self._beyond(name, self.balances.get((name, self.state), 0))
+            elif not before + says:
+                self._eligible.discard(name)
+                if name in self._counted:
+                    self._counted.discard(name)
+                    self._offered -= self._beyond(name, self.balances.get((name, self.state), 0))
 
     def _count(self, places: Iterable[str]) -> None:
         """Adds up what locations offer that the channel may sell from."""
@@ -61,6 +75,7 @@ class Meter:
         for name in places:
             if name == UNROUTED or (its.locations is not None and name not in its.locations):
                 continue
+            self._eligible.add(name)
             if not its.leaves_out(name):
                 self._counted.add(name)
                 self._offered += self._beyond(name, self.balances.get((name, self.state), 0))
@@ -79,12 +94,12 @@ class Meter:
         its = self.rules
         if its.publish != NETWORK:
             return self._at(location)
+        if not self._eligible:
+            kept = any(says for name, says in self.tracked.items() if name != UNROUTED)
+            return 0 if kept else None
         if its.sells_beyond:
             places = places_of(self.stock(), self.channel, its)
-            if places is not None:
-                return places[NETWORK].quantity
-        if not self._counted and not any(says for name, says in self.tracked.items() if name != UNROUTED):
-            return None
+            return 0 if places is None else places[NETWORK].quantity
         open_demand = self.balances.get((UNROUTED, self.state), 0)
         offered = max(0, self._offered + open_demand - its.threshold) * its.share_percent // 100
         return offered if its.cap is None else min(offered, its.cap)

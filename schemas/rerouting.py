@@ -1,4 +1,6 @@
-"""The places of orders that the hub routed, chosen again: of several SKUs together, so that these are played at the same time. Pure."""
+"""SKUs that were ordered together, played at the same time: the places of orders that the hub routed are chosen again, and a bundle is sold
+as often as the scarcest of its components allows. Pure.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +8,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from schemas.accounts import UNROUTED, State
+from schemas.bundling import Bundles
 from schemas.happened import NOWHERE, Entry, History, Legs, is_routing
+from schemas.hearing import Heard
 from schemas.ledger import Stock
+from schemas.outcomes import Outcome, Side
 from schemas.postings import pool_named
 from schemas.routing import HUB, Demand, route
 from schemas.rules import ChannelRules
 from schemas.whatif import Effect, Sides
-from schemas.worlds import Heard, Outcome, Side, World
+from schemas.worlds import World
 
 Decided = tuple[str, int]
 """A transaction and when it was routed (microseconds since 1970)."""
 
 
 def together(histories: Mapping[str, History], sides: Sides) -> dict[str, Effect]:
-    """What other rules would have come to for SKUs that were ordered together and routed by the hub."""
+    """What other rules would have come to for SKUs that are linked (`History.linked`), or components of a bundle."""
     before = _Network(histories, sides.before, sides).played()
     after = _Network(histories, sides.after, sides).played()
     return {sku: Effect(before[sku], after[sku]) for sku in histories}
@@ -36,8 +41,9 @@ class _Network:
         self.hub = {sku: Heard(sku, HUB, None, 0) for sku in histories}
         self.asked: dict[Decided, dict[str, int]] = {}
         self.chosen: dict[Decided, dict[str, dict[str, int]]] = {}
+        seller = Bundles(self.worlds, side, sides.before.bundles, sides.delays)
         for sku, world in self.worlds.items():
-            world.router = self.route
+            world.router, world.seller = self.route, seller.sell
             for at, _, move, channel, transaction in world.log:
                 if channel == HUB and is_routing(move):
                     asked = self.asked.setdefault((transaction, at), {})

@@ -21,9 +21,10 @@ from typing import NamedTuple
 
 from schemas.happened import History
 from schemas.movements import Movement
+from schemas.outcomes import Outcome, Side
 from schemas.rules import Rules
 from schemas.ruling import touched
-from schemas.worlds import Outcome, Side, World
+from schemas.worlds import World
 
 ASSUMPTIONS = (
     "demand is what history shows: orders, at their instants; what could not be ordered then left no trace, so looser rules win no sales",
@@ -34,7 +35,7 @@ ASSUMPTIONS = (
     "sales in person, supply, counts, transfers and reservations happen as they did",
     "a shipment, cancellation or return happens as far as its order was sold; a unit sold beyond what is there is oversold",
     "an order that the hub has routed is routed again by its channel's rules and what was in the log by then; the shopper's address is in no log",
-    "components of a bundle are bounded each by its own number; recipes change no past",
+    "of a bundle a channel shows as many as its numbers of the components allow; other recipes change what it shows, and not what was ordered",
 )
 
 

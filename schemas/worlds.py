@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import NamedTuple
 
 from schemas.accounts import NETWORK, ON_HAND, UNROUTED, State
+from schemas.deals import Deal, elsewhere, part
 from schemas.happened import (
     FOLLOWS,
     IN_PERSON,
@@ -21,157 +20,11 @@ from schemas.happened import (
     is_routing,
     stock_of,
 )
-from schemas.meters import Meter
+from schemas.hearing import Heard
+from schemas.outcomes import Outcome, Sent, Side
 from schemas.oversells import may_be_owed
 from schemas.postings import Kind
 from schemas.routing import HUB
-from schemas.rules import ChannelRules
-from schemas.sites import Site
-
-
-@dataclass(slots=True)
-class Tally:
-    """What came of a channel's demand, in units; `oversells` counts the sales with something oversold.
-
-    `turned_away` was ordered and not sold, `stranded` the part of it that lay there unsold. `unexplained` was sold in person though the
-    books had nothing where the SKU is tracked: no rule changes that, and it is no oversell. `in_person` is part of `asked` and of `sold`.
-    """
-
-    asked: int = 0
-    sold: int = 0
-    in_person: int = 0
-    turned_away: int = 0
-    stranded: int = 0
-    oversold: int = 0
-    oversells: int = 0
-    unexplained: int = 0
-
-    def add(self, other: Tally) -> None:
-        """Adds another's units."""
-        self.asked += other.asked
-        self.sold += other.sold
-        self.in_person += other.in_person
-        self.turned_away += other.turned_away
-        self.stranded += other.stranded
-        self.oversold += other.oversold
-        self.oversells += other.oversells
-        self.unexplained += other.unexplained
-
-
-Ruled = Mapping[str, ChannelRules]
-"""The rules of each channel."""
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """Which rules hold from when on: instants (microseconds since 1970) ascending; the first rules hold from the beginning. `sites` are
-    the locations as an order's places are chosen.
-    """
-
-    turns: tuple[tuple[int, Ruled], ...]
-    sites: tuple[Site, ...] = ()
-
-    def at(self, instant: int) -> Ruled:
-        """The rules at an instant."""
-        turn = bisect_right(self.turns, instant, key=itemgetter(0)) - 1
-        return self.turns[max(0, turn)][1]
-
-
-class Sent(NamedTuple):
-    """A parcel, as far as one SKU knows: units of a transaction went, or are to go, from a location."""
-
-    channel: str
-    transaction: str
-    location: str
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What came of one SKU on one side."""
-
-    by_channel: dict[str, Tally] = field(default_factory=dict)
-    sent: list[Sent] = field(default_factory=list)
-
-    def of(self, channel: str) -> Tally:
-        """What came of a channel's demand."""
-        found = self.by_channel.get(channel)
-        if found is None:
-            found = self.by_channel[channel] = Tally()
-        return found
-
-    @property
-    def all(self) -> Tally:
-        """Of all channels together."""
-        total = Tally()
-        for tally in self.by_channel.values():
-            total.add(tally)
-        return total
-
-
-class Heard:
-    """What a channel that takes orders has heard of, and what its own documents have done that is not in it yet."""
-
-    __slots__ = ("channel", "delay", "meter", "own", "position", "rules")
-
-    def __init__(self, sku: str, channel: str, rules: ChannelRules | None, delay: int) -> None:
-        self.channel, self.delay, self.position = channel, delay, 0
-        self.own: dict[str, int] = {}
-        self.rules = rules
-        self.meter = Meter(sku, channel, rules or ChannelRules())
-
-    def rule(self, rules: ChannelRules | None) -> None:
-        """Other rules hold; None: the channel has none."""
-        self.rules = rules
-        self.meter.rule(rules or ChannelRules())
-
-    def shows(self, cell: Cell) -> int | None:
-        """What it shows to demand that goes to a place; None where nothing of ours bounds it."""
-        its = self.rules
-        if its is None or its.shadow or cell[1] != self.meter.state:
-            return None
-        number = self.meter.number(cell[0])
-        if number is None:
-            return None
-        own = sum(self.own.values()) if its.publish == NETWORK else self.own.get(cell[0], 0)
-        return max(0, number + own)
-
-    def did(self, cells: Legs, times: int = 1) -> None:
-        """The channel's own document moved units, or (-1) they are in the number now."""
-        for (location, state), units in cells:
-            if state == self.meter.state:
-                self.own[location] = self.own.get(location, 0) + times * units
-
-
-@dataclass(slots=True)
-class Deal:
-    """An order, as far as one SKU knows: what was asked for and sold, and where its units are. `state` is the part of
-    `available` that they were taken from. `rerouted` says that its places may be other
-    ones than history's; `rejected` are those that would not send it.
-    """
-
-    channel: str
-    at: int
-    state: str
-    asked: int = 0
-    got: int = 0
-    cells: dict[Cell, int] = field(default_factory=dict)
-    sent_from: set[str] = field(default_factory=set)
-    collected: set[str] = field(default_factory=set)
-    rerouted: bool = False
-    rejected: set[str] = field(default_factory=set)
-
-    def post(self, legs: Legs) -> None:
-        """Its units moved."""
-        for cell, units in legs:
-            self.cells[cell] = self.cells.get(cell, 0) + units
-
-    @property
-    def parcels(self) -> set[str]:
-        """The places that its units were, or are to be, sent from. What was collected at a place was no parcel."""
-        open_at = {
-            name for (name, state), units in self.cells.items() if state == State.COMMITTED and units > 0
-        }
-        return (open_at | self.sent_from) - self.collected - {UNROUTED}
 
 
 class World:
@@ -197,6 +50,7 @@ class World:
         }
         self.outcome = Outcome()
         self.router: Callable[[World, Entry], Legs] | None = None
+        self.seller: Callable[[Entry], int] | None = None
 
     def played(self) -> Outcome:
         """What came of it. Most of what occurs depends on nobody's order, and is taken here; all else by `step`."""
@@ -249,7 +103,7 @@ class World:
             self._track(move)
         if act is IN_PERSON and at >= self.since:
             self._in_person(move, channel)
-        if channel in self.heard:
+        if channel in self.heard and move.bundle is None:
             self.heard[channel].did(cells)
 
     def _rule(self, at: int) -> None:
@@ -271,7 +125,7 @@ class World:
             meter.post(cells)
             if move.tracks:
                 meter.track(move.tracks, move.says)
-            if channel == heard.channel:
+            if channel == heard.channel and move.bundle is None:
                 heard.did(cells, -1)
             position += 1
         heard.position = position
@@ -281,10 +135,13 @@ class World:
         at, _, move, channel, transaction = entry
         assert move.source is not None, "an order takes something"
         heard, wanted = self.heard[channel], move.units
-        self.tell(heard, at, index)
-        shown = heard.shows(move.source)
-        taken = wanted if shown is None else min(wanted, shown)
-        legs = move.legs if taken == wanted else _part(move, taken)
+        if move.bundle is not None and self.seller is not None:
+            taken = self.seller(entry)
+        else:
+            self.tell(heard, at, index)
+            shown = heard.shows(move.source)
+            taken = wanted if shown is None else min(wanted, shown)
+        legs = move.legs if taken == wanted else part(move, taken)
         deal = self.deals.get(transaction)
         if deal is None:
             deal = self.deals[transaction] = Deal(channel, at, move.source[1])
@@ -353,10 +210,10 @@ class World:
         if self.router is not None and channel == HUB and is_routing(move):
             legs = self.otherwise[index] = self.router(self, entry)
         elif deal.rerouted and source is not None and source[1] == State.COMMITTED:
-            legs = self.otherwise[index] = _elsewhere(deal, move, source)
+            legs = self.otherwise[index] = elsewhere(deal, move, source)
         elif deal.got < deal.asked:
             has = deal.got if source is None else deal.cells.get(source, 0)
-            legs = self.otherwise[index] = _part(move, min(move.units, max(0, has)))
+            legs = self.otherwise[index] = part(move, min(move.units, max(0, has)))
         deal.post(legs)
         left = {name for (name, state), units in legs if state == State.COMMITTED and units < 0}
         if move.kind is Kind.ORDER_SHIPPED:
@@ -366,26 +223,3 @@ class World:
         elif move.kind is Kind.PICK_REJECTED:
             deal.rejected |= left
         return legs
-
-
-def _elsewhere(deal: Deal, move: Move, source: Cell) -> Legs:
-    """The legs of a movement of an order whose units may lie at other places than they did: there it happens instead."""
-    legs: list[tuple[Cell, int]] = []
-    left = move.units
-    places = sorted(name for name, state in deal.cells if state == State.COMMITTED)
-    for name in sorted(places, key=lambda name: name != source[0]):
-        units = min(left, deal.cells[name, State.COMMITTED])
-        if units > 0:
-            left -= units
-            legs += [
-                ((name if cell[0] == source[0] else cell[0], cell[1]), moved)
-                for cell, moved in _part(move, units)
-            ]
-    return tuple(legs)
-
-
-def _part(move: Move, units: int) -> Legs:
-    """The legs of so many of a movement's units."""
-    if not units:
-        return ()
-    return tuple((cell, moved // move.units * units) for cell, moved in move.legs)

@@ -9,8 +9,8 @@ from typing import Any
 
 from rich.table import Table
 
+from schemas.outcomes import Outcome, Tally
 from schemas.whatif import Effect
-from schemas.worlds import Outcome, Tally
 from streams.charting import Panel, chart
 
 WORST = 20

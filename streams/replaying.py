@@ -19,12 +19,12 @@ from schemas.counts import micros
 from schemas.happened import History
 from schemas.histories import Histories, Words
 from schemas.ledger import Stock
+from schemas.outcomes import Ruled, Side
 from schemas.receipts import Outcome, Receipt
 from schemas.rerouting import together
 from schemas.rules import Rules
 from schemas.topics import MOVEMENTS, RECEIPTS, Topic
 from schemas.whatif import ASSUMPTIONS, Sides
-from schemas.worlds import Ruled, Side
 from streams.batches import Batches
 from streams.comparing import Comparison
 from streams.reader import Reader
@@ -142,7 +142,7 @@ class Replay:
         """What history would have been with other rules from an instant on, beside what it was by the same model."""
         began, found, pushes = time.monotonic(), Comparison(), await self.pushes()
         waiting: list[Histories] = []
-        routed: dict[str, History] = {}
+        linked: dict[str, History] = {}
 
         def sides(delays: Mapping[str, int]) -> Sides:
             return compared(events, what, since, settings, delays)
@@ -151,9 +151,9 @@ class Replay:
             pushes.meet(histories)
             waiting.append(histories)
             if pushes.enough:
-                self._play(found, waiting, sides(pushes.delays()), routed)
-        self._play(found, waiting, sides(pushes.delays()), routed)
-        for sku, effect in together(routed, sides(pushes.delays())).items():
+                self._play(found, waiting, sides(pushes.delays()), linked)
+        self._play(found, waiting, sides(pushes.delays()), linked)
+        for sku, effect in together(linked, sides(pushes.delays())).items():
             found.add(sku, effect)
         return {
             "movements": self.movements,
@@ -169,14 +169,15 @@ class Replay:
         }
 
     @staticmethod
-    def _play(found: Comparison, waiting: list[Histories], sides: Sides, routed: dict[str, History]) -> None:
-        """Plays the SKUs that wait. Those of orders that the hub routed wait for all others."""
+    def _play(found: Comparison, waiting: list[Histories], sides: Sides, linked: dict[str, History]) -> None:
+        """Plays the SKUs that wait. Those that are played together wait for all others."""
+        parts = {sku for side in (sides.before, sides.after) for its in side.bundles.values() for sku in its}
         while waiting:
             histories = waiting.pop().of
             while histories:
                 sku, history = histories.popitem()
-                if history.routed:
-                    routed[sku] = history
+                if history.linked or sku in parts:
+                    linked[sku] = history
                 else:
                     found.add(sku, sides.effect(sku, history))
 
@@ -191,9 +192,12 @@ def compared(
     """The rules as they were, and with what is supposed laid over them from an instant on."""
     start = 0 if since is None else micros(since)
     last = events[-1]
+    supposed = what.over(last)
     return Sides(
-        before=Side(tuple(turns(events)), settings.ruled(last).sites),
-        after=Side(tuple(supposed_turns(events, what, start)), settings.ruled(what.over(last)).sites),
+        before=Side(tuple(turns(events)), settings.ruled(last).sites, last.bundles),
+        after=Side(
+            tuple(supposed_turns(events, what, start)), settings.ruled(supposed).sites, supposed.bundles
+        ),
         delays=delays,
         since=start,
     )

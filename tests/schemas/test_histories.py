@@ -75,6 +75,7 @@ def test_given_any_movement_then_its_bytes_say_what_it_says(data, any_value):
     assert logs(read([encode(movement)]).of) == logs(added([movement]))
 
 
+@pytest.mark.law("L4")
 @given(data=st.data())
 @settings(max_examples=200, deadline=None)
 def test_given_any_log_then_what_is_read_adds_up_to_the_ledger_s_stock(data, log):

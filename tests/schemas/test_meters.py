@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,6 +41,7 @@ purposes = st.dictionaries(
 placed = st.builds(lambda its, said: its.placed(said), rules, purposes)
 
 
+@pytest.mark.law("L4")
 @given(data=st.data(), its=placed, others=placed)
 @settings(max_examples=400, deadline=None)
 def test_given_any_movements_and_rules_then_the_number_is_the_published_one_after_each(
@@ -75,3 +77,11 @@ def due(meter, published, place):
     if place not in tracked:
         return None
     return published[place].quantity if published and place in published else 0
+
+
+def test_given_what_came_back_to_no_place_and_nowhere_to_sell_from_then_none_is_for_sale():
+    meter = Meter("mug", "shop", ChannelRules(locations=()))
+    meter.post((((UNROUTED, "available"), 3),))
+    assert meter.number("A") is None
+    meter.track(("A",), 1)
+    assert meter.number("A") == 0

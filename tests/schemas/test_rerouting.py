@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from schemas.accounts import UNROUTED
 from schemas.happened import History
 from schemas.movements import Cause, Movement
+from schemas.outcomes import Side, Tally
 from schemas.postings import Kind, Places, legs, pool_named, pooled
 from schemas.rerouting import together
 from schemas.routing import HUB
 from schemas.rules import ChannelRules
 from schemas.sites import Site
 from schemas.whatif import Sides
-from schemas.worlds import Side, Tally
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SITES = tuple(Site(location=name) for name in ("BOTH", "BOWLS", "MUGS"))
@@ -77,7 +77,7 @@ def parcels(found, side):
 
 
 def test_given_the_rules_that_held_then_the_order_goes_where_it_went(log):
-    assert all(history.routed for history in log.of.values())
+    assert all(history.linked for history in log.of.values())
     found = compared(log, WEB, WEB)
     assert parcels(found, "before") == parcels(found, "after") == ["BOTH"]
     assert all(effect.before == effect.after for effect in found.values())
