@@ -19,17 +19,26 @@ from schemas.codec import adapter
 from schemas.rules import ChannelRules, LocationRules, Rules
 from schemas.ruling import NOTED, WIRING, BadRules, changes
 
+NULL = {"type": "null"}
+
 
 def _patch() -> dict[str, Any]:
-    """The JSON Schema of a patch: the rules of a channel or of a location, each of which may be null."""
+    """The JSON Schema of a patch: the rules of a channel or of a location, each of which may be null, and so may what is in them."""
     known: dict[str, Any] = {}
     for kind in (LocationRules, ChannelRules):
         known |= adapter(kind).json_schema()["properties"]
-    rules = {name: its for name, its in known.items() if name not in WIRING | NOTED}
-    nullable = {
-        name: {"anyOf": [its, {"type": "null"}], "title": its["title"]} for name, its in rules.items()
-    }
-    return {"type": "object", "properties": nullable, "additionalProperties": False, "title": "Patch"}
+    rules = {name: _nullable(its) for name, its in known.items() if name not in WIRING | NOTED}
+    return {"type": "object", "properties": rules, "additionalProperties": False, "title": "Patch"}
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    some = [_patched(one) for one in schema.get("anyOf", [schema]) if one != NULL]
+    return {"anyOf": [*some, NULL], "title": schema.get("title", "")}
+
+
+def _patched(schema: dict[str, Any]) -> dict[str, Any]:
+    inside = schema.get("additionalProperties")
+    return schema | ({"additionalProperties": _nullable(inside)} if isinstance(inside, dict) else {})
 
 
 PATCH = _patch()
