@@ -64,6 +64,7 @@ def handle(api: FastAPI) -> None:
     for kind in DatabaseError:
         api.add_exception_handler(kind, away)
     api.add_exception_handler(DataError, unfit)
+    api.add_exception_handler(UnicodeEncodeError, unfit)  # JSON may have half a character
 
 
 def _methods(api: FastAPI, path: str) -> list[str]:

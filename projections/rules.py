@@ -19,17 +19,27 @@ from schemas.codec import adapter
 from schemas.rules import ChannelRules, LocationRules, Rules
 from schemas.ruling import NOTED, WIRING, BadRules, changes
 
+NULL = {"type": "null"}
+EXAMPLE = {"safety_stock": 2, "safety_stock_by_sku": {"MUG-WHITE": 5}}
+
 
 def _patch() -> dict[str, Any]:
-    """The JSON Schema of a patch: the rules of a channel or of a location, each of which may be null."""
+    """The JSON Schema of a patch: the rules of a channel or of a location, each of which may be null, and so may what is in them."""
     known: dict[str, Any] = {}
     for kind in (LocationRules, ChannelRules):
         known |= adapter(kind).json_schema()["properties"]
-    rules = {name: its for name, its in known.items() if name not in WIRING | NOTED}
-    nullable = {
-        name: {"anyOf": [its, {"type": "null"}], "title": its["title"]} for name, its in rules.items()
-    }
-    return {"type": "object", "properties": nullable, "additionalProperties": False, "title": "Patch"}
+    rules = {name: _nullable(its) for name, its in known.items() if name not in WIRING | NOTED}
+    return {"type": "object", "properties": rules, "additionalProperties": False, "examples": [EXAMPLE]}
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    some = [_patched(one) for one in schema.get("anyOf", [schema]) if one != NULL]
+    return {"anyOf": [*some, NULL]}
+
+
+def _patched(schema: dict[str, Any]) -> dict[str, Any]:
+    inside = schema.get("additionalProperties")
+    return schema | ({"additionalProperties": _nullable(inside)} if isinstance(inside, dict) else {})
 
 
 PATCH = _patch()
@@ -75,10 +85,7 @@ def rule_routes(ruling: Ruling) -> APIRouter:
         patch: Annotated[
             dict[str, Any],
             WithJsonSchema(PATCH),
-            Body(
-                media_type="application/merge-patch+json",
-                examples=[{"safety_stock": 2, "safety_stock_by_sku": {"MUG": 5}, "cap": None}],
-            ),
+            Body(media_type="application/merge-patch+json"),
         ],
     ) -> Response:
         """Changes rules of a channel, or of a location under `location:<name>` (RFC 7396; null is the default again). The numbers that

@@ -338,6 +338,7 @@ async def serve(
             stopping=lambda: server.should_exit,
         ),
     )
+    api.openapi()  # made now, because nobody is kept waiting by it yet
     server = uvicorn.Server(
         uvicorn.Config(api, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=30)
     )

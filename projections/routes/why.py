@@ -16,7 +16,7 @@ from projections.explain.answer import AsOf, Explained
 from projections.paging import Page
 from projections.postmortem import Postmortem
 from projections.problems import Problem
-from projections.routes.listed import Buffers, Stories
+from projections.listed import Buffers, Stories
 from projections.routes.parameters import NAME_PATTERN, Channel, Cursor, InPath, Instant, Location, Sku
 from projections.service import Service
 from schemas.buffers import suggested

@@ -137,6 +137,8 @@ async def test_given_rules_then_they_are_shown_changed_and_their_history_says_wh
     ("channel", "patch", "status", "said"),
     [
         ("web", {"safety_stock": -1}, 422, "safety_stock"),
+        ("web", {"safety_stock": "1"}, 422, "safety_stock"),
+        ("web", {"safety_stock_by_sku": {"MUG": True}}, 422, "safety_stock_by_sku"),
         ("web", {"stock": 1}, 422, "there is no rule"),
         ("web", {"publish": "locations"}, 422, "configuration file"),
         ("web", [1], 422, "dict"),

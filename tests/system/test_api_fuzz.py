@@ -40,6 +40,21 @@ def shop(up):
     return up
 
 
+def test_given_a_key_that_an_operator_makes_then_it_is_good_at_once_for_what_it_is_for_and_ends_when_it_is_revoked(
+    up,
+):
+    key = up.run("keys", "create", "front", "--scope", "read")["key"]
+
+    def asked(method: str, path: str) -> int:
+        headers = {"Authorization": f"Bearer {key}", "Content_Type": "application/json"}
+        return up.ask(method, f"{up.url}{path}", b"{}" if method == "PATCH" else None, **headers)[0]
+
+    up.until(lambda: asked("GET", "/v1/channels") == 200, 2.0)
+    assert asked("PATCH", "/v1/rules/web") == 403
+    assert up.run("keys", "revoke", "front")["revoked"]
+    up.until(lambda: asked("GET", "/v1/channels") == 401, 5.0)
+
+
 def test_given_everything_the_document_allows_then_nothing_fails_and_every_promise_is_kept(shop, tmp_path):
     report = tmp_path / "report.json"
     done = subprocess.run(
