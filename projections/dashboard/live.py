@@ -18,6 +18,9 @@ EVERY = 1.0
 WATCHERS_MAX = 64
 """Browsers that may watch at the same time."""
 
+PIECES = 20
+"""Pieces of pages that are made in a second for all browsers together; with many of them each hears less often, and of all at once."""
+
 CELLS = ("stock", "channel-quantities", "receipts")
 """Topics whose news may be about a SKU that somebody watches."""
 
@@ -69,6 +72,11 @@ class Hub:
         self._watchers: set[Watcher] = set()
         self._known: dict[str, str] = {}
         self._looking: asyncio.Task[None] | None = None
+
+    @property
+    def pace(self) -> float:
+        """Seconds that a browser waits after a piece of a page, so that others have time."""
+        return len(self._watchers) / PIECES
 
     @property
     def full(self) -> bool:

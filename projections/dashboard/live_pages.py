@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from time import monotonic
@@ -101,6 +102,7 @@ async def _events(
                 if text := await told(*await watcher.told(LOOK)):
                     said = monotonic()
                     yield text
+                    await asyncio.sleep(house.hub.pace)
                 elif monotonic() - said > QUIET:
                     if house.entered(request) is None:
                         return

@@ -151,11 +151,12 @@ class Pictured(Demo):
         letter = (await queries.dead_letters(limit=1)).items
         sku, clocks = busy[0]["sku"], late[0]
         at = clocks["at"] + timedelta(seconds=1)
+        known = at + timedelta(seconds=4)  # by then all others had been heard of
         return {
             "availability": "/",
             "sku": f"/sku?{urlencode({'sku': sku})}",
             "why": f"/why?{urlencode({'sku': sku, 'channel': 'web'})}",
-            "as-of": f"/as-of?{urlencode({'sku': clocks['sku'], 'at': at.strftime('%Y-%m-%dT%H:%M:%S'), 'known': at.strftime('%Y-%m-%dT%H:%M:%S')})}",
+            "as-of": f"/as-of?{urlencode({'sku': clocks['sku'], 'at': second(at), 'known': second(known)})}",
             "channels": "/channels",
             "drift": "/drift",
             "oversells": "/oversells",
@@ -163,6 +164,11 @@ class Pictured(Demo):
             "letters": "/letters",
             **({"letter": f"/letter?{urlencode({'id': letter[0]['id']})}"} if letter else {}),
         }
+
+
+def second(at: datetime) -> str:
+    """An instant as the form has it."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def titles(products: Sequence[str]) -> dict[str, str]:

@@ -279,6 +279,19 @@ async def test_given_an_address_that_means_nothing_then_a_page_says_so(stocked, 
     assert '<main id="main"' in text
 
 
+async def test_given_a_question_that_takes_too_long_then_the_page_says_so_and_others_are_still_answered(
+    stocked, ada, pool
+):
+    async with pool.connection() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE stock IN ACCESS EXCLUSIVE MODE")
+        slow = asyncio.create_task(ada.get("/"))
+        await asyncio.sleep(0.5)
+        assert (await asyncio.wait_for(ada.get("/letters"), 2))[0] == 200
+        status, headers, text = await asyncio.wait_for(slow, 10)
+    assert (status, headers["Retry-After"]) == (503, "5")
+    assert "took too long" in text
+
+
 # -- what browsers load
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 from projections.access import Caller, Role
 from projections.dashboard.asof_pages import differences
+from projections.dashboard.assets import assets
 from projections.dashboard.attempts import ADDRESSES_MAX, Attempts
 from projections.dashboard.grid import columns_of, row_of
-from projections.dashboard.live import Hub, TooMany
+from projections.dashboard.live import PIECES, WATCHERS_MAX, Hub, TooMany
 from projections.dashboard.oversell_pages import running
 from projections.dashboard.pages import units
 from projections.dashboard.sessions import Sessions
@@ -239,7 +241,42 @@ async def test_given_the_database_is_away_then_what_changed_meanwhile_is_told_wh
         assert await watcher.told(1) == ({"stock"}, {"TEE"})
 
 
-# -- words
+async def test_given_all_places_to_watch_are_taken_then_browsers_together_get_no_more_pieces_than_one_server_can_make():
+    shown = Shown()
+    hub = Hub(shown.look, shown.versions_of, every=0.05, most=WATCHERS_MAX)
+    watching = [hub.watch() for _ in range(WATCHERS_MAX)]
+    for one in watching:
+        await one.__aenter__()
+    assert WATCHERS_MAX / hub.pace == PIECES
+    for one in watching:
+        await one.__aexit__(None, None, None)
+    assert hub.pace == 0
+
+
+# -- words and colours
+
+
+def lightness(colour: str) -> float:
+    """Relative luminance, as WCAG 2 has it."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("ink", "back"),
+    [("ink", "back"), ("ink", "face"), ("soft", "face"), ("faint", "face"), ("faint", "back"), ("faint", "raised"), ("accent", "face"),
+     ("accent", "wash"), ("accent", "back"), ("accent-ink", "accent"), ("good", "good-wash"), ("warn", "warn-wash"), ("bad", "bad-wash"),
+     ("bad", "face"), ("warn", "face"), ("good", "face"), ("ink", "bad-wash"), ("accent", "bad-wash")],
+)  # fmt: skip
+def test_given_either_scheme_then_letters_stand_out_from_what_is_behind_them(scheme, ink, back):
+    css = assets()["onhand.css"].body.decode()
+    schemes = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", part)) for part in css.split("@media", 2)[:2]]
+    front, behind = sorted((lightness(schemes[scheme][name]) for name in (ink, back)), reverse=True)
+    assert (front + 0.05) / (behind + 0.05) >= 4.5
 
 
 @pytest.mark.parametrize(
