@@ -55,24 +55,29 @@ LEGS = """
 """
 
 TAKEN = f"""
-    WITH taken AS (
-        SELECT sku, location, -moved AS units, greatest(0, extract(epoch FROM recorded_at - occurred_at))::float8 AS seconds
-        FROM ({LEGS}) AS legs WHERE kind = ANY(%(takes)s) AND moved < 0
+    WITH moved AS (
+        SELECT sku, location, occurred_at, -moved AS units,
+        greatest(0, extract(epoch FROM recorded_at - occurred_at))::float8 AS seconds
+        FROM ({LEGS}) AS legs WHERE kind = ANY(%(takes)s) AND (moved < 0 OR kind = 'PickRejected')
     )
-    SELECT sku, location, count(*)::int AS takes, sum(units)::bigint AS units,
-    percentile_disc(0.95) WITHIN GROUP (ORDER BY units) AS units_usual,
-    percentile_disc(0.95) WITHIN GROUP (ORDER BY seconds) AS news_seconds,
-    count(*) FILTER (WHERE seconds > %(late)s)::int AS late, max(seconds) AS latest_seconds FROM taken GROUP BY sku, location
+    SELECT sku, location, count(*) FILTER (WHERE units > 0)::int AS takes,
+    coalesce(sum(units) FILTER (WHERE units > 0), 0)::bigint AS units,
+    coalesce(percentile_disc(0.95) WITHIN GROUP (ORDER BY units) FILTER (WHERE units > 0), 0) AS units_usual,
+    coalesce(percentile_disc(0.95) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE units > 0), 0) AS news_seconds,
+    count(*) FILTER (WHERE units > 0 AND seconds > %(late)s)::int AS late,
+    coalesce(max(seconds) FILTER (WHERE units > 0), 0) AS latest_seconds,
+    array_agg(occurred_at) FILTER (WHERE units < 0) AS rejected_at, array_agg(-units) FILTER (WHERE units < 0) AS rejected
+    FROM moved GROUP BY sku, location
 """  # noqa: S608  # our own text
+"""What customers took, how late that was known, and the picks that failed: their units count as available there again."""
 
 SHRUNK = f"""
     SELECT sku, location, sum(greatest(0, -variance))::bigint AS shrink FROM (
-        SELECT sku, location, sum(moved) AS variance FROM ({LEGS}) AS legs
-        WHERE coalesce(voids, kind) = 'StockCounted' AND counted IS NULL
+        SELECT sku, location, sum(moved) AS variance FROM ({LEGS} AND kind = 'StockCounted' AND counted IS NULL) AS legs
         GROUP BY sku, location, channel, document, occurred_at
     ) AS counts GROUP BY sku, location
 """  # noqa: S608  # as above
-"""What counts found missing, each with all that late news changed in it since."""
+"""What counts found missing, each with all that late news changed in it since; what was taken back is nothing."""
 
 COUNTED = """
     SELECT sku, location, max(occurred_at) AS counted_at FROM (
@@ -90,16 +95,13 @@ COUNTED = """
 """
 """When each was last counted or opened before an instant, by what was not taken back."""
 
-REJECTED = f"""
-    SELECT sku, location, occurred_at, moved AS units FROM ({LEGS}) AS legs WHERE kind = 'PickRejected' AND moved > 0
-    AND location <> '@unrouted'
-"""  # noqa: S608  # as above
-"""Picks that failed, and where: the units are counted as available there again."""
-
 OVERSOLD = """
     SELECT sku, place AS location, cause, available, occurred_at FROM oversells
     WHERE sku = ANY(%(skus)s) AND occurred_at >= %(since)s AND (%(location)s::text IS NULL OR place = %(location)s)
 """
+
+COPIED = ("takes", "units", "units_usual", "news_seconds", "late", "latest_seconds")
+"""Evidence as it was asked for."""
 
 Cell = tuple[str, str]
 
@@ -137,7 +139,6 @@ class Evidences:
         taken = _by_cell(await self.queries.rows(TAKEN, asked))
         shrunk = _by_cell(await self.queries.rows(SHRUNK, asked))
         counted = _by_cell(await self.queries.rows(COUNTED, asked))
-        rejected = await self.queries.rows(REJECTED, asked)
         oversold = await self.queries.rows(OVERSOLD, asked)
         return [
             self._evidence(
@@ -145,7 +146,6 @@ class Evidences:
                 taken.get(_cell(cell), {}),
                 shrunk.get(_cell(cell), {}).get("shrink", 0),
                 counted.get(_cell(cell), {}).get("counted_at"),
-                [row for row in rejected if _cell(row) == _cell(cell)],
                 [row for row in oversold if _cell(row) == _cell(cell)],
             )
             for cell in cells
@@ -157,19 +157,19 @@ class Evidences:
         taken: Mapping[str, Any],
         shrink: int,
         counted_at: datetime | None,
-        rejected: Sequence[Mapping[str, Any]],
         oversold: Sequence[Mapping[str, Any]],
     ) -> Evidence:
-        uncounted = [row for row in rejected if counted_at is None or row["occurred_at"] > counted_at]
+        picks = zip(taken.get("rejected_at") or (), taken.get("rejected") or (), strict=True)
+        uncounted = [units for at, units in picks if counted_at is None or at > counted_at]
         age = None if counted_at is None else max(0.0, (self.now - counted_at) / timedelta(days=1))
         return Evidence(
             **cell,
-            **{name: value for name, value in taken.items() if name not in cell},
+            **{name: taken[name] for name in COPIED if name in taken},
             days=self.days,
             shrink=shrink,
             counted_days=age,
             rejects=len(uncounted),
-            missing=sum(row["units"] for row in uncounted),
+            missing=sum(uncounted),
             lacked=tuple(-row["available"] for row in oversold if _helped(row, counted_at)),
             oversells=len(oversold),
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from projections.evidence import COUNTED
 from projections.explain.answer import NOW, AsOf, Told
-from projections.explain.reading import Reading
+from projections.explain.reading import LOOKED_THROUGH, Reading
 from projections.queries import Queries
 from projections.recorder import SAYS_NOTHING
 from projections.stories import Story, story_of
@@ -24,9 +24,6 @@ from schemas.rules import Rules
 FOLLOWS_MAX = 64
 """Movements that the ledger posts because of one, at most, that are looked for."""
 
-LOOKS_BACK = "30 days"
-"""How long before it what took the last units is looked for."""
-
 ITSELF = """
     SELECT id, document, partition, log_offset FROM movements WHERE sku = %(sku)s AND id = %(movement)s
 """
@@ -38,11 +35,13 @@ MADE = """
 """
 
 TAKEN = """
-    WITH moved AS (
+    WITH newest AS (
+        SELECT * FROM movements WHERE sku = %(sku)s AND occurred_at <= %(recorded_at)s AND log_offset < %(offset)s
+        ORDER BY occurred_at DESC, id DESC LIMIT %(looked)s
+    ), moved AS (
         SELECT id, kind, channel, transaction, document, occurred_at, recorded_at, log_offset,
-        leg->>'location' AS location, (leg->>'quantity')::bigint AS units FROM movements, jsonb_array_elements(legs) AS leg
-        WHERE sku = %(sku)s AND log_offset < %(offset)s AND transaction <> %(transaction)s
-        AND occurred_at > %(occurred_at)s - %(back)s::interval AND leg->>'state' = %(state)s
+        leg->>'location' AS location, (leg->>'quantity')::bigint AS units FROM newest, jsonb_array_elements(legs) AS leg
+        WHERE transaction <> %(transaction)s AND leg->>'state' = %(state)s
         AND (%(only)s::text IS NULL OR leg->>'location' = %(only)s)
     ), kept AS (
         SELECT transaction, -sum(units)::bigint AS units FROM moved GROUP BY transaction HAVING sum(units) < 0
@@ -86,7 +85,7 @@ class Postmortem:
         legs = await self.queries.rows(MADE, {"sku": row["sku"], "ids": _made(itself)})
         state, units = taken(legs, UNROUTED if place == NETWORK else place)
         asked = {**row, "offset": offset, "state": state, "only": None if place == NETWORK else place}
-        asked |= {"silent": SILENT, "back": LOOKS_BACK, "limit": RIVALS_MAX}
+        asked |= {"silent": SILENT, "looked": LOOKED_THROUGH, "limit": RIVALS_MAX}
         word = await self._word(row)
         after = await self.queries.rows(AFTER, asked)
         heard = [one["pushed_at"] for one in after if one["channel"] == row["channel"]]
@@ -97,7 +96,7 @@ class Postmortem:
             place=place,
             before=before,
             taking=_taking(own),
-            shown=await self._shown(row, word, offset),
+            shown=await self._shown(row, word, itself),
             told_at=min(heard, default=None),
             counted_at=await self._counted(row),
         )
@@ -127,14 +126,17 @@ class Postmortem:
         words = await then.told(row["sku"], row["channel"], {row["place"], NETWORK}, SILENT)
         return max(words, key=lambda one: one.pushed_at, default=None)
 
-    async def _shown(self, row: Mapping[str, Any], word: Told | None, offset: int) -> int | None:
+    async def _shown(
+        self, row: Mapping[str, Any], word: Told | None, itself: Mapping[str, Any]
+    ) -> int | None:
         """What the platform showed: our last word with it, moved on by its own documents that were known before."""
         its = self.rules().channels.get(row["channel"])
         if word is None or word.outcome == Outcome.REFUSED or its is None:
             return None
         where = its.ships_from if word.place == NETWORK else word.place
-        reading = Reading(self.queries, NOW)
-        own = await reading.own(row["sku"], row["channel"], {where: word.offset}, upto=offset - 1)
+        reading = Reading(self.queries, NOW, partitions={row["sku"]: itself["partition"]})
+        upto = itself["log_offset"] - 1
+        own = await reading.own(row["sku"], row["channel"], {where: word.offset}, upto=upto)
         return word.level + own.get(where, 0)
 
 

@@ -31,6 +31,7 @@ BEFORE = (
 RECENT = f"""
     WITH newest AS (
         SELECT * FROM movements WHERE sku = %(sku)s AND {BEFORE}
+        AND occurred_at <= coalesce(%(known)s::timestamptz + '1 day'::interval, 'infinity')
         ORDER BY occurred_at DESC, id DESC LIMIT %(looked)s
     ), recent AS (
         SELECT newest.*, leg->>'location' AS location, (leg->>'quantity')::bigint AS units
@@ -46,11 +47,13 @@ RECENT = f"""
     AND follows.log_offset = CASE WHEN starts_with(recent.id, 'ledger-') THEN split_part(recent.id, '-', 3)::bigint END
     ORDER BY recent.occurred_at DESC, recent.id DESC
 """  # noqa: S608  # our own condition
-"""The newest movements behind a number, a row for each leg, and of those that the ledger posted by itself what they follow from."""
+"""The newest movements behind a number, a row for each leg, and of those that the ledger posted by itself what they follow from. As of
+what was known, those are not looked for that occurred long after it: they have no line of their own, and are summed.
+"""
 
 POSTED = f"""
     SELECT leg->>'location' AS location, (leg->>'quantity')::bigint AS units FROM movements, jsonb_array_elements(legs) AS leg
-    WHERE sku = %(sku)s AND partition = %(partition)s AND log_offset > %(upto)s AND {TAKEN_AT} <= %(upto)s
+    WHERE sku = %(sku)s AND (%(partition)s::int IS NULL OR partition = %(partition)s) AND log_offset > %(upto)s AND {TAKEN_AT} <= %(upto)s
     AND leg->>'state' = %(state)s
 """  # noqa: S608  # our own condition
 """What the ledger posted by itself because of what is in the stock, and what stands in the log behind that."""
@@ -76,7 +79,7 @@ TOLD = """
 
 OF_CHANNEL = (
     "sku = %(sku)s AND channel = %(channel)s AND bundle IS NOT DISTINCT FROM %(bundle)s"
-    f" AND log_offset > %(first)s AND {BEFORE}"
+    f" AND log_offset > %(first)s AND (%(partition)s::int IS NULL OR partition = %(partition)s) AND {BEFORE}"
 )
 OWN = f"""
     SELECT location, sum(units)::bigint AS units
@@ -109,11 +112,12 @@ OVERSOLD = """
 
 @dataclass(slots=True)
 class Reading:
-    """Questions about SKUs as of one moment. The stock of a SKU is read once."""
+    """Questions about SKUs as of one moment. The stock of a SKU is read once, and so is in which partition of the log it is."""
 
     queries: Queries
     as_of: AsOf
     _stocks: dict[str, Stock] = field(default_factory=dict)
+    partitions: dict[str, int] = field(default_factory=dict)
 
     async def stock(self, sku: str) -> Stock:
         """The balances; of now as the ledger last said them, of another moment as the journal has them."""
@@ -132,23 +136,29 @@ class Reading:
     ) -> list[dict[str, Any]]:
         """The newest legs of a state at locations that are in the stock, newest first."""
         asked = {"state": state, "where": list(where), "limit": limit, "looked": LOOKED_THROUGH}
-        return await self.queries.rows(RECENT, self._bounds(stock) | asked)
+        found = await self.queries.rows(RECENT, self._bounds(stock) | asked)
+        if found:
+            self.partitions[stock.sku] = found[0]["partition"]
+        return found
 
-    async def summed(self, stock: Stock, state: str, partition: int) -> Counter[str]:
-        """Units by location, of all movements that are in the stock. They stand in that partition of the log."""
+    async def summed(self, stock: Stock, state: str) -> Counter[str]:
+        """Units by location, of all movements that are in the stock."""
         if self.as_of.timed:  # then the stock is their sum
             return Counter({name: stock.balance(name, state) for name in stock.locations})
         summed: Counter[str] = Counter()
         for (location, its), units in (await self.queries.summed(stock.sku, upto=stock.offset)).items():
             if its == state:
                 summed[location] += units
-        asked = {"sku": stock.sku, "partition": partition, "upto": stock.offset, "state": state}
-        async with self.queries.moment() as cursor:
-            # planned for these very values: the part of the log behind the stock is none, or all of it
-            await cursor.execute(POSTED.encode(), asked, prepare=False)
-            for row in await cursor.fetchall():
-                summed[row["location"]] += row["units"]
+        asked = {"sku": stock.sku, "partition": self.partitions.get(stock.sku), "upto": stock.offset}
+        for row in await self._planned(POSTED, asked | {"state": state}):
+            summed[row["location"]] += row["units"]
         return summed
+
+    async def _planned(self, sql: str, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Rows of a part of the log, planned for these very values: it may be nothing, or all of it."""
+        async with self.queries.moment() as cursor:
+            await cursor.execute(sql.encode(), asked, prepare=False)
+            return await cursor.fetchall()
 
     async def counts(
         self, stock: Stock, first: datetime, last: datetime, within: timedelta
@@ -176,9 +186,10 @@ class Reading:
         """What the channel's own documents of a SKU, or of a bundle that it is in, did to its platform's number at locations, each
         after an offset of the log, and all by `upto`.
         """
-        asked = {"channel": channel, "bundle": bundle, "first": min(after.values(), default=-1)}
+        asked = {"channel": channel, "bundle": bundle, "partition": self.partitions.get(sku)}
+        asked |= {"first": min(after.values(), default=-1)}
         since = {"locations": list(after), "after": list(after.values())}
-        rows = await self.queries.rows(OWN, self._moment(sku) | asked | since | {"upto": upto})
+        rows = await self._planned(OWN, self._moment(sku) | asked | since | {"upto": upto})
         return Counter({row["location"]: row["units"] for row in rows})
 
     async def openers(self, sku: str) -> Mapping[str, str]:

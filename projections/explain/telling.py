@@ -118,8 +118,7 @@ class Telling:
         held = {location: stock.balance(location, state) for location in where}
         summed = recent = of_places(rows)
         if len(found) > len(rows) or any(held[name] != summed[name] for name in where):
-            partition = found[0]["partition"] if found else 0
-            everything = await self.reading.summed(stock, state, partition)
+            everything = await self.reading.summed(stock, state)
             summed = type(recent)({name: everything[name] for name in where})
         return [*lines, *earlier_lines(summed, recent), *being_recorded(held, summed)]
 
