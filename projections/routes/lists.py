@@ -10,8 +10,8 @@ from pydantic import AwareDatetime
 
 from projections.answers import answer, paged
 from projections.document import refuses, tells
-from projections.problems import Problem
 from projections.listed import ComparedCells, Deals, LateFacts, Letter, Receipts, Skus
+from projections.problems import Problem
 from projections.routes.parameters import Cursor, Instant, Limit, Location, Name, Sku
 from projections.service import Service
 from schemas.receipts import Outcome

@@ -13,10 +13,10 @@ from projections.document import refuses, tells
 from projections.evidence import DAYS, DAYS_MAX, PLACES_MAX, Evidences
 from projections.explain import explain
 from projections.explain.answer import AsOf, Explained
+from projections.listed import Buffers, Stories
 from projections.paging import Page
 from projections.postmortem import Postmortem
 from projections.problems import Problem
-from projections.listed import Buffers, Stories
 from projections.routes.parameters import NAME_PATTERN, Channel, Cursor, InPath, Instant, Location, Sku
 from projections.service import Service
 from schemas.buffers import suggested
