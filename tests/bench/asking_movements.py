@@ -58,7 +58,7 @@ def movements(count: int, skus: int) -> Iterator[Made]:
     waiting: deque[tuple[str, str, str, int]] = deque()
     kinds, shares = list(MIX), list(MIX.values())
     for number in range(count):
-        known = BEGAN + YEAR * number / count
+        known = BEGAN + YEAR * (number / count)
         if number >= skus and voidable and chance.random() < VOIDED:
             voided = voidable.popleft()
             reverse = [{**leg, "quantity": -leg["quantity"]} for leg in voided["legs"]]
