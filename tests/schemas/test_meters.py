@@ -85,3 +85,18 @@ def test_given_what_came_back_to_no_place_and_nowhere_to_sell_from_then_none_is_
     assert meter.number("A") is None
     meter.track(("A",), 1)
     assert meter.number("A") == 0
+
+
+def test_given_what_said_that_a_place_keeps_it_is_taken_back_then_its_units_no_longer_count():
+    meter = Meter("mug", "shop", ChannelRules())
+    for name in ("A", "B"):
+        meter.post((((name, "available"), 3),))
+        meter.track((name,), 1)
+    assert meter.number("A") == 6
+    meter.track(("B",), 1)
+    meter.track(("B",), -1)
+    assert meter.number("A") == 6
+    meter.track(("B",), -1)
+    assert meter.number("A") == 3
+    meter.post(((("B", "available"), 5),))
+    assert meter.number("A") == 3

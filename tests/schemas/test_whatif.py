@@ -241,10 +241,16 @@ def test_given_units_that_no_place_was_chosen_for_then_they_count_against_all_pl
 def test_given_an_order_from_two_places_then_it_is_two_parcels_and_what_is_collected_none(told):
     for place in ("SOHO", "DEPOT", "HARLEM"):
         opened(told, 5, place)
-        told(Kind.ORDER_PLACED, 1, place, at=10, channel="shop", deal="order/1")
+        told(Kind.ORDER_PLACED, 2, place, at=10, channel="shop", deal="order/1")
     told(Kind.ORDER_SHIPPED, 1, "SOHO", at=20, channel="shop", deal="order/1")
     told(Kind.PICKUP_COLLECTED, 1, "HARLEM", at=20, channel="shop", deal="order/1")
     assert [one.location for one in before(told, BOTH).sent] == ["DEPOT", "SOHO"]
+
+
+def test_given_a_clock_that_is_ahead_then_nothing_occurs_after_it_is_known(told):
+    last_one(told, late=-30)
+    assert [entry[0] == entry[1] for entry in history_of(told.movements).log] == [True] * 3
+    assert before(told, BOTH).by_channel["market"] == Tally(asked=1, turned_away=1)
 
 
 def test_given_rules_that_changed_then_each_order_meets_those_of_its_time(told):
