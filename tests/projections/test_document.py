@@ -10,6 +10,7 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 from counter import Promises
+from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from projections.problems import BY_NAME, KINDS, Problem, named, response
 from projections.server import create_api
@@ -45,6 +46,7 @@ def operations(document):
 
 def test_given_the_document_then_it_is_openapi_3_1_whose_references_lead_somewhere(document):
     assert document["openapi"].startswith("3.1")
+    OPENAPI_31_VALIDATOR.validate(document)
     for ref in re.findall(r'"\$ref": ?"#/([^"]+)"', json.dumps(document)):
         place = document
         for step in ref.split("/"):
