@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Header
@@ -76,6 +77,16 @@ class Reserving(Protocol):
         """Releases or converts a reservation."""
 
 
+def _named(key: str | None, channel: str, lines: Sequence[Wanted]) -> str:
+    """The id of a reservation. Its lines are in it: two that have a key in common would be one in the log, and the lines of one would
+    stand for those of the other.
+    """
+    if not key:
+        return secrets.token_hex(12)
+    asked = [key, channel, *((line.sku, line.location, line.quantity) for line in lines)]
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:24]
+
+
 def routes(
     reserving: Reserving,
     rules: Callable[[str], ChannelRules],
@@ -94,7 +105,7 @@ def routes(
         wanted: WantedReservation, idempotency_key: Annotated[str | None, Header(max_length=255)] = None
     ) -> Response:
         """Holds all lines for a time, or none: 409 says what is not free. Of a bundle its components are held. The same
-        `Idempotency-Key` is the same reservation.
+        `Idempotency-Key` with the same lines is the same reservation.
         """
         its, bundles = rules(wanted.channel), recipes()
         summed: dict[tuple[str, str | None], int] = {}
@@ -102,18 +113,15 @@ def routes(
             for sku, each in bundles.get(line.sku, {line.sku: 1}).items():
                 cell = sku, line.location
                 summed[cell] = summed.get(cell, 0) + line.quantity * each
-        if any(
-            units > UNITS_MAX for units in summed.values()
-        ):  # a record that the ledger would refuse to read
+        if max(summed.values()) > UNITS_MAX:  # a record that the ledger would refuse to read
             raise Problem(409, "Not reserved", f"of one SKU at most {UNITS_MAX} units can be held at once")
         lines = tuple(
             Wanted(sku=sku, quantity=units, location=location, rules=its.narrowed(sku))
             for (sku, location), units in sorted(summed.items(), key=str)
         )
-        name = hashlib.sha256(idempotency_key.encode()).hexdigest()[:24] if idempotency_key else None
         held = await reserving.place(
             Request(
-                id=name or secrets.token_hex(12),
+                id=_named(idempotency_key, wanted.channel, lines),
                 ask=Ask.PLACE,
                 channel=wanted.channel,
                 lines=lines,

@@ -468,6 +468,22 @@ async def test_given_the_same_key_then_it_is_the_same_reservation(api):
     assert len(set(names)) == 4
 
 
+async def test_given_the_same_key_for_something_else_then_it_is_another_reservation(api):
+    """In the log the two would be one, in two partitions, and the books would not add up."""
+    asked = [
+        wants({"sku": "TEE", "quantity": 1}),
+        wants({"sku": "MUG", "quantity": 1}),
+        wants({"sku": "TEE", "quantity": 2}),
+        wants({"sku": "TEE", "quantity": 1, "location": "WH"}),
+        {**wants({"sku": "TEE", "quantity": 1}), "channel": "tills"},
+    ]
+    for body in (*asked, wants({"sku": "TEE", "quantity": 1}, ttl_seconds=60)):
+        await api.ask("POST", "/v1/reservations", json=body, headers={"Idempotency-Key": "a"})
+    names = [request.id for request in api.ledger.asked]
+    assert len(set(names)) == 5
+    assert names[-1] == names[0], "how long it is held is not what is held"
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
