@@ -16,13 +16,7 @@ from streams.settings import BadConfiguration
 
 def late(
     sku: str,
-    at: Annotated[
-        datetime,
-        typer.Option(
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"],
-            help="An instant; UTC unless it says otherwise.",
-        ),
-    ],
+    at: Instant,
     config: Config = ONHAND_TOML,
     location: str | None = None,
     known_at: Instant = None,
@@ -30,6 +24,7 @@ def late(
     as_json: Json = False,
 ) -> None:
     """What was recorded after an instant about what had occurred by then: all that lies between what was believed and what was true."""
+    assert at is not None, "an option without a default is asked for"
     then, known = _utc(at), None if known_at is None else _utc(known_at)
 
     async def body() -> dict[str, Any]:
