@@ -36,7 +36,9 @@ class Stocks(Sums):
         return {row["sku"]: stock_of(row["stock"]) for row in found}
 
     async def stock_as_of(self, sku: str, at: datetime | None, known_at: datetime | None) -> Stock | None:
-        """The balances of what had occurred by `at`, of what was recorded by `known_at`. None: nothing had."""
+        """The balances of what had occurred by `at`, of what was recorded by `known_at`; with neither those of now. None: nothing had."""
+        if at is None and known_at is None:
+            return (await self.balances([sku])).get(sku)
         sums = await self.sums(sku, at, known_at, None)
         if not sums:
             return None

@@ -47,13 +47,7 @@ def stock(
 
     async def body() -> dict[str, Any] | None:
         async with opened(config) as parts:
-            queries = await parts.queries()
-            timed = at is not None or known_at is not None
-            found = (
-                await queries.stock_as_of(sku, _utc(at), _utc(known_at))
-                if timed
-                else await queries.stock(sku)
-            )
+            found = await (await parts.queries()).stock_as_of(sku, _utc(at), _utc(known_at))
             return None if found is None else view(found, location)
 
     found = run(body())
