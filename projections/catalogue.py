@@ -7,25 +7,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from projections.paging import PAGE_MAX, Page, cursor_of, read_cursor
-from projections.stocks import Stocks, stock_of
+from projections.stocks import Stocks
 from schemas.ledger import view
 
-WALK = 5_000
-"""SKUs that are looked at for one page where only those of a location are asked for: the page may have fewer than it might."""
+WALK = 500
+"""SKUs that are looked at in one go."""
+
+WALKS = 5
+"""How often that is done for one page: where few are kept at a location, a page may have less than it might."""
 
 SKUS = """
-    WITH walked AS (
-        SELECT sku, stock FROM stock
-        WHERE (%(after)s::text IS NULL OR sku COLLATE "C" > %(after)s)
-        AND sku COLLATE "C" >= %(prefix)s AND sku COLLATE "C" <= %(prefix)s || chr(1114111) AND starts_with(sku, %(prefix)s)
-        ORDER BY sku COLLATE "C" LIMIT %(walk)s
-    ), ended AS (SELECT max(sku COLLATE "C") AS last, count(*) AS walked FROM walked)
-    SELECT last, walked, its.* FROM ended LEFT JOIN LATERAL (
-        SELECT sku, stock FROM walked
-        WHERE %(location)s::text IS NULL OR stock->'locations' ? %(location)s OR stock->'tracked' ? %(location)s
-        ORDER BY sku COLLATE "C" LIMIT %(limit)s
-    ) AS its ON true ORDER BY sku COLLATE "C"
+    SELECT sku, {here} AS here FROM stock
+    WHERE (%(after)s::text IS NULL OR sku COLLATE "C" > %(after)s)
+    AND sku COLLATE "C" >= %(prefix)s AND sku COLLATE "C" <= %(prefix)s || chr(1114111) AND starts_with(sku, %(prefix)s)
+    ORDER BY sku COLLATE "C" LIMIT %(walk)s
 """
+HERE = "stock->'tracked' ? %(location)s OR stock->'locations' ? %(location)s"
 
 NUMBERS = "SELECT channel, sku, quantity FROM channel_quantities WHERE channel = ANY(%s) AND sku = ANY(%s)"
 
@@ -47,22 +44,35 @@ class Catalogue(Stocks):
         sell of it, None where it has no number. A page may be short, or empty, and have a next one still.
         """
         most = min(limit, PAGE_MAX)
-        walk = most + 1 if location is None else WALK
-        values = {"prefix": prefix, "location": location, "walk": walk, "limit": most + 1}
-        rows = await self.rows(SKUS, {**values, "after": read_cursor(cursor, 1)[0] if cursor else None})
-        found = [row for row in rows if row["sku"] is not None]
-        numbers = await self._numbers(channels, [row["sku"] for row in found[:most]])
+        after = read_cursor(cursor, 1)[0] if cursor else None
+        skus, last = await self._found(prefix, location, after, most)
+        stocks, numbers = await self.balances(skus), await self._numbers(channels, skus)
         items = [
-            {
-                **view(stock_of(row["stock"]), location),
-                "channels": {name: numbers[row["sku"]].get(name) for name in channels},
-            }
-            for row in found[:most]
+            {**view(stocks[sku], location), "channels": {name: numbers[sku].get(name) for name in channels}}
+            for sku in skus
+            if sku in stocks
         ]
-        if len(found) > most:
-            return Page(items, cursor_of([found[most - 1]["sku"]]))
-        more = location is not None and rows[0]["walked"] == WALK
-        return Page(items, cursor_of([rows[0]["last"]]) if more else None)
+        return Page(items, None if last is None else cursor_of([last]))
+
+    async def _found(
+        self, prefix: str, location: str | None, after: str | None, most: int
+    ) -> tuple[list[str], str | None]:
+        """The SKUs of one page, and the last that was looked at, None where that is the end."""
+        walk = most + 1 if location is None else WALK
+        sql = SKUS.format(here="true" if location is None else HERE)
+        skus: list[str] = []
+        for _ in range(WALKS):
+            asked = {"prefix": prefix, "location": location, "after": after, "walk": walk}
+            rows = await self.rows(sql, asked)
+            for row in rows:
+                if len(skus) == most:
+                    return skus, after
+                if row["here"]:
+                    skus.append(row["sku"])
+                after = row["sku"]
+            if len(rows) < walk:
+                return skus, None
+        return skus, after
 
     async def _numbers(self, channels: Sequence[str], skus: Sequence[str]) -> dict[str, dict[str, int]]:
         numbers: dict[str, dict[str, Any]] = defaultdict(dict)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from projections.paging import PAGE_MAX, Page, instant_cursor, page_of
+from projections.paging import PAGE_MAX, Page, cursor_of, instant_cursor, page_of
 from projections.rows import Rows
 from schemas.accounts import ON_HAND, UNROUTED
 from schemas.movements import Movement
@@ -39,6 +39,35 @@ OPENED_BY_OTHERS = """
     GROUP BY sku, location, at HAVING sum((leg->>'quantity')::bigint) <> 0 ORDER BY sku, location
 """
 """What `opened_by_others` asks. `documents` counts the movements: it grows with what is known."""
+
+WALK = 10_000
+"""Movements that are looked at for one page of one location."""
+
+SHOWN = """
+    id, sku, kind, quantity, legs, transaction, channel, document, occurred_at, recorded_at, reason, voids, counted, bundle
+"""
+
+CONDITIONS = {
+    "sku": "sku = %(sku)s",
+    "since": "occurred_at >= %(since)s",
+    "until": "occurred_at <= %(until)s",
+    "transaction": "transaction = %(transaction)s",
+    "before": "(occurred_at, id) < (%(before)s, %(id)s)",
+}
+
+LISTED = f"SELECT {SHOWN} FROM movements WHERE {{counts}} ORDER BY occurred_at DESC, id DESC LIMIT %(limit)s"  # noqa: S608  # our own text
+
+OF_LOCATION = f"""
+    SELECT {SHOWN} FROM (
+        SELECT * FROM movements WHERE {{counts}} ORDER BY occurred_at DESC, id DESC LIMIT %(walk)s
+    ) AS walked
+    WHERE %(location)s = ANY(locations) ORDER BY occurred_at DESC, id DESC LIMIT %(limit)s
+"""  # noqa: S608  # as above
+
+LAST = """
+    SELECT occurred_at, id FROM movements WHERE {counts} ORDER BY occurred_at DESC, id DESC OFFSET %(walk)s - 1 LIMIT 1
+"""
+"""The last of the movements that were looked at, if there were so many."""
 
 
 class Journal(Rows):
@@ -81,29 +110,20 @@ class Journal(Rows):
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page:
-        """The journal, newest first, in an order that does not shift while rows are added behind the cursor."""
-        before_at, before_id = instant_cursor(cursor) if cursor else (None, None)
-        found = await self.rows(
-            "SELECT id, sku, kind, quantity, legs, transaction, channel, document, occurred_at, recorded_at, reason, voids, counted, bundle"
-            " FROM movements WHERE (%(sku)s::text IS NULL OR sku = %(sku)s)"
-            " AND (%(location)s::text IS NULL OR %(location)s = ANY(locations))"
-            " AND (%(since)s::timestamptz IS NULL OR occurred_at >= %(since)s)"
-            " AND (%(until)s::timestamptz IS NULL OR occurred_at <= %(until)s)"
-            " AND (%(transaction)s::text IS NULL OR transaction = %(transaction)s)"
-            " AND (%(at)s::timestamptz IS NULL OR (occurred_at, id) < (%(at)s::timestamptz, %(id)s::text))"
-            " ORDER BY occurred_at DESC, id DESC LIMIT %(limit)s",
-            {
-                "sku": sku,
-                "location": location,
-                "since": since,
-                "until": until,
-                "transaction": transaction,
-                "at": before_at,
-                "id": before_id,
-                "limit": min(limit, PAGE_MAX) + 1,
-            },
-        )
-        return page_of(found, min(limit, PAGE_MAX), lambda row: [row["occurred_at"].isoformat(), row["id"]])
+        """The journal, newest first, in an order that does not shift while rows are added behind the cursor. A page of one location
+        may be short, or empty, and have a next one still: no more than `WALK` movements are looked at for it.
+        """
+        before, ident = instant_cursor(cursor) if cursor else (None, None)
+        most = min(limit, PAGE_MAX)
+        asked = {"sku": sku, "since": since, "until": until, "transaction": transaction, "before": before}
+        values = {**asked, "location": location, "id": ident, "limit": most + 1, "walk": WALK}
+        counts = " AND ".join(text for name, text in CONDITIONS.items() if asked[name] is not None) or "true"
+        found = await self.rows((LISTED if location is None else OF_LOCATION).format(counts=counts), values)
+        page = page_of(found, most, _position)
+        if location is None or page.next is not None:
+            return page
+        last = await self.rows(LAST.format(counts=counts), values)
+        return Page(page.items, cursor_of(_position(last[0])) if last else None)
 
     async def counts_of(self, sku: str, upto: int) -> list[dict[str, Any]]:
         """The counts of a SKU that stand: location, channel, document, occurred_at. `upto` is the last log offset read."""
@@ -180,3 +200,7 @@ def recorded_since(reached: Mapping[int, int]) -> str:
     """
     parts = [f"(partition = {int(part)} AND log_offset >= {int(offset)})" for part, offset in reached.items()]
     return f"({' OR '.join(parts)})" if parts else "FALSE"
+
+
+def _position(row: dict[str, Any]) -> list[str]:
+    return [row["occurred_at"].isoformat(), row["id"]]

@@ -10,11 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from projections.blocks import PROMPT
+from projections.listed import Units
 from projections.paging import PAGE_MAX, Page, instant_cursor, page_of
 from projections.stocks import Stocks
-
-Units = dict[str, dict[str, int]]
-"""Units by location and state."""
 
 SHOWN = (
     "id, sku, kind, quantity, legs, locations, transaction, channel, document, occurred_at, recorded_at, reason, voids,"

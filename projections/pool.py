@@ -10,8 +10,11 @@ from importlib.resources import files
 from typing import Any
 
 import psycopg
+import structlog
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+log = structlog.get_logger()
 
 DatabaseError = (psycopg.Error, PoolTimeout)
 """What PostgreSQL being away or failing looks like to a caller."""
@@ -51,6 +54,8 @@ async def migrate(dsn: str) -> list[str]:
             if known.get(name, digest) != digest:
                 raise MigrationChanged(f"{name} was applied with another content")
             if name not in known:
+                if known:  # of an installation that has something: a large journal may take minutes, and everybody waits
+                    log.info("migrating the database", migration=name)
                 await connection.execute(text.encode())
                 await connection.execute(
                     "INSERT INTO schema_migrations (version, digest) VALUES (%s, %s)", [name, digest]

@@ -160,12 +160,19 @@ async def _stage(connection: Connection, table: str, rows: Iterable[Sequence[Any
     return stage
 
 
+KNOWN = """
+    SELECT m.id FROM unnest(%s::text[], %s::text[]) AS asked (sku, id),
+    LATERAL (SELECT id FROM movements WHERE id = asked.id AND sku = asked.sku OFFSET 0) AS m
+"""
+"""Which movements the journal has. An id is one movement's, and its SKU says in which part of the journal to look: one by one, or a
+plan may read a whole part at once.
+"""
+
+
 async def _movements(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:
     read = [(partition, offset, decode(Movement, value)) for partition, (offset, _, value) in fresh]
-    # an id is one movement's: its SKU says in which part of the journal to look
     known = await connection.execute(
-        "SELECT id FROM unnest(%s::text[], %s::text[]) AS asked (sku, id) JOIN movements USING (sku, id)",
-        [[movement.sku for _, _, movement in read], [movement.id for _, _, movement in read]],
+        KNOWN.encode(), [[movement.sku for _, _, movement in read], [movement.id for _, _, movement in read]]
     )
     seen = {ident for (ident,) in await known.fetchall()}
     sealed = await connection.execute("SELECT partition, seal FROM seals FOR UPDATE")

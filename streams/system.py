@@ -18,6 +18,7 @@ import structlog
 from connectors.contract import Sandbox
 from connectors.sandboxes import rows_of, sandbox_of
 from deploy.engines import EngineError, Engines, Running, running
+from projections.pool import migrate
 from streams.settings import EMBEDDED, BadConfiguration, Settings, secrets_of
 
 log = structlog.get_logger()
@@ -168,13 +169,15 @@ class System:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Starts everything and returns when it is ready. Raises `EngineError`."""
+        """Starts everything and returns when it is ready. Raises `EngineError`, `DatabaseError`."""
         if self.engines is None:
             self.engines = await asyncio.to_thread(start_engines, self.settings, self.progress)
         if not self.sandboxes:
             self.sandboxes = await start_sandboxes(self.settings, self.config.parent)
         for name, sandbox in self.sandboxes.items():
             self.progress(f"the sandbox of {name} listens on {sandbox.url}")
+        # here, where nobody counts the seconds: to move a large journal takes longer than a part has to become ready
+        await migrate(addresses(self.settings).dsn)
         self._tasks = [asyncio.create_task(child.run()) for child in (self.worker, self.server)]
         for child in (self.worker, self.server):
             await self._await_ready(child)

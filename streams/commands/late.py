@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from projections.late import Units
+from projections.listed import Units
 from projections.paging import PAGE_MAX
 from streams.commands.opened import ONHAND_TOML, Config, Instant, Json, err, opened, out, run, show
 from streams.settings import BadConfiguration

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from projections import catalogue, transactions
+from projections import catalogue, journal, transactions
 from projections.paging import BadCursor
 from schemas.availability import ChannelQuantity, Place
 from schemas.claims import DeadLetter, Observation
@@ -78,7 +78,7 @@ async def test_given_a_prefix_then_only_names_that_begin_so_are_listed(shop, she
     assert [row["sku"] for row in found] == sorted(sku for sku in shelves if sku.startswith(prefix))
 
 
-@pytest.mark.parametrize("walk", [4, 5_000])
+@pytest.mark.parametrize("walk", [4, 500])
 async def test_given_a_location_then_what_is_or_was_kept_there_is_listed_and_nothing_of_other_places(
     shop, shelves, monkeypatch, walk
 ):
@@ -307,3 +307,22 @@ async def test_given_an_id_that_no_dead_letter_has_then_there_is_none(shop, afte
     assert await shop.queries.dead_letter(ident) is None
     await shop.queries.mark_retried(ident, after())
     assert (await shop.queries.dead_letter("0-0"))["retried_at"] is None
+
+
+# -- movements of one location
+
+
+@pytest.mark.parametrize("walk", [3, 10_000])
+@pytest.mark.parametrize("limit", [1, 7, 1_000])
+async def test_given_a_location_then_its_movements_are_all_on_some_page_once_however_rare_they_are(
+    shop, after, monkeypatch, walk, limit
+):
+    monkeypatch.setattr(journal, "WALK", walk)
+    for number in range(60):
+        here = "NYC" if number % 17 == 0 else "WH"
+        shop.post(Kind.POS_SALE_COMPLETED, 1, here, at=after(minutes=number // 3))
+    await shop.record(MOVEMENTS, shop.journal)
+    found = await walked(partial(shop.queries.movements, location="NYC"), limit)
+    mine = sorted(((m.occurred_at, m.id) for m in shop.journal if m.legs[0].location == "NYC"), reverse=True)
+    assert [(row["occurred_at"], row["id"]) for row in found] == mine
+    assert len(mine) == 4

@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from projections.queries import NUMBERS_OF, BadCursor, Page
+from projections.queries import NUMBERS_OF, BadCursor, Page, Queries
 from schemas.accounts import BOUNDARY
 from schemas.availability import ChannelQuantity, Place
 from schemas.claims import DeadLetter
@@ -650,3 +650,15 @@ async def test_given_oversells_then_they_are_told_newest_first_each_once_with_it
     assert [row["movement"] for row in (*first.items, *rest.items)] == ["0-3-0", "0-2-0", "0-1-0", "0-0-0"]
     assert {row["cause"] for row in first.items} == {"latency"}
     assert [row["sku"] for row in (await shop.queries.oversells("MUG")).items] == ["MUG"]
+
+
+def test_given_the_read_side_then_no_subject_hides_what_another_is_asked_with():
+    subjects = [subject for subject in Queries.__mro__ if subject.__module__.startswith("projections.")]
+    names = Counter(
+        name
+        for subject in subjects
+        for name in vars(subject)
+        if not name.startswith("__") and callable(getattr(subject, name))
+    )
+    assert len(names) > 40
+    assert [name for name, count in names.items() if count > 1] == []

@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from projections.blocks import Blocks
 from projections.queries import Queries
 from projections.recorder import Recorder
 from schemas.claims import DeadLetter, Observation
 from schemas.codec import decode, encode
-from schemas.topics import DEAD_LETTERS, OBSERVATIONS
+from schemas.movements import Cause, Movement
+from schemas.postings import Kind, Places, legs
+from schemas.topics import DEAD_LETTERS, MOVEMENTS, OBSERVATIONS
 from streams.reader import Reader
 from streams.recorder import RECORDED, Recording
 from streams.stages import Naming
@@ -28,7 +31,8 @@ async def recording(kafka, prefix, pool, dsn):
     await create_topics(kafka, Naming(prefix), PARTITIONS)
     await writer.start()
     await reader.start()
-    made = Recording(kafka, PARTITIONS, Naming(prefix), Recorder(pool), writer, dsn)
+    blocks = Blocks(pool, size=4)
+    made = Recording(kafka, PARTITIONS, Naming(prefix), Recorder(pool), writer, dsn, blocks=blocks)
     task = asyncio.create_task(made.run())
     yield made, reader, Queries(pool)
     assert not task.done() or task.exception() is None
@@ -95,3 +99,43 @@ async def test_given_records_nobody_can_read_then_each_is_a_dead_letter_and_the_
     (held,) = await queries.rows("SELECT level FROM observations", [])
     assert held["level"] == 2
     assert len((await queries.dead_letters(limit=100)).items) == len(letters)
+
+
+def sale(number: int) -> Movement:
+    return Movement(
+        id=f"0-{number}-0",
+        kind=Kind.POS_SALE_COMPLETED,
+        sku="TEE",
+        quantity=1,
+        legs=legs(Kind.POS_SALE_COMPLETED, 1, Places("SOHO")),
+        transaction=f"sale/{number}",
+        channel="tills",
+        document=f"sale/{number}",
+        occurred_at=NOW,
+        recorded_at=NOW,
+        cause=Cause(0, number, 0),
+    )
+
+
+async def test_given_movements_then_blocks_follow_the_recorder_and_their_failures_do_not_stop_it(recording):
+    recording, reader, queries = recording
+
+    async def until_built(blocks: int) -> None:
+        async with asyncio.timeout(30):
+            while (await queries.rows("SELECT count(*)::int AS n FROM blocks"))[0]["n"] < blocks:
+                await asyncio.sleep(0.1)
+
+    def sold(first: int, last: int) -> list[Out]:
+        return [
+            Out(recording.naming(MOVEMENTS), b"TEE", encode(sale(number)), ())
+            for number in range(first, last)
+        ]
+
+    await recording.writer.write(sold(0, 9))
+    await until_built(2)
+    await queries.run("ALTER TABLE blocks RENAME TO gone", [])
+    await recording.writer.write(sold(9, 20))
+    await until_recorded(recording, reader, queries)
+    await queries.run("ALTER TABLE gone RENAME TO blocks", [])
+    await until_built(5)
+    assert (await queries.summed("TEE"))["SOHO", "available"] == -20

@@ -207,6 +207,14 @@ def test_given_an_offline_till_s_sale_after_a_count_then_the_shelf_holds_what_wa
     assert then("--at", noon) == 8, "what was true at noon: ten, less the two that had been sold"
     assert then("--at", noon, "--known-at", before) == 10, "what we believed at the count"
     assert then("--at", "2026-11-20T14:00:00") == 8
+    late = up.run("late", sku, "--at", before, "--location", "SOHO")
+    assert [late[name]["SOHO"]["available"] for name in ("believed", "true")] == [8, 8]
+    assert sorted(item["changed"][0]["quantity"] for item in late["items"]) == [-2, 2], (
+        "the sale, and the count restated"
+    )
+    answer = up.get(f"/v1/late-facts?sku={sku}&location=SOHO&at={before.replace('+', '%2B')}")
+    assert [item["id"] for item in answer["items"]] == [item["id"] for item in late["items"]]
+    assert up.printed("late", sku, "--at", noon, "--known-at", "2026-11-20T11:00:00", code=2) == ""
 
     assert up.post(f"{sku}-as-it-was-counted", told("sold", sku, 3, 13)) == 202
     up.until(lambda: len(up.get(f"/v1/movements?sku={sku}")["items"]) == len(seen) + 4)
