@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench-smoke bench-restore bench-rules bench-availability bench-asking bench-channels chaos day stories oversell laws race simulate mutation lock clean
+.PHONY: help setup demo test check fuzz-api bench-smoke bench-restore bench-rules bench-availability bench-asking bench-channels chaos day stories oversell laws race simulate mutation lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -63,6 +63,9 @@ laws: $(READY) ## the laws of the product, each with ten thousand examples (EXAM
 
 race: $(READY) ## 200 buyers for 10 units on 3 channels, a thousand times over, on a running installation (ROUNDS=1000)
 	@ONHAND_ROUNDS=$(or $(ROUNDS),1000) ONHAND_SECONDS=60 $(BIN)/python -m pytest -q -s tests/system/test_reservations.py -o timeout=3600 --engines-at-least 1 $(ARGS)
+
+fuzz-api: $(READY) ## everything the API's document allows, and what it does not, asked of a running installation (EXAMPLES=200 SEED=7)
+	@ONHAND_EXAMPLES=$(or $(EXAMPLES),200) ONHAND_SEED=$(or $(SEED),$$RANDOM) $(BIN)/python -m pytest -q -s tests/system/test_api_fuzz.py -o timeout=7200 --engines-at-least 1 $(ARGS)
 
 simulate: $(READY) ## the core in a simulated world that loses, repeats, delays and kills; then planted bugs (SEEDS=10000)
 	@$(BIN)/python tests/simulator/simulate.py --seeds $(or $(SEEDS),10000)

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from projections.near import NEAR_MAX
-from schemas.claims import REFERENCE_MAX
+from projections.near import NEAR_MAX, NEAR_PATTERN
+from projections.routes.parameters import WHOLE, Name
 from schemas.fulfilment import NAMED, Way
 
 NAMED_MAX = 200
@@ -16,7 +16,6 @@ NAMED_MAX = 200
 
 LINES_MAX = 100
 
-Name = Annotated[str, Field(min_length=1, max_length=REFERENCE_MAX)]
 Country = Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO 3166, two letters", examples=["US"])]
 Near = Annotated[
     str,
@@ -24,6 +23,7 @@ Near = Annotated[
         max_length=NEAR_MAX,
         description="A postcode, or degrees north and east. It is looked up here, and neither logged nor kept.",
         examples=["10012", "40.72,-74.00"],
+        json_schema_extra={"pattern": NEAR_PATTERN},
     ),
 ]
 Units = Annotated[int, Field(ge=1, lt=1_000_000_000)]
@@ -64,7 +64,7 @@ class BasketLine(BaseModel):
     model_config = _like(LINE)
 
     sku: Name
-    quantity: Units
+    quantity: Annotated[Units, WHOLE]
 
 
 class Line(BaseModel):
@@ -81,11 +81,11 @@ class Basket(BaseModel):
 
     model_config = _like({"channel": "web", "lines": [LINE], "near": "10012", "country": "US"})
 
-    channel: str
+    channel: Name
     lines: Annotated[list[BasketLine], Field(min_length=1, max_length=LINES_MAX)]
     near: Near | None = None
     country: Country | None = None
-    limit: Stores = NAMED
+    limit: Annotated[Stores, WHOLE] = NAMED
 
 
 class Parcel(BaseModel):
@@ -212,7 +212,7 @@ class StoresWanted(BaseModel):
     near: Near | None = None
     country: Country | None = None
     quantity: Units = 1
-    channel: str | None = None
+    channel: Name | None = None
     in_stock: bool = False
     limit: Stores = NAMED
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 from fastapi import FastAPI
@@ -100,10 +101,21 @@ def refuses(*names: str) -> Responses:
     return found
 
 
-def tells(model: type[Any], status: int = 200, *, pages: bool = False, etag: bool = False) -> Responses:
-    """What a route answers when all is well. With `pages` it may have a Link header, with `etag` there is an ETag, and 304."""
+def tells(
+    model: type[Any],
+    status: int = 200,
+    *,
+    pages: bool = False,
+    etag: bool = False,
+    onward: dict[str, Any] | None = None,
+) -> Responses:
+    """What a route answers when all is well. With `pages` it may have a Link header, with `etag` there is an ETag, and 304. `onward` are
+    links to what can be asked next.
+    """
     headers = _named(*(("Link",) if pages else ()), *(("ETag", "Cache-Control") if etag else ()))
     found: Responses = {status: {"model": model, "description": _first(model), "headers": headers}}
+    if onward:
+        found[status]["links"] = onward
     if etag:
         found[304] = {"description": "It is as the caller has it", "headers": headers}
     return found
@@ -131,8 +143,20 @@ def _schemas(model: type[Any]) -> dict[str, Any]:
     return {f"{name}{part}": its for part, its in schema.pop("$defs", {}).items()} | {name: schema}
 
 
-def describe(api: FastAPI, *models: type[Any]) -> None:
-    """Has the application's document say of every operation what holds for all. `models` are types that it names besides."""
+def _examples(shapes: Sequence[ModuleType]) -> dict[str, list[Any]]:
+    """The examples of the models in some modules. The framework drops null from them, which may be what is required."""
+    found: dict[str, list[Any]] = {}
+    for model in (one for module in shapes for one in vars(module).values()):
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            said: Any = model.model_config.get("json_schema_extra")
+            found |= {model.__name__: said["examples"]} if said and "examples" in said else {}
+    return found
+
+
+def describe(api: FastAPI, *models: type[Any], shapes: Sequence[ModuleType]) -> None:
+    """Has the application's document say of every operation what holds for all. `models` are types that it names besides, `shapes` the
+    modules of the models that the routes name.
+    """
     plain: Callable[[], dict[str, Any]] = api.openapi
 
     def openapi() -> dict[str, Any]:
@@ -143,6 +167,8 @@ def describe(api: FastAPI, *models: type[Any]) -> None:
             schemas = document["components"]["schemas"]
             for framework in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(framework, None)
+            for name, examples in _examples(shapes).items():
+                schemas.get(name, {})["examples"] = examples
             schemas["Problem"] = ProblemDetails.model_json_schema()
             for model in models:
                 schemas |= _schemas(model)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
+from projections.document import refuses
 from projections.listed import Cells, Deals, LateFacts, Letter, Receipts, Skus
 from projections.problems import Problem
 from projections.queries import Page, Queries
@@ -27,7 +28,7 @@ def list_routes(queries: Queries, rules: Callable[[], Rules]) -> APIRouter:
 
 
 def _goods(router: APIRouter, queries: Queries, rules: Callable[[], Rules]) -> None:
-    @router.get("/skus", response_model=Skus)
+    @router.get("/skus", response_model=Skus, responses=refuses("unknown-channel", "bad-cursor"))
     async def skus(
         prefix: Annotated[str, Query(max_length=255)] = "",
         location: str | None = None,
@@ -45,7 +46,7 @@ def _goods(router: APIRouter, queries: Queries, rules: Callable[[], Rules]) -> N
         )
         return _shown(page)
 
-    @router.get("/transactions", response_model=Deals)
+    @router.get("/transactions", response_model=Deals, responses=refuses("bad-cursor"))
     async def transactions(
         sku: str | None = None,
         channel: str | None = None,
@@ -62,7 +63,7 @@ def _goods(router: APIRouter, queries: Queries, rules: Callable[[], Rules]) -> N
         )
         return _shown(page)
 
-    @router.get("/late-facts", response_model=LateFacts)
+    @router.get("/late-facts", response_model=LateFacts, responses=refuses("bad-cursor"))
     async def late_facts(
         sku: str,
         at: AwareDatetime,
@@ -85,7 +86,7 @@ def _goods(router: APIRouter, queries: Queries, rules: Callable[[], Rules]) -> N
 
 
 def _talk(router: APIRouter, queries: Queries, rules: Callable[[], Rules]) -> None:
-    @router.get("/receipts", response_model=Receipts)
+    @router.get("/receipts", response_model=Receipts, responses=refuses("bad-cursor"))
     async def receipts(
         sku: str | None = None,
         channel: str | None = None,
@@ -100,7 +101,7 @@ def _talk(router: APIRouter, queries: Queries, rules: Callable[[], Rules]) -> No
         )
         return _shown(page)
 
-    @router.get("/drift", response_model=Cells)
+    @router.get("/drift", response_model=Cells, responses=refuses("unknown-channel", "bad-cursor"))
     async def drift(
         channel: str | None = None,
         sku: str | None = None,
@@ -115,7 +116,7 @@ def _talk(router: APIRouter, queries: Queries, rules: Callable[[], Rules]) -> No
         asked = every if channel is None else {channel: every[_known(channel, rules())]}
         return _shown(await queries.drift(asked, sku=sku, location=location, cursor=cursor, limit=limit))
 
-    @router.get("/dead-letters/{ident}", response_model=Letter)
+    @router.get("/dead-letters/{ident}", response_model=Letter, responses=refuses("unknown-dead-letter"))
     async def dead_letter(ident: str) -> Any:
         """A dead letter with its payload, by its id."""
         found = await queries.dead_letter(ident)

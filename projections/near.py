@@ -19,6 +19,12 @@ NEAR_MAX = 40
 COORDINATES = re.compile(r"\s*(-?\d{1,2}(?:\.\d+)?)\s*,\s*(-?\d{1,3}(?:\.\d+)?)\s*", re.ASCII)
 POSTCODE = re.compile(r"\s*[A-Z0-9](?:[A-Z0-9 -]{0,18}[A-Z0-9])?\s*", re.ASCII | re.IGNORECASE)
 
+NEAR_PATTERN = (
+    r"^\s*(-?([0-8]?[0-9](\.[0-9]+)?|90(\.0+)?)\s*,\s*-?((1[0-7][0-9]|[0-9]{1,2})(\.[0-9]+)?|180(\.0+)?)"
+    r"|[A-Za-z0-9]([A-Za-z0-9 -]{0,18}[A-Za-z0-9])?)\s*$"
+)
+"""The same for the API's document."""
+
 
 async def located(queries: Queries, sites: Sequence[Site]) -> list[Site]:
     """The sites, those without coordinates at the point of their postcode, where that is known."""

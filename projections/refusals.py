@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -36,7 +38,9 @@ def handle(api: FastAPI) -> None:
         status = error.status_code
         title, detail = TITLES.get(status, str(error.detail)), DETAILS.get(status, str(error.detail))
         answer = answered(request, Problem(status, title, detail))
-        answer.headers.update(error.headers or {})  # such as Allow, which a 405 owes
+        answer.headers.update(error.headers or {})
+        if status == 405:  # one route knows its own methods only, and an address may have several
+            answer.headers["Allow"] = ", ".join(_methods(api, request.url.path))
         return answer
 
     async def invalid(request: Request, error: Exception) -> Response:
@@ -60,3 +64,17 @@ def handle(api: FastAPI) -> None:
     for kind in DatabaseError:
         api.add_exception_handler(kind, away)
     api.add_exception_handler(DataError, unfit)
+    api.add_exception_handler(UnicodeEncodeError, unfit)  # JSON may have half a character
+
+
+def _methods(api: FastAPI, path: str) -> list[str]:
+    """The methods of an address, as the document has them: of several that it may be, the one with the fewest parameters."""
+    for parameter in ("[^/]+", ".+"):
+        found = {
+            template.count("{"): item
+            for template, item in api.openapi()["paths"].items()
+            if re.fullmatch(re.sub(r"\\{\w+\\}", parameter, re.escape(template)), path)
+        }
+        if found:
+            return sorted(method.upper() for method in found[min(found)])
+    return []

@@ -13,13 +13,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from projections.answers import answer
 from projections.document import refuses, tells
-from projections.routes.parameters import NAME_PATTERN, Ident
+from projections.problems import Problem
+from projections.routes.parameters import WHOLE, Ident, Name
 from projections.routes.shapes import HeldReservation, Reservation
-from schemas.claims import REFERENCE_MAX
 from schemas.reservations import TTL_MAX, Ask, Request, Wanted
 from schemas.rules import ChannelRules, Recipe
 
-Name = Annotated[str, Field(min_length=1, max_length=REFERENCE_MAX, pattern=NAME_PATTERN)]
+UNITS_MAX = 999_999_999
+"""Units that a line may ask for, and all lines of a SKU and a place together."""
+
+ONWARD = {
+    name: {"operationId": f"{name}_reservation", "parameters": {"ident": "$response.body#/id"}}
+    for name in ("release", "convert")
+}
+"""Where a reservation leads."""
 
 
 class WantedLine(BaseModel):
@@ -28,24 +35,33 @@ class WantedLine(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     sku: Name
-    quantity: Annotated[int, Field(ge=1, lt=1_000_000_000)]
+    quantity: Annotated[int, Field(ge=1, le=UNITS_MAX), WHOLE]
     location: Name | None = None
 
 
 class WantedReservation(BaseModel):
     """What a channel wants to hold, and for how many seconds."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"channel": "web", "lines": [{"sku": "TEE-BLACK-M", "quantity": 2}], "ttl_seconds": 900}
+            ]
+        },
+    )
 
-    channel: str
+    channel: Name
     lines: Annotated[list[WantedLine], Field(min_length=1, max_length=100)]
-    ttl_seconds: Annotated[int, Field(ge=1, le=TTL_MAX)] = 900
+    ttl_seconds: Annotated[int, Field(ge=1, le=TTL_MAX), WHOLE] = 900
 
 
 class Conversion(BaseModel):
     """The transaction that the reservation becomes a part of; its own, where none is named."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"transaction": "order/web/1001"}]}
+    )
 
     transaction: Name | None = None
 
@@ -71,7 +87,8 @@ def routes(
     @router.post(
         "",
         status_code=201,
-        responses=tells(HeldReservation, 201) | refuses("unknown-channel", "not-reserved", "no-answer"),
+        responses=tells(HeldReservation, 201, onward=ONWARD)
+        | refuses("unknown-channel", "not-reserved", "no-answer"),
     )
     async def place_reservation(
         wanted: WantedReservation, idempotency_key: Annotated[str | None, Header(max_length=255)] = None
@@ -85,6 +102,10 @@ def routes(
             for sku, each in bundles.get(line.sku, {line.sku: 1}).items():
                 cell = sku, line.location
                 summed[cell] = summed.get(cell, 0) + line.quantity * each
+        if any(
+            units > UNITS_MAX for units in summed.values()
+        ):  # a record that the ledger would refuse to read
+            raise Problem(409, "Not reserved", f"of one SKU at most {UNITS_MAX} units can be held at once")
         lines = tuple(
             Wanted(sku=sku, quantity=units, location=location, rules=its.narrowed(sku))
             for (sku, location), units in sorted(summed.items(), key=str)

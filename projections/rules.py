@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any, Protocol
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Path
 from fastapi.responses import Response
+from pydantic import WithJsonSchema
 
 from projections.access import Scope
 from projections.answers import answer
@@ -14,8 +15,34 @@ from projections.document import refuses, tells
 from projections.gate import needs
 from projections.problems import Problem
 from projections.routes.shapes import RulesChanges, RulesInForce
-from schemas.rules import Rules
-from schemas.ruling import BadRules, changes
+from schemas.codec import adapter
+from schemas.rules import ChannelRules, LocationRules, Rules
+from schemas.ruling import NOTED, WIRING, BadRules, changes
+
+NULL = {"type": "null"}
+EXAMPLE = {"safety_stock": 2, "safety_stock_by_sku": {"MUG-WHITE": 5}}
+
+
+def _patch() -> dict[str, Any]:
+    """The JSON Schema of a patch: the rules of a channel or of a location, each of which may be null, and so may what is in them."""
+    known: dict[str, Any] = {}
+    for kind in (LocationRules, ChannelRules):
+        known |= adapter(kind).json_schema()["properties"]
+    rules = {name: _nullable(its) for name, its in known.items() if name not in WIRING | NOTED}
+    return {"type": "object", "properties": rules, "additionalProperties": False, "examples": [EXAMPLE]}
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    some = [_patched(one) for one in schema.get("anyOf", [schema]) if one != NULL]
+    return {"anyOf": [*some, NULL]}
+
+
+def _patched(schema: dict[str, Any]) -> dict[str, Any]:
+    inside = schema.get("additionalProperties")
+    return schema | ({"additionalProperties": _nullable(inside)} if isinstance(inside, dict) else {})
+
+
+PATCH = _patch()
 
 
 class Ruling(Protocol):
@@ -54,13 +81,11 @@ def rule_routes(ruling: Ruling) -> APIRouter:
         responses=tells(RulesInForce) | refuses("unknown-channel", "bad-rules"),
     )
     async def change_rules(
-        channel: str,
+        channel: Annotated[str, Path(min_length=1, examples=["web", "location:SOHO"])],
         patch: Annotated[
             dict[str, Any],
-            Body(
-                media_type="application/merge-patch+json",
-                examples=[{"safety_stock": 2, "safety_stock_by_sku": {"MUG": 5}, "cap": None}],
-            ),
+            WithJsonSchema(PATCH),
+            Body(media_type="application/merge-patch+json"),
         ],
     ) -> Response:
         """Changes rules of a channel, or of a location under `location:<name>` (RFC 7396; null is the default again). The numbers that

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from fastapi import FastAPI
 
+from projections import baskets, reservations
 from projections.access import Caller
 from projections.document import describe
 from projections.frame import Frame
@@ -17,6 +18,7 @@ from projections.posted import Custom
 from projections.queries import Queries
 from projections.refusals import handle
 from projections.reservations import Reserving
+from projections.routes import shapes
 from projections.routes.health import health_routes
 from projections.routes.platforms import platform_routes
 from projections.routes.v1 import v1_routes
@@ -57,5 +59,5 @@ def create_api(
     handle(api)
     for routes in (platform_routes, health_routes, v1_routes):
         api.include_router(routes(service))
-    describe(api, Custom)
+    describe(api, Custom, shapes=(shapes, baskets, reservations))
     return api

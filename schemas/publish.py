@@ -1,4 +1,4 @@
-"""The published JSON Schemas: what any client may rely on in the value of every topic.
+"""The published JSON Schemas, and the AsyncAPI document of the topics: what any client may rely on in every one.
 
 `python -m schemas.publish` writes them anew; a test compares them with the code.
 """
@@ -10,11 +10,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+from schemas.asyncapi import asyncapi, kept_examples
 from schemas.codec import adapter
 from schemas.topics import TOPICS, Topic
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 PUBLISHED = Path(__file__).parent / "published"
+ASYNCAPI = "asyncapi.json"
 EXAMPLES = Path(__file__).parent / "examples"
 
 
@@ -39,7 +41,9 @@ def schema(topic: Topic) -> dict[str, Any]:
 
 def documents() -> dict[str, str]:
     """Every published file's name and text."""
-    return {f"{schema_name(topic)}.json": written(schema(topic)) for topic in TOPICS}
+    described = asyncapi(TOPICS, schema_name, kept_examples(EXAMPLES, schema_name))
+    schemas = {f"{schema_name(topic)}.json": written(schema(topic)) for topic in TOPICS}
+    return schemas | {ASYNCAPI: written(described)}
 
 
 def written(value: Any) -> str:

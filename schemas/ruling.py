@@ -147,7 +147,7 @@ def changed(rules: AnyRules, patch: Mapping[str, Any]) -> AnyRules:
         else:
             whole[name] = value
     try:
-        return adapter(kind).validate_json(json.dumps(whole, default=str))
+        return adapter(kind).validate_json(json.dumps(whole, default=str), strict=True)
     except ValidationError as error:
         raise BadRules(describe(error)) from None
 

@@ -29,7 +29,7 @@ FAULTS_SHOWN = 20
 def of_json(body: bytes) -> Custom:
     """The document in a JSON body. Raises `Problem`."""
     try:
-        asked = adapter(Custom).validate_json(body)
+        asked = adapter(Custom).validate_json(body, strict=True)
     except ValidationError as error:
         raise Problem(400, "Malformed claim", describe(error)) from None
     if not asked.lines and asked.version == 1 and asked.joins is None:

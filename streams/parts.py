@@ -329,6 +329,7 @@ async def serve(
         sites=lambda: directories.settings.sites,
         limits=Limits(settings.serve.requests_per_second),
     )
+    api.openapi()  # made now, because nobody is kept waiting by it yet
     server = uvicorn.Server(
         uvicorn.Config(api, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=30)
     )

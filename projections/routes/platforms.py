@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
 from projections.answers import answer
@@ -12,6 +12,7 @@ from projections.document import refuses, tells
 from projections.routes.shapes import Accepted
 from projections.service import Service
 
+Platform = Annotated[str, Path(min_length=1, examples=["web"], description="The name of a channel.")]
 BODY = {"description": "As the platform sends it.", "content": {"*/*": {"schema": {}}}}
 
 
@@ -30,7 +31,7 @@ def platform_routes(service: Service) -> APIRouter:
 
     @router.post("/webhooks/{channel}", operation_id="take_webhook", **said)
     @router.post("/webhooks/{channel}/{path:path}", operation_id="take_webhook_at", **said)
-    async def take_webhook(request: Request, channel: str, path: str = "") -> Response:
+    async def take_webhook(request: Request, channel: Platform, path: str = "") -> Response:
         """A platform's webhook, under the platform's own signature. 200 means it is in the log, or done."""
         await service.intake.webhook(channel, path, request.headers, await request.body())
         return answer({"accepted": True})

@@ -16,6 +16,7 @@ import aiohttp
 import jsonschema_rs
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from deploy.processes import free_port
 from projections.access import Caller, Role, Scope
@@ -100,6 +101,7 @@ class Promises:
     """What the API's document says of answers. What it does not name, no answer may have."""
 
     def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
         closed = copy.deepcopy(document)
         for schema in closed["components"]["schemas"].values():
             if "properties" in schema:
@@ -203,6 +205,18 @@ def caller_of(offered: str) -> Caller | None:
     return Caller("slow", frozenset({Scope.READ}), 3.0) if offered == "slow" else None
 
 
+KEPT: list[Promises] = []
+
+
+def promised(api: FastAPI) -> Promises:
+    """What the application's document says, which is the same for every one of these."""
+    if KEPT:
+        api.openapi_schema = KEPT[0].document
+    else:
+        KEPT.append(Promises(api.openapi()))
+    return KEPT[0]
+
+
 async def serving(pool: Pool, limits: Limits | None = None):
     desk, ledger, book = Desk(), Ledger(), Book()
     held = socket.create_server(("127.0.0.1", 0))
@@ -227,9 +241,7 @@ async def serving(pool: Pool, limits: Limits | None = None):
     running = uvicorn.Server(uvicorn.Config(api, log_level="critical", access_log=False))
     task = asyncio.create_task(running.serve(sockets=[held]))
     async with aiohttp.ClientSession() as session:
-        counter = Counter(
-            held.getsockname()[1], desk, session, ledger, Promises(api.openapi()), api.openapi()
-        )
+        counter = Counter(held.getsockname()[1], desk, session, ledger, promised(api), api.openapi())
         while not running.started:  # uvicorn has no event to wait for
             await asyncio.sleep(0.01)
         yield counter

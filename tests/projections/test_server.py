@@ -137,6 +137,8 @@ async def test_given_rules_then_they_are_shown_changed_and_their_history_says_wh
     ("channel", "patch", "status", "said"),
     [
         ("web", {"safety_stock": -1}, 422, "safety_stock"),
+        ("web", {"safety_stock": "1"}, 422, "safety_stock"),
+        ("web", {"safety_stock_by_sku": {"MUG": True}}, 422, "safety_stock_by_sku"),
         ("web", {"stock": 1}, 422, "there is no rule"),
         ("web", {"publish": "locations"}, 422, "configuration file"),
         ("web", [1], 422, "dict"),
@@ -479,6 +481,21 @@ async def test_given_the_same_key_then_it_is_the_same_reservation(api):
 )
 async def test_given_a_reservation_that_makes_no_sense_then_the_ledger_is_not_asked(api, body, status):
     assert (await api.ask("POST", "/v1/reservations", json=body)).status == status
+    assert api.ledger.asked == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [{"sku": "TEE", "quantity": 999_999_999}, {"sku": "TEE", "quantity": 1}],
+        [{"sku": "GIFT", "quantity": 333_333_334}],
+    ],
+)
+async def test_given_lines_that_together_are_more_than_the_log_can_say_then_409_and_the_ledger_is_not_asked(
+    api, lines
+):
+    answer = await api.ask("POST", "/v1/reservations", json=wants(*lines))
+    assert (answer.status, answer.json["title"]) == (409, "Not reserved")
     assert api.ledger.asked == []
 
 
