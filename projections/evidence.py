@@ -54,11 +54,19 @@ LEGS = """
     AND (%(location)s::text IS NULL OR leg->>'location' = %(location)s)
 """
 
+OPENED = """
+    SELECT sku, location, min(occurred_at) AS opened_at FROM movements, unnest(locations) AS location
+    WHERE sku = ANY(%(skus)s) AND kind IN ('StockCounted', 'StockInitialised')
+    AND (counted IS NOT NULL OR kind = 'StockInitialised') AND (%(location)s::text IS NULL OR location = %(location)s)
+    GROUP BY sku, location
+"""
+
 TAKEN = f"""
-    WITH moved AS (
+    WITH opened AS ({OPENED}), moved AS (
         SELECT sku, location, occurred_at, -moved AS units,
         greatest(0, extract(epoch FROM recorded_at - occurred_at))::float8 AS seconds
-        FROM ({LEGS}) AS legs WHERE kind = ANY(%(takes)s) AND (moved < 0 OR kind = 'PickRejected')
+        FROM ({LEGS}) AS legs LEFT JOIN opened USING (sku, location)
+        WHERE kind = ANY(%(takes)s) AND (moved < 0 OR kind = 'PickRejected') AND occurred_at >= coalesce(opened_at, '-infinity')
     )
     SELECT sku, location, count(*) FILTER (WHERE units > 0)::int AS takes,
     coalesce(sum(units) FILTER (WHERE units > 0), 0)::bigint AS units,
@@ -69,7 +77,9 @@ TAKEN = f"""
     array_agg(occurred_at) FILTER (WHERE units < 0) AS rejected_at, array_agg(-units) FILTER (WHERE units < 0) AS rejected
     FROM moved GROUP BY sku, location
 """  # noqa: S608  # our own text
-"""What customers took, how late that was known, and the picks that failed: their units count as available there again."""
+"""What customers took since the place was opened, how late that was known, and the picks that failed: their units count as available there
+again. What had happened before that is told when the hub begins; it is not late.
+"""
 
 SHRUNK = f"""
     SELECT sku, location, sum(greatest(0, -variance))::bigint AS shrink FROM (
@@ -108,7 +118,7 @@ Cell = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Evidences:
-    """Questions about what went wrong where, in the `days` before an instant."""
+    """Questions about what went wrong where, in the `days` before an instant (one at least)."""
 
     queries: Queries
     now: datetime
@@ -139,23 +149,31 @@ class Evidences:
         taken = _by_cell(await self.queries.rows(TAKEN, asked))
         shrunk = _by_cell(await self.queries.rows(SHRUNK, asked))
         counted = _by_cell(await self.queries.rows(COUNTED, asked))
+        opened = _by_cell(await self.queries.rows(OPENED, asked))
         oversold = await self.queries.rows(OVERSOLD, asked)
         return [
             self._evidence(
                 cell,
                 taken.get(_cell(cell), {}),
                 shrunk.get(_cell(cell), {}).get("shrink", 0),
+                self._watched(opened.get(_cell(cell), {}).get("opened_at")),
                 counted.get(_cell(cell), {}).get("counted_at"),
                 [row for row in oversold if _cell(row) == _cell(cell)],
             )
             for cell in cells
         ]
 
+    def _watched(self, opened_at: datetime | None) -> float:
+        """The days of watching: since the place was opened, at least one."""
+        since = self.days if opened_at is None else (self.now - opened_at) / timedelta(days=1)
+        return min(self.days, max(1.0, since))
+
     def _evidence(
         self,
         cell: Mapping[str, Any],
         taken: Mapping[str, Any],
         shrink: int,
+        watched: float,
         counted_at: datetime | None,
         oversold: Sequence[Mapping[str, Any]],
     ) -> Evidence:
@@ -165,7 +183,7 @@ class Evidences:
         return Evidence(
             **cell,
             **{name: taken[name] for name in COPIED if name in taken},
-            days=self.days,
+            days=watched,
             shrink=shrink,
             counted_days=age,
             rejects=len(uncounted),

@@ -61,7 +61,8 @@ BEFORE = f"{SAID} AND pushed_at <= %(recorded_at)s ORDER BY channel, place, push
 AFTER = f"{SAID} AND pushed_at > %(recorded_at)s ORDER BY channel, place, pushed_at, log_offset"
 """The last word about each place with each platform before, and the first one after."""
 
-SILENT = [one.value for one in SAYS_NOTHING]
+SILENT = [one.value for one in (*SAYS_NOTHING, Outcome.ASKED)]
+"""Outcomes of what a platform was not told, or not yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,8 +65,8 @@ def story_of(row: Mapping[str, Any], case: Case, words: Iterable[Mapping[str, An
     """The story of a recorded oversell, from its case and the words with the platforms around it."""
     events = [
         *map(_word_event, words),
-        *(_took(one, "took") for one in case.rivals),
-        _took(case.taking, "oversold"),
+        *(_took(one, "took", ", which it had not been told" if one.unseen else "") for one in case.rivals),
+        _took(case.taking, "oversold", f", and {case.short} of them were not there"),
     ]
     about = ("sku", "place", "available", "kind", "transaction", "channel", "occurred_at", "recorded_at")
     return Story(
@@ -97,18 +97,16 @@ def _word_event(word: Mapping[str, Any]) -> Event:
     )
 
 
-def _took(one: Taking, what: Literal["took", "oversold"]) -> Event:
-    late = one.late.total_seconds()
-    unseen = ", which it had not been told" if one.unseen else ""
+def _took(one: Taking, what: Literal["took", "oversold"], more: str) -> Event:
     return Event(
         what=what,
         at=one.recorded_at,
-        text=f"{one.kind} of {one.channel}/{one.document} took {one.units}{unseen}",
+        text=f"{one.kind} of {one.channel}/{one.document} took {one.units}{more}",
         channel=one.channel,
         place=one.location,
         units=one.units,
         occurred_at=one.occurred_at,
-        late_seconds=late,
+        late_seconds=one.late.total_seconds(),
         kind=one.kind,
         movement=one.movement,
         transaction=one.transaction,

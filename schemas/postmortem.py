@@ -109,8 +109,8 @@ def preventions(case: Case) -> Iterator[Prevention]:
     if case.cause in BUFFERED:
         yield _buffer(case)
     elif case.cause is OversellCause.RULE:
-        units = f"{case.taking.units} were offered and {max(0, case.before)} were there"
-        text = f"rules of {case.taking.channel} that offer at {case.place} what there is: {units}"
+        sold = f"it sold {case.taking.units}, and {max(0, case.before)} were there"
+        text = f"a number of {case.taking.channel} that what {case.place} has bounds: {sold}"
         yield Prevention(by=By.RULE, text=text, channel=case.taking.channel, location=case.place)
     else:
         text = f"taking only what is not promised: {case.short} of the {case.taking.units} units were"

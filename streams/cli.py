@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from streams.commands.applying import apply_rules
 from streams.commands.asking import commitments, map_command, stock, verify
 from streams.commands.buffers import buffers
 from streams.commands.checking import check
@@ -54,6 +55,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 for name, command in COMMANDS.items():
     app.command(name)(command)
 app.add_typer(letters, name="dead-letters")
+rules.command("apply")(apply_rules)
 app.add_typer(rules, name="rules")
 app.add_typer(geo, name="geo")
 app.add_typer(keys, name="keys")

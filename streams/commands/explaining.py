@@ -64,7 +64,7 @@ def _print(found: dict[str, Any]) -> None:
     for word in found["receipt"]:
         detail = f", {word['detail']}" if word["detail"] else ""
         out.print(
-            f"{word['place']}: {word['outcome']} {word['level']} at {word['pushed_at']}{detail}",
+            f"{word['place']}: {word['outcome']} {word['level']} at {_seconds(word['pushed_at'])}{detail}",
             highlight=False,
             markup=False,
         )
@@ -76,4 +76,10 @@ def _who(decided: dict[str, Any] | None) -> str:
     """Who made a change of the rules, and when, as far as that is known."""
     if decided is None or decided["by"] is None:
         return ""
-    return f", by {decided['by']}" + (f" at {decided['at']}" if decided["at"] else "")
+    at = decided["at"]
+    return f", by {decided['by']}" + (f", {_seconds(at)}" if at else "")
+
+
+def _seconds(at: str) -> str:
+    """An instant for people."""
+    return datetime.fromisoformat(at).isoformat(" ", "seconds")

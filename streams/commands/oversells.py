@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -11,7 +12,7 @@ from rich.table import Table
 
 from projections.postmortem import Postmortem
 from projections.queries import PAGE_MAX, Page
-from projections.stories import Story
+from projections.stories import Event, Story
 from streams.commands.opened import ONHAND_TOML, Config, Json, err, opened, out, run, show
 
 
@@ -59,18 +60,15 @@ def _list(page: Page, as_json: bool) -> None:
     for name in columns:
         table.add_column(name.removesuffix("_at"), overflow="fold")
     for row in page.items:
-        table.add_row(*[escape(f"{row[name]}") for name in columns])
+        seconds = {**row, "recorded_at": _seconds(row["recorded_at"])}
+        table.add_row(*[escape(f"{seconds[name]}") for name in columns])
     out.print(table)
 
 
 def _tell(story: Story) -> None:
-    shown = "" if story.shown is None else f", whose platform showed {story.shown}"
-    table = Table(
-        title=escape(
-            f"{story.sku} at {story.place}: {story.short} of {story.units} units sold by {story.channel}{shown}, were not"
-            f" there: {story.cause.replace('_', ' ')}"
-        )
-    )
+    shown = "" if story.shown is None else f", whose platform showed {story.shown},"
+    sold = f"{story.short} of {story.units} units that {story.channel}{shown} sold were not there"
+    table = Table(title=escape(f"{story.sku} at {story.place}: {sold}: {story.cause.replace('_', ' ')}"))
     for name in ("known", "what", "happened", "late s"):
         table.add_column(name, overflow="fold")
     for event in story.events:
@@ -80,7 +78,12 @@ def _tell(story: Story) -> None:
         out.print(f"would have prevented it: {prevention.text}", highlight=False, markup=False)
 
 
-def _row(event: Any) -> tuple[str, str, str, str]:
-    happened = event.occurred_at and event.occurred_at.isoformat()
+def _row(event: Event) -> tuple[str, str, str, str]:
+    happened = "" if event.occurred_at is None else _seconds(event.occurred_at)
     late = "" if event.late_seconds is None else f"{event.late_seconds:g}"
-    return event.at.isoformat(), f"{event.text} at {event.place}", happened or "", late
+    return _seconds(event.at), f"{event.place}: {event.text}", happened, late
+
+
+def _seconds(at: datetime) -> str:
+    """An instant for people."""
+    return at.astimezone(UTC).isoformat(" ", "seconds")

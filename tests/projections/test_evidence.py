@@ -66,6 +66,18 @@ async def test_given_sales_then_how_many_and_how_late_they_were_heard_of_is_evid
     )
 
 
+async def test_given_sales_from_before_the_place_was_opened_then_they_are_no_late_news_and_the_rate_is_since_then(
+    shop, after, asking
+):
+    shop.post(Kind.POS_SALE_COMPLETED, 4, at=after(days=60), known=after(days=90), document="s/1")
+    shop.post(Kind.STOCK_INITIALISED, 10, at=after(days=90))
+    shop.post(Kind.POS_SALE_COMPLETED, 1, at=after(days=91), document="s/2")
+    found = (await asking())["TEE", "WH"]
+    assert (found.takes, found.units, found.news_seconds, found.days) == (1, 1, 0.0, 10.0)
+    shop.post(Kind.STOCK_INITIALISED, 10, "NYC", at=after(days=99.9))
+    assert (await asking())["TEE", "NYC"].days == 1.0
+
+
 async def test_given_a_window_then_only_what_happened_in_it_counts_but_the_last_count_is_found_before_it(
     shop, after, asking
 ):

@@ -73,6 +73,7 @@ async def test_given_a_till_and_the_web_sell_the_last_units_then_the_story_says_
     await told(shop, 4, 0, 0, after(minutes=1))
     await told(shop, 4, 0, 0, after(minutes=2), channel="tills", place="WH")
     await told(shop, 3, 0, 0, after(minutes=3), channel="tills", place="NYC")
+    await told(shop, 9, 0, 0, after(minutes=4), outcome=Outcome.ASKED)
     await told(shop, 0, -4, 3, after(minutes=12))
     found = await story(shop, order.id)
     assert (found.units, found.short, found.shown, found.available) == (3, 2, 3, -2)

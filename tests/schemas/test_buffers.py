@@ -132,4 +132,5 @@ def test_given_a_store_s_skus_then_its_rule_covers_95_of_100():
     many = [need(f"S-{n}", "HARLEM", 4 if n < 6 else 1) for n in range(100)]
     assert by_location([*few, *many]) == {"HARLEM": 4, "SOHO": 1}
     assert by_location([need("MUG", "LA", 2)]) == {"LA": 2}
+    assert by_location([need(f"S-{n}", "LA", 4 if n == 7 else 1) for n in range(10)]) == {"LA": 4}
     assert by_location([]) == by_sku([]) == {}

@@ -56,6 +56,9 @@ def test_given_a_till_sold_what_the_web_shop_still_showed_then_a_buffer_of_that_
 def test_given_nothing_is_known_of_what_the_platform_showed_then_the_buffer_covers_what_was_short():
     assert found(case(OversellCause.LATENCY, 1, 3))[By.BUFFER].units == 2
     assert found(case(OversellCause.LATENCY, -4, 3))[By.BUFFER].units == 3
+    assert found(case(OversellCause.LATENCY, -4, 3, shown=5))[By.BUFFER].units == 5, (
+        "nothing was there to show"
+    )
 
 
 def test_given_a_sale_that_was_told_late_then_it_had_to_be_heard_before_the_units_were_sold_again():
