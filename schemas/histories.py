@@ -78,7 +78,7 @@ class Histories:
         """
         words, match, of = self._words, LAYOUT.fullmatch, self._by_bytes
         moves, channels, instants = words.moves, words.channels, words.instants
-        until, seen = self._until, 0
+        until = self._until
         for value in values:
             read = None if value is None else match(value)
             if read is None:
@@ -90,7 +90,7 @@ class Histories:
             recorded_at = instants.get(recorded) or words.instant(recorded)
             if recorded_at > until:
                 continue
-            seen += 1
+            self.seen += 1
             move = moves.get((kind, legs)) or words.move(kind, legs, value)
             if not move.legs:
                 continue
@@ -104,7 +104,6 @@ class Histories:
                 channels.get(channel) or words.channel(channel),
                 "" if move.act is IN_PERSON else transaction.decode(),
             )
-        self.seen += seen
 
     def _decoded(self, movement: Movement) -> None:
         if micros(movement.recorded_at) <= self._until:

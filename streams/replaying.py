@@ -140,7 +140,8 @@ class Replay:
         self, settings: Settings, events: Sequence[Rules], what: Supposed, since: datetime | None
     ) -> dict[str, Any]:
         """What history would have been with other rules from an instant on, beside what it was by the same model."""
-        began, found, pushes = time.monotonic(), Comparison(), await self.pushes()
+        began, cpu = time.monotonic(), time.process_time()
+        found, pushes = Comparison(), await self.pushes()
         waiting: list[Histories] = []
         linked: dict[str, History] = {}
 
@@ -161,6 +162,7 @@ class Replay:
             "since": since,
             "until": self.until,
             "seconds": round(time.monotonic() - began, 2),
+            "cpu_seconds": round(time.process_time() - cpu, 2),
             "rules": [rules.version for rules in events],
             "supposed": what.said(),
             "push_ms": {channel: wait / 1_000 for channel, wait in pushes.delays().items()},

@@ -84,7 +84,7 @@ async def test_a_year_of_real_sales_under_other_rules(kafka, dsn, prefix, tmp_pa
     show(found, real, seconds, cpu, raw)
     if not os.environ.get("ONHAND_BUSY"):
         assert seconds < MOST_SECONDS
-        assert found["movements"] / cpu >= LEAST_RATE
+        assert found["movements"] / found["cpu_seconds"] >= LEAST_RATE
 
 
 def show(found: dict, real: int, seconds: float, cpu: float, raw: dict[str, float]) -> None:
@@ -92,16 +92,20 @@ def show(found: dict, real: int, seconds: float, cpu: float, raw: dict[str, floa
     table = Table(
         title=f"{count:,} movements ({real:,} real sale lines) of {found['skus']:,} SKUs; Kafka {version()},"
         f" {os.cpu_count()} cores, Python {sys.version.split()[0]}, best of {ROUNDS}",
-        caption="the command as a process, from its start to its report; per core: for each second of its CPU",
+        caption="the process from its start to its end; the replay from its first fetch to its figures; per core: for each second of CPU",
     )
     for name in ("", "seconds", "CPU seconds", "movements/s", "per core"):
         table.add_column(name, justify="left" if not name else "right")
-    rows = {"onhand replay --rules": (seconds, cpu), "aiokafka, reading alone": (raw["seconds"], raw["cpu"])}
+    rows = {
+        "onhand replay --rules, as a process": (seconds, cpu),
+        "the replay in it": (found["seconds"], found["cpu_seconds"]),
+        "aiokafka, reading alone": (raw["seconds"], raw["cpu"]),
+    }
     for name, (took, used) in rows.items():
         table.add_row(name, f"{took:.1f}", f"{used:.1f}", f"{count / took:,.0f}", f"{count / used:,.0f}")
     console = Console(width=120)
     console.print(table)
     console.print(
-        f"{raw['cpu'] / cpu:.2f} of the rate of reading alone; oversold {found['before']['oversold']} and"
+        f"{raw['cpu'] / found['cpu_seconds']:.2f} of the rate of reading alone; oversold {found['before']['oversold']} and"
         f" {found['after']['oversold']}, stranded {found['before']['stranded']} and {found['after']['stranded']}"
     )

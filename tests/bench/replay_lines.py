@@ -43,7 +43,7 @@ class Fact(NamedTuple):
 def year() -> tuple[list[Fact], int]:
     """Everything in the order in which it is recorded, and how many real lines are in it."""
     baskets, untracked, unlisted = read(EVERY_BASKET)
-    facts = [*opening(baskets, untracked | unlisted), *sales(baskets)]
+    facts = [*opening(baskets, untracked | unlisted), *sales(baskets, untracked | unlisted)]
     facts.sort(key=lambda fact: fact.recorded)
     return facts, sum(units > 0 for basket in baskets for _, units in basket.lines)
 
@@ -61,18 +61,19 @@ def opening(baskets: list[Basket], unknown: frozenset[str]) -> Iterator[Fact]:
         yield Fact(at, at, Kind.STOCK_INITIALISED, "tills", f"opening/tills/{sku}/{store}", lines)
 
 
-def sales(baskets: list[Basket]) -> Iterator[Fact]:
-    """The baskets, some of them as web orders, which are sent a day later."""
+def sales(baskets: list[Basket], unknown: frozenset[str]) -> Iterator[Fact]:
+    """The baskets, some of them as web orders, which are sent a day later. What nobody tracks is not on the web: a till sells it."""
     chance = random.Random(SEED)
     for number, basket in enumerate(baskets):
         lines = [(sku, basket.store, units) for sku, units in basket.lines if units > 0]
-        if chance.random() >= WEB_SHARE:
+        web = [line for line in lines if line[0] not in unknown] if chance.random() < WEB_SHARE else []
+        if at_till := [line for line in lines if line not in web]:
             told = datetime.fromtimestamp(-(-basket.at.timestamp() // TILLS_TELL) * TILLS_TELL, UTC)
-            yield Fact(told, basket.at, Kind.POS_SALE_COMPLETED, "tills", f"sale/tills/{number}", lines)
-            continue
-        deal, sent = f"order/web/{number}", basket.at + SENT_AFTER
-        yield Fact(basket.at + AT_ONCE, basket.at, Kind.ORDER_PLACED, "web", deal, lines)
-        yield Fact(sent + AT_ONCE, sent, Kind.ORDER_SHIPPED, "web", deal, lines)
+            yield Fact(told, basket.at, Kind.POS_SALE_COMPLETED, "tills", f"sale/tills/{number}", at_till)
+        if web:
+            deal, sent = f"order/web/{number}", basket.at + SENT_AFTER
+            yield Fact(basket.at + AT_ONCE, basket.at, Kind.ORDER_PLACED, "web", deal, web)
+            yield Fact(sent + AT_ONCE, sent, Kind.ORDER_SHIPPED, "web", deal, web)
 
 
 def outs(facts: list[Fact], topic: str, partitions: int) -> Iterator[Out]:

@@ -70,8 +70,9 @@ async def naming(kafka, prefix):
     writer = Writer(kafka, PARTITIONS)
     await writer.start()
     for movements in (MADE[:50], MADE[50:], MADE):
-        await writer.write(Out(naming(MOVEMENTS), one.sku.encode(), encode(one), ()) for one in movements)
-    await writer.write([Out(naming(MOVEMENTS), b"SKU-00", UNREADABLE, ())])
+        outs = [Out(naming(MOVEMENTS), one.sku.encode(), encode(one), ()) for one in movements]
+        bad = [Out(naming(MOVEMENTS), movements[0].sku.encode(), UNREADABLE, ())]
+        await writer.write(outs[:20] + bad + outs[20:] if movements is MADE else outs)
     await writer.write(
         Out(naming(RECEIPTS), f"web|{sku}".encode(), encode(receipt(sku, after)), ())
         for sku, after in (("SKU-00", 1), ("SKU-01", 2), ("SKU-02", 90))
