@@ -18,7 +18,7 @@ from projections.posted import Custom
 from projections.queries import Queries
 from projections.refusals import handle
 from projections.reservations import Reserving
-from projections.routes import shapes
+from projections.routes import journal_shapes, request_shapes, stock_shapes
 from projections.routes.health import health_routes
 from projections.routes.platforms import platform_routes
 from projections.routes.v1 import v1_routes
@@ -59,5 +59,5 @@ def create_api(
     handle(api)
     for routes in (platform_routes, health_routes, v1_routes):
         api.include_router(routes(service))
-    describe(api, Custom, shapes=(shapes, baskets, reservations))
+    describe(api, Custom, shapes=(stock_shapes, journal_shapes, request_shapes, baskets, reservations))
     return api

@@ -12,7 +12,7 @@ from projections.document import refuses, tells
 from projections.explain import explain
 from projections.problems import Problem
 from projections.routes.parameters import Channel, Cursor, InPath, Instant, Limit, Location, Name
-from projections.routes.shapes import Balances, Channels, Explained, Numbers
+from projections.routes.stock_shapes import Balances, Channels, Explained, Numbers
 from projections.service import Service
 from schemas.ledger import view
 
