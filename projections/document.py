@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
@@ -90,6 +90,14 @@ class ProblemDetails(BaseModel):
     detail: str
     instance: str = Field(pattern="^urn:request:")
     scope: str | None = Field(None, description="The scope that the key lacks, of a 403.")
+
+
+Next = Annotated[str | None, Field(description="The cursor to the next page; null at the end.")]
+
+
+def like(example: Any, *, open_ended: bool = False) -> ConfigDict:
+    """The configuration of a model that has an example, and with `open_ended` fields that are not named."""
+    return ConfigDict(json_schema_extra={"examples": [example]}, extra="allow" if open_ended else "ignore")
 
 
 def refuses(*names: str) -> Responses:

@@ -16,7 +16,7 @@ from projections.answers import answer
 from projections.document import refuses, tells
 from projections.problems import Problem
 from projections.routes.parameters import WHOLE, Ident, Name
-from projections.routes.shapes import HeldReservation, Reservation
+from projections.routes.request_shapes import HeldReservation, Reservation
 from schemas.reservations import TTL_MAX, Ask, Request, Wanted
 from schemas.rules import ChannelRules, Recipe
 

@@ -14,7 +14,7 @@ from projections.answers import answer
 from projections.document import refuses, tells
 from projections.gate import needs
 from projections.problems import Problem
-from projections.routes.shapes import RulesChanges, RulesInForce
+from projections.routes.request_shapes import RulesChanges, RulesInForce
 from schemas.codec import adapter
 from schemas.rules import ChannelRules, LocationRules, Rules
 from schemas.ruling import NOTED, WIRING, BadRules, changes

@@ -19,7 +19,7 @@ from projections.posted import Custom
 from projections.queries import Queries
 from projections.refusals import handle
 from projections.reservations import Reserving
-from projections.routes import shapes
+from projections.routes import journal_shapes, request_shapes, stock_shapes
 from projections.routes.health import health_routes
 from projections.routes.platforms import platform_routes
 from projections.routes.v1 import v1_routes
@@ -64,5 +64,5 @@ def create_api(
     api.include_router(
         dashboard_routes(pool, rules=rules, skews=skews, clock=clock, keys=keys, given=dashboard)
     )
-    describe(api, Custom, shapes=(shapes, baskets, reservations))
+    describe(api, Custom, shapes=(stock_shapes, journal_shapes, request_shapes, baskets, reservations))
     return api

@@ -12,8 +12,8 @@ from projections.carrying import CarryingOut
 from projections.document import refuses, tells
 from projections.problems import Problem
 from projections.queries import AGE_MAX
+from projections.routes.journal_shapes import Commitments, DeadLetters, Deal, Movements, Oversells
 from projections.routes.parameters import Cursor, Instant, Limit, Location, Sku, Transaction
-from projections.routes.shapes import Commitments, DeadLetters, Deal, Movements, Oversells
 from projections.service import Service
 
 Days = Annotated[int, Query(ge=0, le=AGE_MAX, description="Whole days that have passed at least.")]

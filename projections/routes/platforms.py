@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from projections.answers import answer
 from projections.document import refuses, tells
-from projections.routes.shapes import Accepted
+from projections.routes.request_shapes import Accepted
 from projections.service import Service
 
 Platform = Annotated[str, Path(min_length=1, examples=["web"], description="The name of a channel.")]

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from projections.answers import answer
 from projections.document import refuses, tells
 from projections.problems import Problem
-from projections.routes.shapes import Accepted
+from projections.routes.request_shapes import Accepted
 from projections.service import Service
 
 KEY_MAX = 255

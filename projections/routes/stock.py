@@ -11,7 +11,7 @@ from projections.answers import answer, paged, revalidated
 from projections.document import refuses, tells
 from projections.problems import Problem
 from projections.routes.parameters import Channel, Cursor, InPath, Instant, Limit, Location, Name
-from projections.routes.shapes import Balances, Channels, Numbers
+from projections.routes.stock_shapes import Balances, Channels, Numbers
 from projections.service import Service
 from schemas.ledger import view
 

@@ -232,8 +232,10 @@ class Up:
         self.url = f"http://127.0.0.1:{self.ports[8765]}"
         self.tills = f"http://127.0.0.1:{self.ports[8801]}"
         self.free = free_port
-        self.start()
-        self.key = (data / ".onhand" / "api-key").read_text().strip()
+
+    @property
+    def key(self) -> str:
+        return (self.config.parent / ".onhand" / "api-key").read_text().strip()
 
     def start(self) -> None:
         said = self.config.parent / "up.log"
@@ -336,13 +338,12 @@ def unopened() -> Iterator[Up]:
     """`onhand up` on the example, one for all tests of a file; nobody has said what is there yet."""
     data = Path(tempfile.mkdtemp(prefix="onhand-story-"))
     data.chmod(0o755)
-    up = None
+    up = Up(data)
     try:
-        up = Up(data)
+        up.start()
         yield up
     finally:
-        if up is not None:
-            up.stop()
+        up.stop()
         remove(data / ".onhand" / "engines")
         shutil.rmtree(data, ignore_errors=True)
 
