@@ -1,4 +1,7 @@
-"""How fast history is sold again under other rules: `onhand replay --rules`, over a year of real sales, on one core: `make bench-replay`."""
+"""How fast history is sold again under other rules: `onhand replay --rules`, over a year of real sales, on one core: `make bench-replay`.
+
+With fewer baskets (`ONHAND_BASKETS=2000`) it says how fast that was, and promises nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from replay_lines import outs, year
+from replay_lines import EVERY_BASKET, outs, year
 from rich.console import Console
 from rich.table import Table
 
@@ -56,7 +59,8 @@ async def replayed(config: Path, *arguments: str) -> tuple[dict, float, float]:
 
 
 async def test_a_year_of_real_sales_under_other_rules(kafka, dsn, prefix, tmp_path, run):
-    facts, real = year()
+    baskets = int(os.environ.get("ONHAND_BASKETS", EVERY_BASKET))
+    facts, real = year(baskets)
     naming, writer = Naming(prefix), Writer(kafka, PARTITIONS)
     await create_topics(kafka, naming, PARTITIONS)
     await writer.start()
@@ -79,10 +83,11 @@ async def test_a_year_of_real_sales_under_other_rules(kafka, dsn, prefix, tmp_pa
     ]
     found, seconds, cpu = min(rounds, key=lambda one: one[2])
     assert found["unreadable"] == 0
-    assert found["movements"] == raw["records"] > real > 1_400_000
+    assert found["movements"] == raw["records"] > real
     assert found["before"]["asked"] == found["after"]["asked"] > 0
     show(found, real, seconds, cpu, raw)
-    if not os.environ.get("ONHAND_BUSY"):
+    if baskets == EVERY_BASKET:
+        assert real > 1_400_000
         assert seconds < MOST_SECONDS
         assert found["movements"] / found["cpu_seconds"] >= LEAST_RATE
 

@@ -40,9 +40,9 @@ class Fact(NamedTuple):
     lines: list[tuple[str, str, int]]
 
 
-def year() -> tuple[list[Fact], int]:
-    """Everything in the order in which it is recorded, and how many real lines are in it."""
-    baskets, untracked, unlisted = read(EVERY_BASKET)
+def year(most: int) -> tuple[list[Fact], int]:
+    """The first baskets of the year in the order in which they are recorded, and how many real lines are in them."""
+    baskets, untracked, unlisted = read(most)
     facts = [*opening(baskets, untracked | unlisted), *sales(baskets, untracked | unlisted)]
     facts.sort(key=lambda fact: fact.recorded)
     return facts, sum(units > 0 for basket in baskets for _, units in basket.lines)
