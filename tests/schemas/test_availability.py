@@ -254,14 +254,14 @@ def test_given_a_number_then_each_step_names_what_it_comes_from():
     stock.locations[UNROUTED] = {"available": -2}
     rules = network(safety_stock=2, threshold=1, share_percent=50, cap=3)
     assert [step[1:] for step in steps(stock, rules)] == [
-        (12, "A", NETWORK),
-        (-2, "rule:safety_stock", NETWORK),
-        (1, "B", NETWORK),
-        (-2, "rule:safety_stock", NETWORK),
-        (1, "rule:not_negative", NETWORK),
-        (-2, UNROUTED, NETWORK),
-        (-1, "rule:threshold", NETWORK),
-        (-4, "rule:share_percent", NETWORK),
+        (12, "A", NETWORK, "A"),
+        (-2, "rule:safety_stock", NETWORK, "A"),
+        (1, "B", NETWORK, "B"),
+        (-2, "rule:safety_stock", NETWORK, "B"),
+        (1, "rule:not_negative", NETWORK, "B"),
+        (-2, UNROUTED, NETWORK, None),
+        (-1, "rule:threshold", NETWORK, None),
+        (-4, "rule:share_percent", NETWORK, None),
     ]
     capped = list(steps(stock, replace(rules, cap=2)))
     assert capped[-1] == Step("cap of 2", -1, "rule:cap", NETWORK)
