@@ -14,10 +14,12 @@ import pytest
 from projections.dashboard.browsers import own_path
 from projections.dashboard.pages import SCREENS
 from projections.problems import Problem
-from schemas.claims import DeadLetter
+from schemas.claims import DeadLetter, Observation
+from schemas.oversells import Oversell, OversellCause
 from schemas.postings import Kind
+from schemas.receipts import Outcome, Receipt
 from schemas.rules import ChannelRules, Rules
-from schemas.topics import DEAD_LETTERS
+from schemas.topics import DEAD_LETTERS, OBSERVATIONS, OVERSELLS, RECEIPTS
 
 NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)
 EVIL = '<script>alert("x")</script>'
@@ -293,6 +295,56 @@ async def test_given_two_clocks_then_what_was_not_known_is_listed_and_makes_the_
     assert "Later by" in text
     nothing = words(await ada.page("/as-of?sku=TEE&at=2026-11-20T18:00:00&known=2026-11-20T18:00:00"))
     assert "what was believed was true" in nothing
+
+
+async def test_given_an_oversell_then_its_story_says_who_took_what_and_what_would_have_prevented_it(
+    stocked, ada
+):
+    sold = next(one for one in stocked.journal if one.document == "sale/1")
+    over = Oversell(
+        movement=sold.id, sku="MUG", place="SOHO", available=-3, cause=OversellCause.LATENCY, kind=sold.kind,
+        transaction=sold.transaction, channel="web", occurred_at=sold.occurred_at, recorded_at=sold.recorded_at,
+    )  # fmt: skip
+    told = Receipt(channel="web", sku="MUG", place="network", quantity=4, level=4, own=0, outcome=Outcome.PUSHED, pushed_at=NOW.replace(hour=13), offset=3)  # fmt: skip
+    await stocked.record(RECEIPTS, [told])
+    await stocked.record(OVERSELLS, [over])
+    text = await ada.page(f"/oversell?movement={sold.id}")
+    said = words(text)
+    assert "MUG at SOHO -3 latency" in said
+    assert "took 4; 3 of them were not there" in said
+    assert re.search(
+        r"13:00:00 told pushed web network 4 14:00:00 14:00:00 0 s pos sale completed web SOHO -4", said
+    ), said
+    assert re.search(
+        r"Each of these would have prevented it buffer \d+ more held back from web at SOHO", said
+    ), said
+    assert text.count('class="culprit"') == 1
+
+
+async def test_given_a_level_that_differs_then_drift_says_by_how_much_and_what_is_outdated_waits_behind(
+    stocked, ada
+):
+    hour = NOW.replace(hour=16)
+    cells = (("HARLEM", 9, NOW), ("SOHO", 12, NOW.replace(hour=12, minute=30)))
+    await stocked.record(
+        RECEIPTS,
+        [
+            Receipt(channel="tills", sku="TEE", place=place, quantity=5, level=5, own=0, outcome=Outcome.PUSHED, pushed_at=hour, offset=9)
+            for place, _, _ in cells
+        ],
+    )  # fmt: skip
+    await stocked.record(
+        OBSERVATIONS,
+        [
+            Observation(topic="levels", channel="tills", sku="TEE", location=place, level=level, observed_at=at, version=1)
+            for place, level, at in cells
+        ],
+    )  # fmt: skip
+    said = words(await ada.page("/drift"))
+    assert "TEE tills HARLEM 9 5 +4 18:00:00 drifted" in said
+    assert "TEE tills SOHO" not in said
+    assert "TEE tills SOHO 12 5 +7 12:30:00 outdated" in words(await ada.page("/drift?everything=true"))
+    assert "drifted" not in words(await ada.page("/drift?channel=web"))
 
 
 async def test_given_a_location_then_its_shelves_are_shown_as_they_were(stocked, ada):
