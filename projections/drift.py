@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
+
+from orjson import dumps
 
 from projections.channel_numbers import quantity_of
 from projections.directories import Directories
@@ -26,6 +28,30 @@ KNOWN = """
     JOIN channel_quantities AS q USING (channel, sku)
     LEFT JOIN told AS t ON (t.channel, t.sku) = (q.channel, q.sku) AND t.outcome <> 'refused'
 """
+
+LARGEST = """
+    SELECT * FROM (
+        SELECT o.channel, o.sku, o.location, o.level, o.observed_at,
+        CASE WHEN t.level IS NOT NULL THEN t.level + (q.value->'places'->p.place->>'own')::bigint - t.own
+             WHEN (q.value->'places'->p.place->>'opened')::boolean THEN (q.value->'places'->p.place->>'own')::bigint
+        END AS rough,
+        coalesce(t.pushed_at > o.observed_at, false) OR EXISTS (
+            SELECT FROM movements AS m WHERE m.sku = o.sku AND m.occurred_at >= o.observed_at
+            AND (p.place = 'network' OR p.place = ANY(m.locations))
+        ) AS outdated
+        FROM observations AS o
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN NOT %(network)s::jsonb ? o.channel THEN o.location
+                        WHEN %(network)s::jsonb->o.channel ? o.location THEN 'network' END AS place
+        ) AS p
+        JOIN channel_quantities AS q ON q.channel = o.channel AND q.sku = o.sku AND q.value->'places' ? p.place
+        LEFT JOIN told AS t ON t.channel = o.channel AND t.sku = o.sku AND t.place = p.place AND t.outcome <> 'refused'
+        WHERE o.channel = ANY(%(channels)s) AND o.level IS NOT NULL
+    ) AS seen
+    WHERE %(all)s OR (level IS DISTINCT FROM rough AND NOT outdated)
+    ORDER BY outdated, abs(level - coalesce(rough, 0)) DESC, observed_at DESC, channel, sku LIMIT %(limit)s
+"""
+"""Only finds and orders: what is believed is said by `Place.shows`, whose sum `rough` is before it is asked whose word the last one was."""
 
 
 class Drift(Directories):
@@ -53,21 +79,45 @@ class Drift(Directories):
         asked = {"channels": sorted(rules), "sku": sku, "location": location, "limit": most + 1}
         found = await self.rows(SEEN, {**asked, **position})
         rows = found[:most]
-        known = await self._known(rows)
-        places = {name: await self._places(name) for name in {row["channel"] for row in rows}}
-        items = [
-            _beside(
-                row, known, rules[row["channel"]], _place(row, rules[row["channel"]], places[row["channel"]])
-            )
-            for row in rows
-        ]
+        items = await self._compared(rows, rules, await self._network(rules))
         last = [rows[-1][name] for name in ("channel", "sku", "location")] if rows else []
         return Page(items, cursor_of(last) if len(found) > most else None)
 
-    async def _places(self, channel: str) -> Mapping[str, str]:
-        """What a platform calls our places."""
-        saved = await self.load_directory(channel)
-        return {} if saved is None else saved.places
+    async def largest_drift(
+        self, rules: Mapping[str, ChannelRules], *, everything: bool = False, limit: int = 100
+    ) -> list[dict[str, Any]]:
+        """What some channels' platforms showed and we do not believe that they show, the largest differences first: rows as `drift` has
+        them. `outdated` says that units moved, or the platform was told something, since it was looked: with `everything` such rows
+        follow, and so does what agrees.
+        """
+        network = await self._network(rules)
+        asked = [name for name, its in rules.items() if everything or not its.shadow]
+        named = dumps({name: sorted(where) for name, where in network.items()}).decode()
+        rows = await self.rows(
+            LARGEST, {"channels": asked, "network": named, "all": everything, "limit": limit}
+        )
+        items = await self._compared(rows, rules, network)
+        return [row for row in items if everything or row["difference"]]
+
+    async def _compared(
+        self,
+        rows: list[dict[str, Any]],
+        rules: Mapping[str, ChannelRules],
+        network: Mapping[str, Collection[str]],
+    ) -> list[dict[str, Any]]:
+        """Observations beside what is believed. `network` says where platforms with one number for all places show it."""
+        known = await self._known(rows)
+        return [
+            _beside(row, known, rules[row["channel"]], _place(row, network.get(row["channel"])))
+            for row in rows
+        ]
+
+    async def _network(self, rules: Mapping[str, ChannelRules]) -> dict[str, set[str]]:
+        """By channel with one number for all its places: at which of them its platform shows it, as far as we know what it calls them."""
+        names = [name for name, its in rules.items() if its.publish == NETWORK]
+        sql = "SELECT channel, directory->'places' AS places FROM directories WHERE channel = ANY(%s)"
+        saved = {row["channel"]: row["places"] or {} for row in await self.rows(sql, [names])}
+        return {name: _shown_at(rules[name], saved.get(name, {})) for name in names}
 
     async def _known(self, rows: list[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
         cells = sorted({(row["channel"], row["sku"]) for row in rows})
@@ -78,14 +128,18 @@ class Drift(Directories):
         return known
 
 
-def _place(row: Mapping[str, Any], rules: ChannelRules, places: Mapping[str, str]) -> str | None:
-    """Which of our cells a platform's level is about. One number for all stands where the channel's demand goes."""
+def _shown_at(rules: ChannelRules, places: Mapping[str, str]) -> set[str]:
+    """Where a platform shows its one number. `places` is what it calls ours; unless that says, it is where the channel's demand goes."""
+    named = {name for name, ref in places.items() if ref == places.get(NETWORK)}
+    return named if rules.ships_from in places and named else named | {rules.ships_from}
+
+
+def _place(row: Mapping[str, Any], network: Collection[str] | None) -> str | None:
+    """Which of our cells a platform's level is about. One number for all stands in some of the places only."""
     location: str = row["location"]
-    if rules.publish != NETWORK:
+    if network is None:
         return location
-    if NETWORK in places and location in places:
-        return NETWORK if places[location] == places[NETWORK] else None
-    return NETWORK if location == rules.ships_from else None
+    return NETWORK if location in network else None
 
 
 def _beside(
@@ -105,7 +159,7 @@ def _beside(
     told_at = None if word is None else word["pushed_at"]
     level = row["level"]
     return {
-        **row,
+        **{name: value for name, value in row.items() if name != "rough"},
         "place": place,
         "believed": believed,
         "quantity": None if number is None else number.quantity,

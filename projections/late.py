@@ -1,5 +1,5 @@
 """Late facts: what was recorded after an instant about what had occurred by then. They are all that lies between what was believed at
-that instant and what was true.
+that instant and what was true. What was believed of an instant at another one is asked for by naming both.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SHOWN = (
     " counted, bundle"
 )
 
-IS_LATE = "occurred_at <= %(at)s AND recorded_at > %(at)s AND (%(known)s::timestamptz IS NULL OR recorded_at <= %(known)s)"
+IS_LATE = "occurred_at <= %(at)s AND recorded_at > %(believed)s AND (%(known)s::timestamptz IS NULL OR recorded_at <= %(known)s)"
 
 LATE = f"""
     WITH of_sku AS (
@@ -27,12 +27,12 @@ LATE = f"""
         coalesce(lag(last_offset) OVER (ORDER BY last_offset), -1) AS before
         FROM blocks WHERE sku = %(sku)s AND apart
     ), ranges AS (
-        SELECT first_offset AS low, last_offset AS high FROM of_sku WHERE recorded_to > %(at)s AND occurred_from <= %(at)s
+        SELECT first_offset AS low, last_offset AS high FROM of_sku WHERE recorded_to > %(believed)s AND occurred_from <= %(at)s
         UNION ALL SELECT before + 1, first_offset - 1 FROM of_sku WHERE first_offset > before + 1
         UNION ALL SELECT coalesce(max(last_offset), -1) + 1, 9223372036854775807 FROM of_sku
     ), late AS (
         SELECT {SHOWN} FROM movements
-        WHERE sku = %(sku)s AND {PROMPT} AND occurred_at >= %(at)s - '1 hour'::interval AND {IS_LATE}
+        WHERE sku = %(sku)s AND {PROMPT} AND occurred_at >= %(believed)s - '1 hour'::interval AND {IS_LATE}
         UNION ALL
         SELECT m.* FROM ranges, LATERAL (
             SELECT {SHOWN} FROM movements
@@ -66,26 +66,33 @@ class Late(Stocks):
         at: datetime,
         known_at: datetime | None = None,
         *,
+        believed_at: datetime | None = None,
         location: str | None = None,
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page:
-        """Movements of a SKU that had occurred by `at` and were recorded after it, by `known_at`, in the order in which they became
-        known. Each says by how many seconds it came late, and what it changed (at one location, where one is named).
+        """Movements of a SKU that had occurred by `at` and were recorded after it (after `believed_at`, where that is another instant), by
+        `known_at`, in the order in which they became known. Each says by how many seconds it came late, and what it changed (at one location, where one is named).
         """
         after, ident = instant_cursor(cursor) if cursor else (None, None)
         most = min(limit, PAGE_MAX)
-        asked = {"sku": sku, "at": at, "known": known_at, "location": location}
+        asked = {"sku": sku, "at": at, "believed": believed_at or at, "known": known_at, "location": location}
         position = {"after": after, "id": ident, "limit": most + 1}
         found = await self.rows(LATE, {**asked, **position})
         page = page_of(found, most, lambda row: [row["recorded_at"].isoformat(), row["id"]])
         return Page([_shown(row, location) for row in page.items], page.next)
 
     async def between(
-        self, sku: str, at: datetime, known_at: datetime | None = None, location: str | None = None
+        self,
+        sku: str,
+        at: datetime,
+        known_at: datetime | None = None,
+        location: str | None = None,
+        *,
+        believed_at: datetime | None = None,
     ) -> Between:
-        """What lies between the two clocks at `at`, by what is known by `known_at`."""
-        believed = await self.summed(sku, at, at)
+        """What lies between the two clocks at `at`, by what is known by `known_at`: since then, or since `believed_at`."""
+        believed = await self.summed(sku, at, believed_at or at)
         true = await self.summed(sku, at, known_at)
         learned = Counter({cell: true[cell] - believed[cell] for cell in true.keys() | believed.keys()})
         return Between(*(_units(one, location) for one in (believed, learned, true)))

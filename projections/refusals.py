@@ -39,8 +39,8 @@ def handle(api: FastAPI) -> None:
         title, detail = TITLES.get(status, str(error.detail)), DETAILS.get(status, str(error.detail))
         answer = answered(request, Problem(status, title, detail))
         answer.headers.update(error.headers or {})
-        if status == 405:  # one route knows its own methods only, and an address may have several
-            answer.headers["Allow"] = ", ".join(_methods(api, request.url.path))
+        if status == 405 and (several := _methods(api, request.url.path)):  # one route knows its own only
+            answer.headers["Allow"] = ", ".join(several)
         return answer
 
     async def invalid(request: Request, error: Exception) -> Response:

@@ -62,7 +62,15 @@ def create_api(
     for routes in (platform_routes, health_routes, v1_routes):
         api.include_router(routes(service))
     api.include_router(
-        dashboard_routes(pool, rules=rules, skews=skews, clock=clock, keys=keys, given=dashboard)
+        dashboard_routes(
+            pool,
+            rules=rules,
+            events=lambda: () if ruling is None else ruling.events,
+            skews=skews,
+            clock=clock,
+            keys=keys,
+            given=dashboard,
+        )
     )
     describe(api, Custom, shapes=(stock_shapes, journal_shapes, request_shapes, baskets, reservations))
     return api

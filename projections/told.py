@@ -15,14 +15,15 @@ SHOWN = "partition, log_offset, channel, sku, place, quantity, level, own, outco
 NEWEST = "pushed_at DESC, partition DESC, log_offset DESC"
 
 BEFORE = """
-    (%(since)s::timestamptz IS NULL OR pushed_at >= %(since)s) AND (%(at)s::timestamptz IS NULL
+    (%(since)s::timestamptz IS NULL OR pushed_at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR pushed_at <= %(until)s)
+    AND (%(at)s::timestamptz IS NULL
         OR (pushed_at, partition, log_offset) < (%(at)s::timestamptz, %(partition)s::int, %(offset)s::bigint))
 """
 
 OF_SKU = f"""
     SELECT {SHOWN} FROM receipts
     WHERE sku = %(sku)s AND (%(channel)s::text IS NULL OR channel = %(channel)s)
-    AND (%(outcome)s::text IS NULL OR outcome = %(outcome)s) AND {BEFORE}
+    AND outcome = ANY(%(outcomes)s::text[]) AND {BEFORE}
     ORDER BY {NEWEST} LIMIT %(limit)s
 """  # noqa: S608  # our own text
 
@@ -90,18 +91,26 @@ class Told(Rows):
         channel: str | None = None,
         outcome: Outcome | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
+        answered: bool = False,
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page:
-        """Our words with platforms and their answers, newest first, in an order that does not shift. `id` is `partition-offset`."""
+        """Our words with platforms and their answers, newest first, in an order that does not shift. `id` is `partition-offset`. With
+        `answered`, what only was about to be said is left out.
+        """
         at, partition, offset = _receipt_cursor(cursor) if cursor else (None, None, None)
         most = min(limit, PAGE_MAX)
         values = {
             "sku": sku,
             "channel": channel,
-            "outcome": None if outcome is None else outcome.value,
-            "outcomes": [one.value for one in Outcome if outcome in (None, one)],
+            "outcomes": [
+                one.value
+                for one in Outcome
+                if outcome in (None, one) and not (answered and one is Outcome.ASKED)
+            ],
             "since": since,
+            "until": until,
             "at": at,
             "partition": partition,
             "offset": offset,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -14,7 +13,9 @@ from starlette.responses import Response
 from projections.dashboard.browsers import NotShown
 from projections.dashboard.house import House, guarded
 from projections.dashboard.sku_pages import net, states_of
-from schemas.accounts import ON_HAND
+from projections.listed import Units
+from projections.paging import Page
+from schemas.accounts import BOUNDARY, ON_HAND
 from schemas.ledger import Stock, view
 
 STATES = [state.value for state in ON_HAND]
@@ -23,7 +24,9 @@ AT_LOCATION_MAX = 40
 """SKUs of a location on a page."""
 
 LATE_MAX = 100
-"""Late facts that are listed."""
+"""Late facts on a page."""
+
+NONE = Page([], None)
 
 
 def instant_of(text: str) -> datetime | None:
@@ -37,14 +40,14 @@ def instant_of(text: str) -> datetime | None:
         raise NotShown(400, "Bad instant", "an instant such as 2026-11-20T15:00:00 is expected") from None
 
 
-def differences(true: Stock | None, believed: Stock | None) -> dict[tuple[str, str], int]:
-    """By location and state, by how much what is true is more than what was believed."""
-    summed: Counter[tuple[str, str]] = Counter()
-    for sign, stock in ((1, true), (-1, believed)):
-        for place, here in (stock.locations if stock else {}).items():
-            for state, units in here.items():
-                summed[place, state] += sign * units
-    return {key: units for key, units in sorted(summed.items()) if units}
+def inside(cells: Units) -> dict[tuple[str, str], int]:
+    """Units by location and state, of what is no boundary account."""
+    return {
+        (place, state): units
+        for place, here in cells.items()
+        for state, units in here.items()
+        if state != BOUNDARY
+    }
 
 
 def asof_pages(house: House) -> APIRouter:
@@ -59,6 +62,7 @@ def asof_pages(house: House) -> APIRouter:
         at: str = "",
         known: str = "",
         after: str | None = None,
+        cursor: str | None = None,
     ) -> Response:
         """A SKU, or a location, at a moment of either clock."""
         asked: dict[str, Any] = {
@@ -66,6 +70,8 @@ def asof_pages(house: House) -> APIRouter:
             "location": location.strip(),
             "at": instant_of(at),
             "known": instant_of(known),
+            "cursor": cursor,
+            "channels": list(house.rules().channels),
             "places": sorted(house.rules().locations),
             "states": STATES,
             "extent": None,
@@ -89,7 +95,7 @@ async def _of_sku(house: House, asked: Mapping[str, Any]) -> dict[str, Any]:
     known = asked["known"] or now
     true = await reading.stock_as_of(sku, at, None)
     believed = await reading.stock_as_of(sku, at, known) if asked["known"] else true
-    late = await reading.late(sku, at, known, LATE_MAX + 1) if asked["known"] else []
+    late, learned = await _between(house, sku, at, known, asked["cursor"]) if asked["known"] else (NONE, {})
     first, last = extent
     return {
         "kind": "sku",
@@ -98,10 +104,19 @@ async def _of_sku(house: House, asked: Mapping[str, Any]) -> dict[str, Any]:
         "was": (was := view(true or Stock(sku=sku))),
         "believed": (thought := view(believed or Stock(sku=sku))),
         "states": states_of({"locations": {**_cells(was, "was"), **_cells(thought, "thought")}})["shown"],
-        "late": [{**row, "net": net(row["legs"])} for row in late[:LATE_MAX]],
-        "more_late": len(late) > LATE_MAX,
-        "differences": differences(true, believed),
+        "late": [{**row, "net": net(row["changed"])} for row in late.items],
+        "next": late.next,
+        "differences": learned,
     }
+
+
+async def _between(
+    house: House, sku: str, at: datetime, known: datetime, cursor: str | None
+) -> tuple[Page, dict[tuple[str, str], int]]:
+    """What was recorded after `known` of what had occurred by `at`, and what that changed in all."""
+    late = await house.reading.late_facts(sku, at, believed_at=known, cursor=cursor, limit=LATE_MAX)
+    between = await house.reading.between(sku, at, believed_at=known)
+    return late, inside(between.learned)
 
 
 def _cells(stock: dict[str, Any], name: str) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from projections.dashboard.house import House, guarded
-from projections.dashboard.reading import shown_at
 
 LATELY = timedelta(minutes=5)
 """What `told lately` means on the page of channels."""
@@ -45,12 +44,8 @@ def channel_pages(house: House) -> APIRouter:
         """Observations beside what is believed, and hand edits."""
         rules = house.rules()
         marks = await reading.marks()
-        network = {
-            name: place
-            for name, its in rules.channels.items()
-            if (place := shown_at(its.publish, its.ships_from)) is not None
-        }
-        rows = await reading.differing(channel or None, network, everything=everything, limit=DRIFT_MAX + 1)
+        asked = {name: its for name, its in rules.channels.items() if channel in ("", name)}
+        rows = await reading.largest_drift(asked, everything=everything, limit=DRIFT_MAX + 1)
         return house.page(
             request,
             "drift.html",

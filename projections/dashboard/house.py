@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -50,6 +50,7 @@ class House:
 
     reading: Reading
     rules: Callable[[], Rules]
+    events: Callable[[], Sequence[Rules]]
     skews: Callable[[], Mapping[str, float]]
     clock: Callable[[], datetime]
     keys: Callable[[str], Caller | None]

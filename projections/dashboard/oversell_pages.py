@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -11,7 +10,7 @@ from starlette.responses import Response
 
 from projections.dashboard.browsers import NotShown
 from projections.dashboard.house import House, guarded
-from schemas.accounts import NETWORK, State
+from projections.postmortem import Postmortem
 from schemas.oversells import OversellCause
 
 MEANING = {
@@ -23,40 +22,10 @@ MEANING = {
 }
 
 
-def running(told: Sequence[Mapping[str, Any]], one: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Movements with what each took of what was available at the place of an oversell, and what was left then; that is known of what
-    the oversell left, and only where the place is one.
-    """
-    rows = [
-        {
-            **row,
-            "here": sum(
-                leg["quantity"]
-                for leg in row["legs"]
-                if leg["state"].partition("[")[0] == State.AVAILABLE
-                and one["place"] in (NETWORK, leg["location"])
-            ),
-            "late": (row["recorded_at"] - row["occurred_at"]).total_seconds(),
-            "left": None,
-        }
-        for row in told
-    ]
-    culprit = next((at for at, row in enumerate(rows) if row["id"] == one["movement"]), None)
-    if culprit is None or one["place"] == NETWORK:
-        return rows
-    left = one["available"]
-    for row in reversed(rows[: culprit + 1]):
-        row["left"], left = left, left - row["here"]
-    left = one["available"]
-    for row in rows[culprit + 1 :]:
-        row["left"] = left = left + row["here"]
-    return rows
-
-
 def oversell_pages(house: House) -> APIRouter:
     """`/oversells` and `/oversell`."""
     router = APIRouter(route_class=guarded(house), include_in_schema=False)
-    reading = house.reading
+    reading, postmortem = house.reading, Postmortem(house.reading, house.rules)
 
     @router.get("/oversells")
     async def oversells(request: Request, sku: str = "", cursor: str | None = None) -> Response:
@@ -78,20 +47,10 @@ def oversell_pages(house: House) -> APIRouter:
     async def story(
         request: Request, movement: Annotated[str, Query(min_length=1, max_length=100)]
     ) -> Response:
-        """What led to one of them, in the order in which we heard of it."""
-        found = await reading.oversell(movement)
-        if not found:
+        """How one of them came about, in the order in which we heard of it, and what would have prevented it."""
+        stories = await postmortem.of(movement)
+        if not stories:
             raise NotShown(404, "Unknown oversell", "that movement took no more than there was")
-        one = found[0]
-        told = await reading.story(one["sku"], one["place"], one["recorded_at"])
-        return house.page(
-            request,
-            "oversell.html",
-            one=one,
-            places=found,
-            rows=running(told, one),
-            meaning=MEANING,
-            receipts=await reading.words_about(one["sku"], None, 20),
-        )
+        return house.page(request, "oversell.html", stories=stories, meaning=MEANING)
 
     return router

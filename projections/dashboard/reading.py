@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from orjson import dumps
-from psycopg.rows import dict_row
+from psycopg import AsyncCursor
 
 from projections.dashboard.statements import (
     AT_LOCATION,
     DELTAS,
-    DRIFT,
-    LATE,
     NUMBERS,
     OVERVIEW,
-    RECEIPTS,
     STOCKS,
-    STORY,
     TOLD,
     VERSIONS,
 )
 from projections.pool import Pool
 from projections.queries import Queries
-from schemas.accounts import NETWORK
 
 AT_ONCE = 2
 """Questions of pages that run at the same time; the others wait."""
@@ -48,15 +43,16 @@ class Reading(Queries):
         self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()
     ) -> list[dict[str, Any]]:
         """All rows of a statement, within bounds."""
-        async with (
-            self._turn,
-            self._pool.connection() as connection,
-            connection.transaction(),
-            connection.cursor(row_factory=dict_row) as cursor,
-        ):
-            await connection.execute(f"SET LOCAL statement_timeout = '{LONGEST}'".encode())
+        async with self.moment() as cursor:
             await cursor.execute(sql.encode(), parameters)
             return await cursor.fetchall()
+
+    @asynccontextmanager
+    async def moment(self) -> AsyncIterator[AsyncCursor[dict[str, Any]]]:
+        """A cursor whose statements all see the same moment, within the same bounds."""
+        async with self._turn, super().moment() as cursor:
+            await cursor.execute(f"SET LOCAL statement_timeout = '{LONGEST}'".encode())
+            yield cursor
 
     # -- liveness
 
@@ -125,31 +121,11 @@ class Reading(Queries):
         values = {"location": location, "after": after, "limit": limit}
         return [row["sku"] for row in await self.rows(sql, values)]
 
-    async def late(self, sku: str, at: datetime, known: datetime, limit: int = 100) -> list[dict[str, Any]]:
-        """What had occurred by `at` and was not recorded by `known`, newest first."""
-        return await self.rows(LATE, {"sku": sku, "at": at, "known": known, "limit": limit})
-
     # -- channels
-
-    async def words_about(
-        self, sku: str, channel: str | None = None, limit: int = 40
-    ) -> list[dict[str, Any]]:
-        """Words with platforms about a SKU that were answered, newest first."""
-        return await self.rows(RECEIPTS, {"sku": sku, "channel": channel, "limit": limit})
 
     async def told_cells(self, since: datetime) -> dict[str, dict[str, Any]]:
         """By channel how many cells its platform was told, and how it took them."""
         return {row["channel"]: row for row in await self.rows(TOLD, {"since": since})}
-
-    async def differing(
-        self, channel: str | None, network: Mapping[str, str], *, everything: bool, limit: int = 100
-    ) -> list[dict[str, Any]]:
-        """What platforms showed beside what they should show, the largest differences first; with `everything` what agrees, and what is
-        outdated, too. `network` is, by channel with one
-        number for all places, at which place its platform shows that.
-        """
-        asked = {"channel": channel, "all": everything, "limit": limit}
-        return await self.rows(DRIFT, asked | {"network": dumps(dict(network)).decode()})
 
     # -- what needs a person
 
@@ -169,16 +145,3 @@ class Reading(Queries):
         """Numbers that somebody changed in a platform, newest first, as people were told of them."""
         sql = "SELECT since, detail FROM alerts WHERE kind = 'drift' ORDER BY since DESC, id LIMIT %s"
         return await self.rows(sql, [limit])
-
-    async def story(self, sku: str, place: str, around: datetime, limit: int = 12) -> list[dict[str, Any]]:
-        """The movements of a SKU at a place about the time that one was recorded, in the order in which they were."""
-        return await self.rows(STORY, {"sku": sku, "place": place, "at": around, "most": limit})
-
-    async def oversell(self, movement: str) -> list[dict[str, Any]]:
-        """What one movement oversold, by place."""
-        return await self.rows("SELECT * FROM oversells WHERE movement = %s ORDER BY sku, place", [movement])
-
-
-def shown_at(publish: str, ships_from: str) -> str | None:
-    """At which of our places a platform with one number shows it; None where every place has its own."""
-    return ships_from if publish == NETWORK else None

@@ -36,12 +36,13 @@ def dashboard_routes(
     pool: Pool,
     *,
     rules: Callable[[], Rules],
+    events: Callable[[], Sequence[Rules]] = tuple,
     skews: Callable[[], Mapping[str, float]],
     clock: Callable[[], datetime],
     keys: Callable[[str], Caller | None],
     given: Dashboard | None = None,
 ) -> APIRouter:
-    """The dashboard. `keys` says who an API key belongs to, `rules` are those in force, `skews` by how many seconds each channel's clock
+    """The dashboard. `keys` says who an API key belongs to, `rules` are those in force, `events` all changes of them, oldest first, `skews` by how many seconds each channel's clock
     may be wrong.
     """
     reading = Reading(pool)
@@ -52,6 +53,7 @@ def dashboard_routes(
     house = House(
         reading=reading,
         rules=rules,
+        events=events,
         skews=skews,
         clock=clock,
         keys=keys,

@@ -13,6 +13,7 @@ from projections.carrying import CarryingOut
 from projections.dashboard.browsers import NotShown
 from projections.dashboard.house import House, guarded
 from projections.dashboard.timeline import Timeline, timeline
+from projections.explain.lines import claim_of
 from schemas.accounts import BOUNDARY, ON_HAND, TRANSIT_PREFIX, UNROUTED, State
 from schemas.ledger import Stock, view
 
@@ -21,6 +22,9 @@ STEPS_MAX = 300
 
 MOVEMENTS_MAX = 25
 """Movements on a page."""
+
+RECEIPTS_MAX = 12
+"""Words with platforms on a page, the newest."""
 
 Sku = Annotated[str, Query(min_length=1, max_length=255)]
 
@@ -70,7 +74,7 @@ def sku_pages(house: House) -> APIRouter:
             timeline=await _available(house, stock),
             channels=channels,
             numbers=numbers,
-            receipts=await reading.words_about(sku),
+            receipts=(await reading.receipts(sku=sku, answered=True, limit=RECEIPTS_MAX)).items,
             movements=[{**row, "net": net(row["legs"])} for row in page.items],
             cursor=cursor,
             next=page.next,
@@ -91,7 +95,7 @@ def sku_pages(house: House) -> APIRouter:
             request,
             "deal.html",
             transaction=transaction,
-            movements=[{**row, "net": net(row["legs"])} for row in page.items],
+            movements=[{**row, "net": net(row["legs"]), "claim": claim_of(row["id"])} for row in page.items],
             carried=carried,
             cursor=cursor,
             next=page.next,

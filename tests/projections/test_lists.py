@@ -212,6 +212,23 @@ async def test_given_receipts_then_they_are_listed_newest_first_by_any_of_their_
     assert all(said[int(row["id"].partition("-")[2])].ref == row["ref"] for row in found)
 
 
+async def test_given_words_up_to_an_instant_then_later_ones_and_those_without_an_answer_are_left_out(
+    shop, after
+):
+    said = receipts(after, random.Random(4), 90)
+    await shop.record(RECEIPTS, said)
+    for sku in (None, "TEE"):
+        asked = {"sku": sku, "until": after(minutes=9), "answered": True, "limit": 1_000}
+        page = await shop.queries.receipts(**asked)
+        assert [row["ref"] for row in page.items] == [
+            one.ref
+            for one in reversed(said)
+            if one.pushed_at <= after(minutes=9)
+            and one.outcome is not Outcome.ASKED
+            and sku in (None, one.sku)
+        ]
+
+
 @pytest.mark.parametrize("cursor", ["?", "WyIxIl0=", "WyJ4IiwgIjEiLCAiMiJd"])
 async def test_given_a_cursor_that_is_not_of_the_list_then_it_is_refused(shop, cursor):
     with pytest.raises(BadCursor):
@@ -271,6 +288,19 @@ async def test_given_what_a_platform_showed_then_it_stands_beside_what_we_believ
     assert (await shop.queries.drift({})).items == []
     shadowed = await shop.queries.drift({"tills": ChannelRules(publish="locations", shadow=True)}, sku="TEE")
     assert [r["believed"] for r in shadowed.items] == [None, None]
+    assert await shop.queries.largest_drift({"tills": ChannelRules(publish="locations", shadow=True)}) == []
+    largest = await shop.queries.largest_drift(rules)
+    assert [(r["sku"], r["location"], r["difference"], r["outdated"]) for r in largest] == [
+        ("TEE", "WH", 2, False)
+    ]
+    everything = await shop.queries.largest_drift(rules, everything=True)
+    assert [(r["sku"], r["location"], r["outdated"]) for r in everything] == [
+        *(("CAP", "WH", False), ("TEE", "WH", False), ("MUG", "WH", False), ("TEE", "NYC", True)),
+    ]
+    listed = {(r["sku"], r["location"]): r for r in found}
+    for row in everything:
+        told = {name: value for name, value in row.items() if name != "outdated"}
+        assert told == listed[row["sku"], row["location"]]
     since = ChannelRules(publish="locations", told_since=after(minutes=6))
     assert [r["believed"] for r in (await shop.queries.drift({"tills": since}, sku="TEE")).items] == [9, None]
 
@@ -290,6 +320,7 @@ async def test_given_one_number_for_all_then_it_is_compared_where_the_channels_d
     places = {"network": "gid/1", "WH": "gid/1", "NYC": "gid/2"}
     await shop.queries.save_directory("web", items={}, locations={}, handles={}, places=places)
     assert await compared() == {"LA": None, "NYC": None, "WH": 1}
+    assert [r["location"] for r in await shop.queries.largest_drift(rules)] == ["WH"]
 
 
 # -- one dead letter

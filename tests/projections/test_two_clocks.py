@@ -243,6 +243,28 @@ async def test_given_any_week_then_what_was_believed_and_the_late_facts_are_what
     assert found > 300
 
 
+async def test_given_another_instant_of_belief_then_what_was_learned_since_is_what_was_not_known_by_then(
+    shop, after
+):
+    chance = random.Random(6)
+    busy_week(shop, after, chance, 300)
+    await recorded_and_digested(shop, chance, size=9, span=60)
+    found = 0
+    for _ in range(30):
+        sku, at = chance.choice(SKUS), after(minutes=chance.uniform(-1_000, 9_000))
+        then = at + timedelta(minutes=chance.uniform(-2_000, 2_000))
+        late = [m for _, m in known_then(shop, sku, at, None) if m.recorded_at > then]
+        items = await all_late_facts(shop, chance, sku, at, believed_at=then)
+        assert [item["id"] for item in items] == [
+            m.id for m in sorted(late, key=lambda m: (m.recorded_at, m.id))
+        ]
+        between = await shop.queries.between(sku, at, believed_at=then)
+        assert cells(between.learned) == summed(late)
+        assert cells(between.believed) == summed(m for _, m in known_then(shop, sku, at, then))
+        found += len(items)
+    assert found > 100
+
+
 async def test_given_a_sale_that_was_told_late_then_it_is_named_with_what_it_changed(shop, after):
     shop.post(Kind.STOCK_INITIALISED, 10, at=after(hours=-9), known=after(hours=-9))
     sale = shop.post(Kind.POS_SALE_COMPLETED, 3, at=after(hours=-1), known=after(hours=2))

@@ -17,6 +17,7 @@ from playwright.async_api import TimeoutError as TooLate
 from deploy.browser import ARGUMENTS, found
 from projections.access import Caller, Role
 from projections.dashboard import Dashboard, dashboard_routes
+from projections.problems import Problem
 from schemas.claims import DeadLetter
 from schemas.postings import Kind
 from schemas.receipts import Outcome, Receipt
@@ -53,6 +54,8 @@ class Site:
     keys: dict[str, Caller]
     at: datetime = NOW
     stopping: bool = False
+    away: Problem | None = None
+    events: list[Rules] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -107,10 +110,22 @@ async def site(pool, oidc):
     desk, api = Desk(), FastAPI()
     held = socket.create_server(("127.0.0.1", 0))
     one = Site(held.getsockname()[1], api, desk, keys)
+
+    def accept(offered: str) -> Caller | None:
+        if one.away is not None:
+            raise one.away
+        return keys.get(offered)
+
     given = Dashboard(letters=desk, oidc=oidc, stopping=lambda: one.stopping)
     api.include_router(
         dashboard_routes(
-            pool, rules=lambda: RULES, skews=dict, clock=lambda: one.at, keys=keys.get, given=given
+            pool,
+            rules=lambda: RULES,
+            events=lambda: one.events,
+            skews=dict,
+            clock=lambda: one.at,
+            keys=accept,
+            given=given,
         )
     )
     server = uvicorn.Server(uvicorn.Config(api, log_level="critical", access_log=False))

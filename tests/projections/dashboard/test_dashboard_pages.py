@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
@@ -12,14 +13,18 @@ import pytest
 
 from projections.dashboard.browsers import own_path
 from projections.dashboard.pages import SCREENS
-from schemas.claims import DeadLetter
+from projections.problems import Problem
+from schemas.claims import DeadLetter, Observation
+from schemas.oversells import Oversell, OversellCause
 from schemas.postings import Kind
-from schemas.rules import ChannelRules
-from schemas.topics import DEAD_LETTERS
+from schemas.receipts import Outcome, Receipt
+from schemas.rules import ChannelRules, Rules
+from schemas.topics import DEAD_LETTERS, OBSERVATIONS, OVERSELLS, RECEIPTS
 
 NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)
 EVIL = '<script>alert("x")</script>'
 CHANNELS = {"web": ChannelRules(safety_stock=2), "tills": ChannelRules(publish="locations")}
+RULES = Rules(version="rules-1", channels=CHANNELS)
 SIGNED_OUT = {"/sign-in", "/static/{digest}/{name}"}
 
 
@@ -100,6 +105,16 @@ async def test_given_a_revoked_key_then_its_session_ends_at_the_next_page(site, 
     await ada.page("/")
     del site.keys["admin-key"]
     assert (await ada.get("/"))[0] == 303
+
+
+async def test_given_keys_that_cannot_be_looked_up_then_it_is_said_and_the_session_lasts(site, ada, stranger):
+    site.away = Problem(503, "Not available", "keys cannot be looked up", retry_after=2)
+    for status, headers, text in (await ada.get("/channels"), await stranger.sign_in()):
+        assert (status, headers["Retry-After"]) == (503, "2")
+        assert "keys cannot be looked up" in text
+    site.away = None
+    await ada.page("/channels")
+    assert (await stranger.sign_in())[0] == 303
 
 
 async def test_given_a_session_that_was_idle_or_is_old_then_it_is_over(site, ada):
@@ -234,9 +249,45 @@ async def test_given_a_number_then_its_lines_sum_to_it_and_lead_to_their_deals(s
     assert "order placed" in words(await ada.page(deal)) or "stock initialised" in words(await ada.page(deal))
 
 
+async def test_given_a_moment_then_the_number_of_then_is_told_with_its_rules_and_words(site, stocked, ada):
+    known = words(await ada.page("/why?sku=TEE&channel=web&at=2026-11-20T14:00:00"))
+    assert "TEE on web, at 2026-11-20 14:00:00 11" in known
+    assert "heard of 2 h later" in known
+    assert (
+        "Pushes of this number and their answers, newest first When Place Told Shows Answer Reference Nothing yet."
+        in known
+    )
+    believed = words(
+        await ada.page("/why?sku=TEE&channel=web&at=2026-11-20T14:00:00&known_at=2026-11-20T14:00:00")
+    )
+    assert "as known at 2026-11-20 14:00:00 13" in believed
+    assert "web/order/7" not in believed
+    site.events.append(replace(RULES, version="older", by="ada", at=NOW.replace(hour=13)))
+    assert "Rules older, by ada, 2026-11-20 13:00:00" in words(
+        await ada.page("/why?sku=TEE&channel=web&at=2026-11-20T14:00:00")
+    )
+    nothing = words(await ada.page("/why?sku=TEE&channel=web&at=2026-11-20T12:30:00"))
+    assert "no rules of this channel were in force by then" in nothing
+
+
+async def test_given_a_line_then_it_leads_to_its_deal_its_movement_its_claim_and_its_last_word(stocked, ada):
+    text = await ada.page("/why?sku=TEE&channel=web")
+    (movement,) = [one for one in stocked.journal if one.document == "order/7"]
+    deal = "/deal?transaction=web%2Forder%2F7"
+    assert f'href="{deal}"' in text
+    assert (
+        f'href="{deal}#m-{movement.id}">movement {movement.id}</a>, document web/order/7, claim 0-{movement.cause.offset}'
+        in text
+    )
+    assert "last word network 11 11 pushed receipt 0-0, of stock 2 adjustment/9" in words(text)
+    there = await ada.page(deal)
+    assert f'id="m-{movement.id}"' in there
+    assert f"web/order/7 0-{movement.cause.offset}" in words(there)
+
+
 async def test_given_two_clocks_then_what_was_not_known_is_listed_and_makes_the_difference(stocked, ada):
     text = words(await ada.page("/as-of?sku=TEE&at=2026-11-20T14:00:00&known=2026-11-20T14:00:00"))
-    assert "1 late facts lie between the two. SOHO available -2 SOHO committed +2" in text
+    assert "1 late fact lies between the two. SOHO available -2 SOHO committed +2" in text
     assert "True then Location On hand available committed HARLEM 5 5 0 SOHO 12 10 2" in text
     assert (
         "Believed, by what was known Location On hand available committed HARLEM 5 5 0 SOHO 12 12 0" in text
@@ -244,6 +295,56 @@ async def test_given_two_clocks_then_what_was_not_known_is_listed_and_makes_the_
     assert "Later by" in text
     nothing = words(await ada.page("/as-of?sku=TEE&at=2026-11-20T18:00:00&known=2026-11-20T18:00:00"))
     assert "what was believed was true" in nothing
+
+
+async def test_given_an_oversell_then_its_story_says_who_took_what_and_what_would_have_prevented_it(
+    stocked, ada
+):
+    sold = next(one for one in stocked.journal if one.document == "sale/1")
+    over = Oversell(
+        movement=sold.id, sku="MUG", place="SOHO", available=-3, cause=OversellCause.LATENCY, kind=sold.kind,
+        transaction=sold.transaction, channel="web", occurred_at=sold.occurred_at, recorded_at=sold.recorded_at,
+    )  # fmt: skip
+    told = Receipt(channel="web", sku="MUG", place="network", quantity=4, level=4, own=0, outcome=Outcome.PUSHED, pushed_at=NOW.replace(hour=13), offset=3)  # fmt: skip
+    await stocked.record(RECEIPTS, [told])
+    await stocked.record(OVERSELLS, [over])
+    text = await ada.page(f"/oversell?movement={sold.id}")
+    said = words(text)
+    assert "MUG at SOHO -3 latency" in said
+    assert "took 4; 3 of them were not there" in said
+    assert re.search(
+        r"13:00:00 told pushed web network 4 14:00:00 14:00:00 0 s pos sale completed web SOHO -4", said
+    ), said
+    assert re.search(
+        r"Each of these would have prevented it buffer \d+ more held back from web at SOHO", said
+    ), said
+    assert text.count('class="culprit"') == 1
+
+
+async def test_given_a_level_that_differs_then_drift_says_by_how_much_and_what_is_outdated_waits_behind(
+    stocked, ada
+):
+    hour = NOW.replace(hour=16)
+    cells = (("HARLEM", 9, NOW), ("SOHO", 12, NOW.replace(hour=12, minute=30)))
+    await stocked.record(
+        RECEIPTS,
+        [
+            Receipt(channel="tills", sku="TEE", place=place, quantity=5, level=5, own=0, outcome=Outcome.PUSHED, pushed_at=hour, offset=9)
+            for place, _, _ in cells
+        ],
+    )  # fmt: skip
+    await stocked.record(
+        OBSERVATIONS,
+        [
+            Observation(topic="levels", channel="tills", sku="TEE", location=place, level=level, observed_at=at, version=1)
+            for place, level, at in cells
+        ],
+    )  # fmt: skip
+    said = words(await ada.page("/drift"))
+    assert "TEE tills HARLEM 9 5 +4 18:00:00 drifted" in said
+    assert "TEE tills SOHO" not in said
+    assert "TEE tills SOHO 12 5 +7 12:30:00 outdated" in words(await ada.page("/drift?everything=true"))
+    assert "drifted" not in words(await ada.page("/drift?channel=web"))
 
 
 async def test_given_a_location_then_its_shelves_are_shown_as_they_were(stocked, ada):

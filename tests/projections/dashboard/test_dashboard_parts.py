@@ -12,17 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections.access import Caller, Role
-from projections.dashboard.asof_pages import differences
+from projections.dashboard.asof_pages import inside
 from projections.dashboard.assets import assets
 from projections.dashboard.attempts import ADDRESSES_MAX, Attempts
 from projections.dashboard.grid import columns_of, row_of
 from projections.dashboard.live import PIECES, WATCHERS_MAX, Hub, TooMany
-from projections.dashboard.oversell_pages import running
 from projections.dashboard.pages import units
 from projections.dashboard.sessions import Sessions
 from projections.dashboard.timeline import LINES_MAX, OTHERS, timeline
 from projections.dashboard.why_pages import behind, in_short
-from schemas.ledger import Stock
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ADA = Caller.of("ada", Role.ADMIN)
@@ -111,45 +109,54 @@ def test_given_how_a_platform_took_its_number_then_what_is_amiss_is_said(number,
 # -- why
 
 
+NOON_TEXT = NOON.isoformat()
+
+
+def moved(kind: str, amount: int, **more) -> dict:
+    line = {"label": f"{kind} at SOHO, {NOON_TEXT}", "amount": amount, "ref": "movement:1-1-0 order/web/1", "kind": kind, "location": "SOHO",
+            "movement": "1-1-0", "transaction": "order/web/1", "channel": "web", "document": "order/1", "claim": "1-1",
+            "occurred_at": NOON_TEXT, "recorded_at": NOON_TEXT}  # fmt: skip
+    return {**line, **more}
+
+
 def test_given_the_lines_of_a_number_then_they_are_the_same_sum_in_short():
     told = [
-        {"label": "OrderPlaced at SOHO, 2026-11-20T15:00:00+00:00, in GIFT", "amount": -2, "ref": "movement:1-1-0 order/web/1 web/order/1"},
-        {"label": "StockInitialised at SOHO, 2026-11-20T12:00:00+00:00", "amount": 12, "ref": "movement:1-0-1 opening/tills/TEE"},
-        {"label": "31 earlier movements at SOHO", "amount": 4, "ref": "movements:SOHO"},
-        {"label": "safety stock at SOHO", "amount": -1, "ref": "rule:safety_stock"},
-        {"label": "capped", "amount": 0, "ref": "rule:cap"},
+        moved("OrderPlaced", -2, label=f"OrderPlaced at SOHO, {NOON_TEXT}, in GIFT, ambiguous: 1 s from a count", ambiguous=True),
+        moved("StockInitialised", 12),
+        {"label": "earlier movements at SOHO", "amount": 4, "ref": "movements:SOHO", "location": "SOHO"},
+        {"label": "earlier movements at BRONX", "amount": 1, "ref": "movements:BRONX", "location": "BRONX"},
+        {"label": "being recorded at SOHO", "amount": -1, "ref": "stock", "location": "SOHO"},
+        {"label": "safety stock at SOHO", "amount": -1, "ref": "rule:safety_stock", "location": "SOHO", "rule": "safety_stock"},
+        {"label": "capped", "amount": 0, "ref": "rule:cap", "rule": "cap"},
+        moved("OrderPlaced", 0, label="oversold at SOHO, to -1: latency", document=None),
     ]  # fmt: skip
     lines = [behind(line) for line in told]
-    assert in_short(lines) == [("SOHO, by 33 movements", 14), ("safety stock at SOHO", -1)]
-    assert (lines[0]["said"], lines[0]["more"], lines[0]["movement"], lines[0]["transaction"]) == (
-        *("order placed at SOHO", "in GIFT", "1-1-0", "order/web/1"),
+    assert in_short(lines) == [
+        ("BRONX, by older movements", 1),
+        ("SOHO, by 2 movements and older ones", 14),
+        ("being recorded at SOHO", -1),
+        ("safety stock at SOHO", -1),
+    ]
+    assert (lines[0]["said"], lines[0]["more"]) == (
+        *("order placed at SOHO", "in GIFT, ambiguous: 1 s from a count"),
     )
-    assert lines[1]["transaction"] == "opening/tills/TEE"
-    assert (lines[3]["rule"], lines[3]["movement"]) == ("safety_stock", None)
+    assert (lines[0]["document"], lines[0]["claim"], lines[0]["at"]) == ("order/1", "1-1", NOON)
+    assert (lines[1]["more"], lines[1]["oversold"]) == ("", None)
+    assert (lines[-1]["moved"], lines[-1]["oversold"]) == (False, "1-1-0")
 
 
-# -- oversells and clocks
+def test_given_a_bundle_then_its_component_is_named_once():
+    line = moved("OrderPlaced", -2, label=f"TEE: OrderPlaced at SOHO, {NOON_TEXT}", sku="TEE")
+    assert behind(line)["said"] == "TEE: order placed at SOHO"
+    assert in_short([behind(line)]) == [("TEE: SOHO, by 1 movement", -2)]
 
 
-def test_given_an_oversell_then_what_was_left_before_and_after_follows_from_it():
-    def sold(name, many):
-        leg = {"location": "SOHO", "state": "available", "quantity": many}
-        return {"id": name, "legs": [leg], "recorded_at": NOON, "occurred_at": NOON}
-
-    told = running(
-        [sold("a", 3), sold("b", -2), sold("c", -4), sold("d", 5)],
-        {"movement": "c", "place": "SOHO", "available": -3},
-    )
-    assert [row["left"] for row in told] == [3, 1, -3, 2]
+# -- clocks
 
 
-def test_given_what_is_true_and_what_was_believed_then_their_difference_is_told_by_cell():
-    true = Stock(sku="TEE", locations={"SOHO": {"available": 10, "committed": 2}})
-    believed = Stock(sku="TEE", locations={"SOHO": {"available": 12}, "BRONX": {"available": 1}})
-    assert differences(true, believed) == {
-        ("BRONX", "available"): -1, ("SOHO", "available"): -2, ("SOHO", "committed"): 2,
-    }  # fmt: skip
-    assert differences(None, None) == {}
+def test_given_cells_then_those_of_boundary_accounts_are_left_out():
+    cells = {"SOHO": {"available": -2, "committed": 2}, "@customer": {"boundary": 3}}
+    assert inside(cells) == {("SOHO", "available"): -2, ("SOHO", "committed"): 2}
 
 
 # -- sessions and attempts

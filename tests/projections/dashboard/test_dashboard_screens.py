@@ -145,7 +145,7 @@ async def test_given_the_slider_is_moved_by_keyboard_then_the_stock_of_then_is_s
     await screen.says("#as-of tr:has(th:has-text('SOHO')) td.total + td", "12")
     await screen.page.get_by_label("true at").fill("2026-11-20T14:00:00")
     await screen.page.get_by_label("known at").fill("2026-11-20T14:00:00")
-    await screen.says("#as-of", "1 late facts lie between the two")
+    await screen.says("#as-of", "1 late fact lies between the two")
     assert "known=2026-11-20T14" in screen.page.url
     stocked.post(Kind.POS_SALE_COMPLETED, 1, "SOHO", document="sale/9", at=NOW.replace(hour=13), known=NOW)
     await stocked.record_all(**CHANNELS)
