@@ -224,9 +224,3 @@ def supposed_turns(events: Sequence[Rules], what: Supposed, since: int) -> Itera
 
 def _made_at(rules: Rules) -> int:
     return 0 if rules.at is None else micros(rules.at)
-
-
-def in_force(events: Sequence[Rules], at: datetime | None) -> Rules:
-    """The rules that held at an instant: of those made by then the newest, or the first; without one, the newest."""
-    made = [rules for rules in events if at is None or rules.at is None or rules.at <= at]
-    return made[-1] if made else events[0]

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from schemas.in_force import in_force
 from schemas.ledger import Stock
 from schemas.rules import Routing, Rules
 from streams.commands.opened import (
@@ -27,7 +28,7 @@ from streams.commands.opened import (
 )
 from streams.comparing import drawn, tables
 from streams.opening import NotReady
-from streams.replaying import Replay, in_force
+from streams.replaying import Replay
 from streams.settings import BadConfiguration
 from streams.supposing import supposed
 from streams.verify import DIFFERENCES_MAX, numbers
@@ -126,7 +127,8 @@ async def _compared(parts: Parts, again: Replay) -> dict[str, Any]:
     moved = {sku for sku, stock in held.items() if again.until is None and again.is_later(stock)}
     rows = list(_cells(folded, held, moved))
     recorded = {(q.channel, q.sku): q.quantity async for q in queries.all_channel_quantities()}
-    due = {(q.channel, q.sku): q.quantity for q in numbers(folded, in_force(events, again.until))}
+    then = in_force(events, again.until) or events[0]
+    due = {(q.channel, q.sku): q.quantity for q in numbers(folded, then)}
     told = list(_numbers(due, recorded, moved | _bundles(parts, moved)))
     return {
         "movements": again.movements,
@@ -134,7 +136,7 @@ async def _compared(parts: Parts, again: Replay) -> dict[str, Any]:
         "until": again.until,
         "skus": len(folded),
         "seconds": round(seconds, 2),
-        "rules": in_force(events, again.until).version,
+        "rules": then.version,
         "found": len(rows) + len(told),
         "stock": rows[:DIFFERENCES_MAX],
         "numbers": told[:DIFFERENCES_MAX],

@@ -19,7 +19,7 @@ from schemas.topics import MOVEMENTS, RECEIPTS, TOPICS
 from streams.batches import Batches
 from streams.comparing import Parcels, drawn, tables
 from streams.reader import Reader
-from streams.replaying import Pushes, Replay, in_force, supposed_turns, turns
+from streams.replaying import Pushes, Replay, supposed_turns, turns
 from streams.settings import load
 from streams.stages import Naming
 from streams.supposing import Supposed
@@ -218,13 +218,6 @@ def test_given_rules_that_changed_then_what_is_supposed_is_laid_over_each_of_the
     ]
     assert held(supposed_turns(events, what, third)) == [(0, 1, 0), (second, 2, 0), (third, 3, 9)]
     assert first < second
-
-
-def test_given_an_instant_then_the_rules_are_those_made_by_then():
-    events = [made(0, 1), made(1, 2)]
-    assert in_force(events, None) is events[1]
-    assert in_force(events, NOON + timedelta(hours=1)) is events[0]
-    assert in_force(events, NOON - timedelta(hours=1)) is events[0]
 
 
 def test_given_no_receipt_of_a_channel_then_nothing_has_to_be_waited_for():
