@@ -35,10 +35,14 @@ class Stocks(Sums):
         found = await self.rows(BALANCES, [list(skus)])
         return {row["sku"]: stock_of(row["stock"]) for row in found}
 
-    async def stock_as_of(self, sku: str, at: datetime | None, known_at: datetime | None) -> Stock | None:
-        """The balances of what had occurred by `at`, of what was recorded by `known_at`; with neither those of now. None: nothing had."""
+    async def shown(self, sku: str, at: datetime | None, known_at: datetime | None) -> Stock | None:
+        """The stock of a SKU as far as `view` shows it, as of either clock; with neither as the ledger last said it."""
         if at is None and known_at is None:
             return (await self.balances([sku])).get(sku)
+        return await self.stock_as_of(sku, at, known_at)
+
+    async def stock_as_of(self, sku: str, at: datetime | None, known_at: datetime | None) -> Stock | None:
+        """The balances of what had occurred by `at`, of what was recorded by `known_at`, as the journal has them. None: nothing had."""
         sums = await self.sums(sku, at, known_at, None)
         if not sums:
             return None

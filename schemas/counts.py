@@ -118,12 +118,24 @@ class Shelf:
             for one, variance in zip(self.counts, due, strict=True)
         )
         horizon = self.horizon(now)
-        oldest = self.moved[0].at if self.moved else horizon
-        forgets = oldest < horizon or (len(counts) > 1 and micros(counts[0].at) < horizon)
-        if counts == self.counts and not forgets:
+        if len(counts) > 1 and micros(counts[0].at) < horizon:
+            counts = tuple(one for one in counts[:-1] if micros(one.at) >= horizon) + counts[-1:]
+        moved = self._moved_since(horizon, counts[:1])
+        if counts == self.counts and moved is self.moved:
             return self
-        kept = tuple(one for one in counts[:-1] if micros(one.at) >= horizon) + counts[-1:]
-        return Shelf(moved=self.moved[bisect_left(self.moved, horizon, key=_at) :], counts=kept)
+        return Shelf(moved=moved, counts=counts)
+
+    def _moved_since(self, horizon: int, first: Sequence[Count]) -> tuple[Moved, ...]:
+        """What moved since the horizon. What moved before it and after the first count becomes one movement: no count can come between
+        any more, but it is not in that count.
+        """
+        recent = bisect_left(self.moved, horizon, key=_at)
+        uncounted = bisect_right(self.moved, micros(first[0].at), 0, recent, key=_at) if first else recent
+        if not uncounted and recent <= 1:
+            return self.moved
+        units = sum(one.units for one in self.moved[uncounted:recent])
+        between = (Moved(self.moved[recent - 1].at, units),) if units else ()
+        return between + self.moved[recent:]
 
 
 def _at(moved: Moved) -> int:

@@ -28,7 +28,7 @@ def stock_routes(service: Service) -> APIRouter:
         request: Request, sku: InPath, location: Location = None, at: Instant = None, known_at: Instant = None
     ) -> Response:
         """The balances of a SKU: now, as of what had occurred `at`, or as of what was recorded by `known_at`."""
-        found = await queries.stock_as_of(sku, at, known_at)
+        found = await queries.shown(sku, at, known_at)
         if found is None:
             timed = at is not None or known_at is not None
             raise Problem(404, "Unknown SKU", "it has not moved" + (" by then" if timed else ""))

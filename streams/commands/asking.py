@@ -47,7 +47,7 @@ def stock(
 
     async def body() -> dict[str, Any] | None:
         async with opened(config) as parts:
-            found = await (await parts.queries()).stock_as_of(sku, _utc(at), _utc(known_at))
+            found = await (await parts.queries()).shown(sku, _utc(at), _utc(known_at))
             return None if found is None else view(found, location)
 
     found = run(body())

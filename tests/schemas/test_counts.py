@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from schemas.claims import Fact
 from schemas.counts import EPOCH, LATE_COUNT, Count, Shelf, micros
 from schemas.ledger import Stock, fold, take
+from schemas.movements import Cause, Movement
+from schemas.postings import Kind, Leg
 
 HOURS = st.integers(0, 5)
 SHELF_LIFE = st.lists(st.tuples(HOURS, st.integers(-4, 4)), max_size=6)
@@ -242,6 +244,65 @@ def test_given_old_movements_or_old_counts_then_either_is_forgotten_without_the_
     old_counts = Shelf().move(day(9), -1).count(counted(1)).count(counted(8))
     assert old_counts.recount([0, 0], day(9)) == replace(old_counts, counts=(counted(8),))
     assert Shelf(counts=(counted(1),)).recount([5], day(9)).counts == (replace(counted(1), variance=5),)
+
+
+def test_given_what_left_after_a_count_that_is_weeks_old_then_it_becomes_one_movement_and_stays_uncounted():
+    def day(number):
+        return EPOCH + timedelta(days=number)
+
+    shelf = Shelf().count(Count(at=day(2), channel="clerk", document="count/1", units=9))
+    for number in (1, 3, 4, 20, 21):
+        shelf = shelf.move(day(number), -1)
+    kept = shelf.recount([0], day(21))
+    assert kept.moved == ((micros(day(4)), -2), (micros(day(20)), -1), (micros(day(21)), -1))
+    assert list(kept.variances(9 - 4)) == [(kept.counts[0], 0)]
+    assert kept.recount([0], day(21)) is kept
+
+
+@pytest.mark.law("L2")
+@given(
+    told=st.lists(
+        st.tuples(st.integers(0, 60), st.integers(0, 9), st.booleans(), st.integers(-3, 5)), max_size=12
+    )
+)
+@settings(deadline=None)
+def test_given_weeks_of_counts_and_sales_however_late_then_the_shelf_holds_the_newest_count_and_what_came_since(
+    told,
+):
+    """Each is told on a day, so many days after it happened: it is a count, or units that came or left."""
+    stock, moved, counts = Stock(sku="mug"), [], []
+    for offset, (day, late, counted, units) in enumerate(sorted(told, key=lambda one: one[0])):
+        at = EPOCH + timedelta(days=100 + day - late, seconds=offset)
+        taken = take(stock, told_on(day, at, counted, abs(units) if counted else units, offset), offset)
+        if counted and taken.refused is None:
+            counts.append((at, abs(units)))
+        if not counted:
+            moved.append((at, units))
+        stock = taken.stock
+        newest, there = max(counts, default=(EPOCH, 0))
+        assert stock.on_hand("STORE") == there + sum(units for at, units in moved if at > newest)
+
+
+def told_on(day: int, at: datetime, counted: bool, units: int, offset: int) -> Movement:
+    """A count, or an adjustment, of so many units at an instant, recorded on a day."""
+    moves = 0 if counted else units
+    return Movement(
+        id=f"0-{offset}-0",
+        kind=Kind.STOCK_COUNTED if counted else Kind.STOCK_ADJUSTED,
+        sku="mug",
+        quantity=moves,
+        legs=(
+            Leg(location="@loss", state="boundary", quantity=-moves),
+            Leg(location="STORE", state="available", quantity=moves),
+        ),
+        transaction=f"deal/{offset}",
+        channel="till",
+        document=f"document/{offset}",
+        occurred_at=at,
+        recorded_at=EPOCH + timedelta(days=101 + day),
+        cause=Cause(0, offset, 0),
+        counted=units if counted else None,
+    )
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4))))
