@@ -125,7 +125,11 @@ async def test_given_blocks_of_other_sizes_and_some_lost_then_the_answers_are_th
     while await chance.choice(blocks).digest():
         pass
     await asked_everything(shop, after, chance, 60)
-    await shop.queries.run("DELETE FROM blocks WHERE last_offset %% 3 = 0", [])
+    await shop.queries.run(
+        "DELETE FROM blocks AS b WHERE last_offset %% 3 = 0 AND last_offset < ("
+        " SELECT max(last_offset) FROM blocks AS newer WHERE (newer.sku, newer.apart) = (b.sku, b.apart))",
+        [],
+    )
     await asked_everything(shop, after, chance, 60)
     await shop.queries.run("DELETE FROM block_progress", [])
     assert await shop.queries.rows("SELECT sku FROM blocks") == []
