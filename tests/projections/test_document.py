@@ -131,7 +131,7 @@ def raised():
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "Problem":
                     status, title = node.args[:2]
-                    if isinstance(status, ast.Constant):
+                    if isinstance(status, ast.Constant) and isinstance(status.value, int):
                         yield path, status.value, title
 
 
