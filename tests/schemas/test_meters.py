@@ -100,3 +100,12 @@ def test_given_what_said_that_a_place_keeps_it_is_taken_back_then_its_units_no_l
     assert meter.number("A") == 3
     meter.post(((("B", "available"), 5),))
     assert meter.number("A") == 3
+
+
+def test_given_a_place_that_is_tracked_then_what_comes_and_goes_moves_the_number_of_all_places():
+    meter = Meter("mug", "shop", ChannelRules(publish=NETWORK, safety_stock=1))
+    meter.track(("A", "B"), 1)
+    for place, units, shown in (("A", 5, 4), ("B", 3, 6), ("A", -2, 4), ("B", -9, 2), ("B", 9, 4)):
+        meter.post((((place, "available"), units),))
+        assert meter.number(UNROUTED) == shown
+        assert meter.number(UNROUTED) == places_of(meter.stock(), "shop", meter.rules)[NETWORK].quantity
