@@ -16,8 +16,8 @@ from typing import NamedTuple
 from schemas.claims import STRICT, Instant
 
 LATE_COUNT = timedelta(days=7)
-"""How much older than the newest physical movement of its shelf a count may be when it is told. Not configuration: the log
-must come to the same stock whoever adds it up."""
+"""How much older than the newest physical movement of its shelf a count may be when it is told, corrected or withdrawn. Not
+configuration: the log must come to the same stock whoever adds it up."""
 
 CLOCK_SKEW = 2.0
 """Seconds by which a source's clock may be wrong, either way, unless its channel's configuration says otherwise."""
@@ -60,14 +60,16 @@ def micros(at: datetime) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
-    """What is kept of one SKU at one location so that counts can be told late: recent movements and the counts in force,
-    both by their instants. The newest count is kept for good.
+    """What is kept of one SKU at one location so that counts can be told late: recent movements and counts, both by their
+    instants, and the count that holds where all recent ones are withdrawn. Of what is older than `since`, in microseconds since
+    1970, something has been forgotten.
     """
 
     __pydantic_config__ = STRICT
 
     moved: tuple[Moved, ...] = ()
     counts: tuple[Count, ...] = ()
+    since: int = 0
 
     def move(self, at: datetime, units: int) -> Shelf:
         """The shelf after a physical movement; movements of one instant are one."""
@@ -78,7 +80,7 @@ class Shelf:
             units += moved.pop(index).units
         if units:
             moved.insert(index, Moved(instant, units))
-        return Shelf(moved=tuple(moved), counts=self.counts)
+        return replace(self, moved=tuple(moved))
 
     def count(self, count: Count) -> Shelf:
         """The shelf after a count."""
@@ -92,11 +94,11 @@ class Shelf:
         return replace(self, counts=tuple(one for one in self.counts if one is not gone)), gone.variance
 
     def horizon(self, now: datetime) -> int:
-        """The instant from which on a count may be told, where the record at hand is from `now`: a clock that runs ahead
-        does not move it.
+        """The instant from which on a count may be told or withdrawn, where the record at hand is from `now`: a clock that runs
+        ahead does not move it, and a record that waited long does not move it back.
         """
         newest = min(self.moved[-1].at, micros(now)) if self.moved else 0
-        return newest - FORGETS
+        return max(self.since, newest - FORGETS)
 
     def variances(self, on_hand: int) -> Iterator[tuple[Count, int]]:
         """Each count and what it must have posted, where `on_hand` is what the shelf holds now, all variances in it."""
@@ -112,22 +114,22 @@ class Shelf:
             before = count.units
 
     def recount(self, due: Sequence[int], now: datetime) -> Shelf:
-        """The shelf with those variances posted, and without what no late count can ask for any more."""
+        """The shelf with those variances posted, and without what no late count and no withdrawal can ask for any more."""
         counts = tuple(
             one if one.variance == variance else replace(one, variance=variance)
             for one, variance in zip(self.counts, due, strict=True)
         )
         horizon = self.horizon(now)
-        if len(counts) > 1 and micros(counts[0].at) < horizon:
-            counts = tuple(one for one in counts[:-1] if micros(one.at) >= horizon) + counts[-1:]
+        final = sum(micros(one.at) < horizon for one in counts)
+        counts = counts[max(0, final - 1) :]
         moved = self._moved_since(horizon, counts[:1])
-        if counts == self.counts and moved is self.moved:
-            return self
-        return Shelf(moved=moved, counts=counts)
+        if final > 1 or moved is not self.moved:
+            return Shelf(moved=moved, counts=counts, since=horizon)
+        return self if counts == self.counts else replace(self, counts=counts)
 
     def _moved_since(self, horizon: int, first: Sequence[Count]) -> tuple[Moved, ...]:
-        """What moved since the horizon. What moved before it and after the first count becomes one movement: no count can come between
-        any more, but it is not in that count.
+        """What moved since the horizon. What moved before it and after the first count becomes one movement: no count can come
+        between any more, but it is not in that count.
         """
         recent = bisect_left(self.moved, horizon, key=_at)
         uncounted = bisect_right(self.moved, micros(first[0].at), 0, recent, key=_at) if first else recent

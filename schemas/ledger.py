@@ -105,7 +105,9 @@ def take(stock: Stock, movement: Movement, offset: int, partition: int = 0) -> T
     applied = {**stock.applied, cause.partition: (cause.offset, cause.index)}
     tracked, tracked_by = _tracked(stock, movement)
     if movement.counted is not None and (reason := _too_late(stock, movement)):
-        passed = replace(stock, applied=applied, offset=offset, tracked=tracked, tracked_by=tracked_by)
+        passed = replace(stock, applied=applied, offset=offset)
+        if movement.voids is None:
+            passed = replace(passed, tracked=tracked, tracked_by=tracked_by)
         return Taken(passed, refused=reason)
     book, shelves = Book(stock), dict(stock.shelves)
     posted = _shelved(book, shelves, movement, OWN - partition, offset)
@@ -221,11 +223,10 @@ def _count_of(movement: Movement) -> Count:
 
 
 def _too_late(stock: Stock, movement: Movement) -> str | None:
-    """Why a count cannot be taken in: movements from before it may be forgotten already."""
+    """Why a count cannot be taken in, or withdrawn: what happened before it may be forgotten already."""
     for location in _counted_at(movement):
         shelf = stock.shelves.get(location, EMPTY)
-        horizon = shelf.horizon(movement.recorded_at)
-        if movement.voids is None and micros(movement.occurred_at) < horizon:
+        if micros(movement.occurred_at) < shelf.horizon(movement.recorded_at):
             return f"counted more than {LATE_COUNT.days} days before the newest movement there"
     return None
 

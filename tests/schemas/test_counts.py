@@ -18,6 +18,7 @@ from schemas.postings import Kind, Leg
 
 HOURS = st.integers(0, 5)
 SHELF_LIFE = st.lists(st.tuples(HOURS, st.integers(-4, 4)), max_size=6)
+UNITS = st.integers(-3, 5)
 COUNTS = st.lists(st.tuples(HOURS, st.integers(0, 9)), max_size=3, unique_by=lambda count: count[0])
 
 
@@ -173,17 +174,56 @@ def test_given_a_count_a_week_older_than_the_newest_sale_then_it_holds_and_a_mom
     assert take(taken.stock, counted, 2).refused is None, "it is refused once"
 
 
-def test_given_a_count_is_withdrawn_weeks_later_then_it_is_withdrawn_all_the_same(deal, units):
+def test_given_a_count_is_corrected_weeks_later_then_both_halves_are_refused_and_what_was_counted_stands(
+    deal, units
+):
     deal.tell("clerk", "count/1", 1, units(Fact.COUNTED, 9, "STORE"))
+    deal.tell("till", "sale/1", 1, units(Fact.SOLD, 1, "STORE", hour=1))
+    deal.tell("clerk", "count/1", 2, units(Fact.COUNTED, 7, "STORE"))
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    stock, refused = Stock(sku="mug"), []
+    for offset, movement in enumerate(told(deal, noon, noon + timedelta(days=30), noon, noon)):
+        taken = take(stock, movement, offset)
+        refused.append(taken.refused)
+        stock = taken.stock
+    late = "counted more than 7 days before the newest movement there"
+    assert refused == [None, None, late, late]
+    assert stock.locations == {"STORE": {"available": 8}}
+
+
+def test_given_a_count_is_withdrawn_weeks_later_then_it_is_refused_and_its_place_stays_tracked(deal, units):
+    deal.tell("clerk", "count/1", 1, units(Fact.COUNTED, 0, "STORE"))
     deal.tell("till", "sale/1", 1, units(Fact.SOLD, 1, "STORE", hour=1))
     deal.tell("clerk", "count/1", 2)
     noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    counted, sold, withdrawn = told(deal, noon, noon + timedelta(days=30), noon)
+    stock = fold(fold(Stock(sku="mug"), counted, 0), sold, 1)
+    taken = take(stock, withdrawn, 2)
+    assert taken.refused == "counted more than 7 days before the newest movement there"
+    assert taken.stock == replace(stock, applied={0: (2, 0)}, offset=2)
+    assert taken.stock.tracked == {"STORE": ""}
+
+
+def test_given_a_recent_count_is_withdrawn_then_the_one_before_it_holds_however_old_that_is():
+    day = [EPOCH + timedelta(days=number) for number in range(40)]
     stock = Stock(sku="mug")
-    for offset, movement in enumerate(told(deal, noon, noon + timedelta(days=30), noon)):
-        taken = take(stock, movement, offset)
-        assert taken.refused is None
-        stock = taken.stock
-    assert stock.locations == {"STORE": {"available": -1}}
+    for offset, (now, at, counted, units) in enumerate(
+        [(1, 1, True, 9), (30, 30, False, -2), (31, 31, True, 3), (32, 0, False, -4)]
+    ):
+        stock = fold(stock, told_on(now, day[at], counted, units, offset), offset)
+    assert [one.units for one in stock.shelves["STORE"].counts] == [9, 3]
+    assert stock.on_hand("STORE") == 3
+    stock = fold(stock, told_on(33, day[31], True, 3, 4, withdrawn="document/2"), 4)
+    assert stock.on_hand("STORE") == 7, "what left before the older count is told later is in it"
+
+
+def test_given_the_newest_sale_is_undone_then_what_is_too_late_stays_too_late():
+    shelf = Shelf().move(EPOCH + timedelta(days=2), -1).move(EPOCH + timedelta(days=20), -1)
+    now, waited = EPOCH + timedelta(days=21), EPOCH + timedelta(days=3)
+    kept = shelf.recount([], now)
+    assert kept.since == kept.horizon(now) == shelf.horizon(now)
+    assert kept.horizon(waited) == kept.since, "whoever tells it late"
+    assert kept.move(EPOCH + timedelta(days=20), 1).horizon(now) == kept.since
 
 
 def test_given_an_instant_then_it_is_known_to_the_microsecond():
@@ -211,21 +251,21 @@ def test_given_two_counts_of_one_instant_then_their_documents_decide_and_only_on
     assert Shelf(counts=(one,)).uncount(other) == (Shelf(counts=(one,)), 0)
 
 
-def test_given_a_shelf_whose_past_is_too_old_for_any_count_then_only_the_newest_count_is_kept_of_it():
+def test_given_a_shelf_whose_past_is_too_old_for_any_count_then_only_its_last_count_is_kept_of_it():
     def day(number):
         return EPOCH + timedelta(days=number)
 
-    counts = tuple(Count(at=day(n), channel="clerk", document=f"count/{n}", units=n) for n in (1, 2, 3))
-    shelf = Shelf().move(day(1), 4).move(day(2), 1).move(day(9), -1)
+    counts = tuple(Count(at=day(n), channel="clerk", document=f"count/{n}", units=n) for n in (1, 2, 3, 4))
+    shelf = Shelf().move(day(2), 4).move(day(3), 1).move(day(10), -1)
     for count in counts:
         shelf = shelf.count(count)
-    kept = shelf.recount([0, 0, 0], day(9))
-    assert [at for at, _ in kept.moved] == [micros(day(2)), micros(day(9))], (
+    kept = shelf.recount([0, 0, 0, 0], day(10))
+    assert [at for at, _ in kept.moved] == [micros(day(3)), micros(day(10))], (
         "what is a week old may be asked for"
     )
-    assert [one.units for one in kept.counts] == [2, 3]
-    assert kept.recount([0, 0], day(9)) is kept
-    assert [one.units for one in shelf.recount([0, 0, 0], day(8)).counts] == [1, 2, 3], (
+    assert [one.units for one in kept.counts] == [2, 3, 4], "the second holds where the others are withdrawn"
+    assert kept.recount([0, 0, 0], day(10)) is kept
+    assert [one.units for one in shelf.recount([0, 0, 0, 0], day(8)).counts] == [1, 2, 3, 4], (
         "a clock ahead forgets nothing"
     )
 
@@ -240,9 +280,13 @@ def test_given_old_movements_or_old_counts_then_either_is_forgotten_without_the_
     sold = Shelf().move(day(1), -1).move(day(9), -1)
     assert [at for at, _ in sold.recount([], day(9)).moved] == [micros(day(9))]
     old_sales = sold.count(counted(8)).count(counted(9))
-    assert old_sales.recount([0, 0], day(9)) == replace(old_sales, moved=old_sales.moved[1:])
-    old_counts = Shelf().move(day(9), -1).count(counted(1)).count(counted(8))
-    assert old_counts.recount([0, 0], day(9)) == replace(old_counts, counts=(counted(8),))
+    assert old_sales.recount([0, 0], day(9)) == replace(
+        old_sales, moved=old_sales.moved[1:], since=micros(day(2))
+    )
+    old_counts = Shelf().move(day(9), -1).count(counted(0)).count(counted(1)).count(counted(8))
+    assert old_counts.recount([0, 0, 0], day(9)) == replace(
+        old_counts, counts=old_counts.counts[1:], since=micros(day(2))
+    )
     assert Shelf(counts=(counted(1),)).recount([5], day(9)).counts == (replace(counted(1), variance=5),)
 
 
@@ -262,33 +306,57 @@ def test_given_what_left_after_a_count_that_is_weeks_old_then_it_becomes_one_mov
 @pytest.mark.law("L2")
 @given(
     told=st.lists(
-        st.tuples(st.integers(0, 60), st.integers(0, 9), st.booleans(), st.integers(-3, 5)), max_size=12
+        st.tuples(
+            st.integers(0, 60),
+            st.integers(0, 9),
+            st.integers(0, 9),
+            st.sampled_from(["moved", "counted", "undone"]),
+            UNITS,
+        ),
+        max_size=12,
     )
 )
 @settings(deadline=None)
 def test_given_weeks_of_counts_and_sales_however_late_then_the_shelf_holds_the_newest_count_and_what_came_since(
     told,
 ):
-    """Each is told on a day, so many days after it happened: it is a count, or units that came or left."""
-    stock, moved, counts = Stock(sku="mug"), [], []
-    for offset, (day, late, counted, units) in enumerate(sorted(told, key=lambda one: one[0])):
+    """Each is taken in on a day, so many days after it happened, and after it was recorded: it is a count, units that came or left,
+    or that a count is withdrawn.
+    """
+    stock, moved, counts = Stock(sku="mug"), [], {}
+    for offset, (day, late, waited, what, units) in enumerate(sorted(told, key=lambda one: one[0])):
         at = EPOCH + timedelta(days=100 + day - late, seconds=offset)
-        taken = take(stock, told_on(day, at, counted, abs(units) if counted else units, offset), offset)
-        if counted and taken.refused is None:
-            counts.append((at, abs(units)))
-        if not counted:
-            moved.append((at, units))
+        if what == "undone":
+            if not counts:
+                continue
+            gone = list(counts)[units % len(counts)]
+            at, found = counts[gone]
+            taken = take(stock, told_on(day - waited, at, True, found, offset, withdrawn=gone), offset)
+            if taken.refused is None:
+                del counts[gone]
+        else:
+            counted = what == "counted"
+            came = abs(units) if counted else units
+            taken = take(stock, told_on(day - waited, at, counted, came, offset), offset)
+            if counted and taken.refused is None:
+                counts[f"document/{offset}"] = at, came
+            if not counted:
+                moved.append((at, came))
         stock = taken.stock
-        newest, there = max(counts, default=(EPOCH, 0))
+        newest, there = max(counts.values(), default=(EPOCH, 0))
         assert stock.on_hand("STORE") == there + sum(units for at, units in moved if at > newest)
 
 
-def told_on(day: int, at: datetime, counted: bool, units: int, offset: int) -> Movement:
-    """A count, or an adjustment, of so many units at an instant, recorded on a day."""
+def told_on(
+    day: int, at: datetime, counted: bool, units: int, offset: int, withdrawn: str | None = None
+) -> Movement:
+    """A count, or an adjustment, of so many units at an instant, recorded on a day; or that the count of a document is withdrawn."""
     moves = 0 if counted else units
+    kind = Kind.STOCK_COUNTED if counted else Kind.STOCK_ADJUSTED
     return Movement(
         id=f"0-{offset}-0",
-        kind=Kind.STOCK_COUNTED if counted else Kind.STOCK_ADJUSTED,
+        kind=kind if withdrawn is None else Kind.MOVEMENT_VOIDED,
+        voids=None if withdrawn is None else kind,
         sku="mug",
         quantity=moves,
         legs=(
@@ -297,7 +365,7 @@ def told_on(day: int, at: datetime, counted: bool, units: int, offset: int) -> M
         ),
         transaction=f"deal/{offset}",
         channel="till",
-        document=f"document/{offset}",
+        document=withdrawn or f"document/{offset}",
         occurred_at=at,
         recorded_at=EPOCH + timedelta(days=101 + day),
         cause=Cause(0, offset, 0),

@@ -35,6 +35,7 @@ from streams.writer import partition_of
 
 PARTITIONS = 2
 START = datetime(2026, 3, 9, tzinfo=UTC)
+BEGAN = int(START.timestamp() * 1000)
 CHANGELOGS = {"claims": "transactions", "movements": "stock", "bundle-parts": "bundles"}
 
 
@@ -104,7 +105,7 @@ class Broker:
     def __init__(self) -> None:
         self.logs: dict[tuple[str, int], list[Record]] = defaultdict(list)
         self.committed: dict[tuple[str, int], tuple[int, str]] = {}
-        self.stamp = int(START.timestamp() * 1000)
+        self.stamp = BEGAN
 
     @property
     def now(self) -> datetime:
@@ -324,9 +325,10 @@ class Cluster:
             vars(worker).clear()
         self.broker.logs.clear()
 
-    def hear(self, told: Claim | Request) -> None:
-        """An input reaches the log."""
+    def hear(self, told: Claim | Request, days: float = 0.0) -> None:
+        """An input reaches the log, not before so many days have passed."""
         self.broker.passes(int(self.rng.random() * 200))
+        self.broker.stamp = max(self.broker.stamp, BEGAN + int(days * 86_400_000))
         if isinstance(told, Claim):
             self.broker.append("claims", told.transaction.encode(), told, ())
         else:

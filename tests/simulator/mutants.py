@@ -79,6 +79,22 @@ MUTANTS: dict[str, Mutant] = {
         "end = bisect_right(self.moved, micros(count.at), key=_at)",
         "end = len(self.moved)",
     ),
+    "uncounted-is-forgotten": Mutant(
+        "schemas.counts", "return between + self.moved[recent:]", "return self.moved[recent:]"
+    ),
+    "the-count-before-is-forgotten": Mutant(
+        "schemas.counts",
+        "counts = counts[max(0, final - 1) :]",
+        "counts = counts[min(final, len(counts) - 1) if counts else 0 :]",
+    ),
+    "forgotten-but-not-noted": Mutant(
+        "schemas.counts", "return max(self.since, newest - FORGETS)", "return newest - FORGETS"
+    ),
+    "old-count-withdrawn": Mutant(
+        "schemas.ledger",
+        "if micros(movement.occurred_at) < shelf.horizon(movement.recorded_at):",
+        "if movement.voids is None and micros(movement.occurred_at) < shelf.horizon(movement.recorded_at):",
+    ),
     "void-adds": Mutant(
         "schemas.postings",
         "Leg(leg.location, leg.state, -leg.quantity) for leg in posted",

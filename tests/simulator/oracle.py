@@ -154,6 +154,8 @@ class Oracle:
     def settled(self) -> dict[Cell, int]:
         """All balances that are not zero."""
         for (sku, place), counts in self.counted.items():
+            if not counts:
+                continue
             at, _, found = max(counts)
             since = sum(units for when, units in self.moved[sku, place] if when > at)
             others = sum(self.balance[sku, place, state] for state in SHELF_STATES[1:])

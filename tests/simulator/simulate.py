@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -55,8 +56,8 @@ def run(seed: int, only: Sequence[int] | None = None) -> Tally:
     """One seed. Raises `Wrong`, or whatever the core does."""
     made = world(seed, INPUTS, only)
     hub = Cluster(seed)
-    for told in made.heard:
-        hub.hear(told)
+    for told, days in zip(made.heard, made.days, strict=True):
+        hub.hear(told, days)
         if hub.rng.random() < 0.06:
             hub.turn()
         if hub.clerk.random() < 0.06:
@@ -86,7 +87,7 @@ def check(made: World, hub: Cluster) -> None:
     """All laws, at the end."""
     journal = _journal(hub)
     stocks = _tables(hub)
-    due = _due(made, journal)
+    due = _due(made, journal, _refused(hub))
     held = {
         (sku, place, state): units
         for sku, stock in stocks.items()
@@ -170,7 +171,52 @@ def _made_at(record: Record) -> int:
     return int(record.headers[-1][1]) if record.headers else -1
 
 
-def _due(made: World, journal: dict[str, Movement]) -> dict[tuple[str, str, str], int]:
+def _refused(hub: Cluster) -> dict[str, Movement]:
+    """What the ledger would not take in: counts, and withdrawals of counts."""
+    refs = {
+        letter.value.ref
+        for partition in range(PARTITIONS)
+        for letter in hub.broker.logs["dead-letters", partition]
+        if letter.value.stage == "ledger"
+    }
+    places = (ref.rsplit("/", 2) for ref in refs)
+    return {
+        movement.id: movement
+        for topic, partition, offset in places
+        for movement in [hub.broker.logs[topic, int(partition)][int(offset)].value]
+    }
+
+
+def _stand(journal: dict[str, Movement], refused: dict[str, Movement]) -> dict[str, list[Movement]]:
+    """Of the documents of which something was refused, which was right to do: the counts that stand, or none."""
+    stand: dict[str, list[Movement]] = {one.document: [] for one in refused.values()}
+    for count in refused.values():
+        place = _counted_at(count)
+        late = count.occurred_at + timedelta(days=7)
+        if not any(
+            one.occurred_at > late and one.sku == count.sku and any(leg.location == place for leg in one.legs)
+            for one in journal.values()
+        ):
+            raise Wrong(f"{count.id} was not too late")
+    for one in journal.values():
+        if one.counted is not None and one.document in stand and one.id not in refused:
+            counts = stand[one.document]
+            if one.voids is None:
+                counts.append(one)
+            else:
+                counts[:] = [held for held in counts if held.counted != one.counted]
+                if not counts:
+                    raise Wrong(f"{one.id} withdraws a count, and what it comes to instead is refused")
+    return stand
+
+
+def _counted_at(count: Movement) -> str:
+    return next(leg.location for leg in count.legs if not leg.location.startswith("@"))
+
+
+def _due(
+    made: World, journal: dict[str, Movement], refused: dict[str, Movement]
+) -> dict[tuple[str, str, str], int]:
     oracle = Oracle()
     converted: dict[str, Counter[tuple[str, str]]] = {}
     for movement in journal.values():
@@ -180,6 +226,11 @@ def _due(made: World, journal: dict[str, Movement]) -> dict[tuple[str, str, str]
     for deal in made.deals:
         oracle.deal(deal, converted.get(deal.key, {}))
     oracle.transit(made.deals)
+    for document, counts in _stand(journal, refused).items():
+        for found in oracle.counted.values():
+            found[:] = [one for one in found if one[1] != document]
+        for one in counts:
+            oracle.counted[one.sku, _counted_at(one)].append((one.occurred_at, document, one.counted or 0))
     return oracle.settled()
 
 
@@ -268,7 +319,11 @@ def _granted(made: World, hub: Cluster, journal: dict[str, Movement]) -> None:
 
 
 def _whole(made: World, journal: dict[str, Movement]) -> None:
-    """A basket that was refused holds nothing: what had been held of it was given back, not left to expire."""
+    """A basket that was refused holds nothing: what had been held of it was given back, not left to expire. Where days pass before a
+    worker looks, it may well have expired.
+    """
+    if any(made.days):
+        return
     moved = [one for one in journal.values() if one.legs and one.kind.startswith("Reservation")]
     refused = {
         one.document.rpartition("/")[0] for one in journal.values() if (one.reason or "").endswith("are free")

@@ -19,6 +19,8 @@ DAY = datetime(2026, 3, 2, tzinfo=UTC)
 SKUS = ("bowl", "mug", "plate")
 PLACES = ("HARLEM", "SOHO", "WAREHOUSE")
 BUNDLES = {"set": {"mug": 1, "plate": 2}}
+LASTS = (0, 0, 0, 45)
+"""In how many days the deals of a world begin: of one world in four, in more than it takes to be too late for a count."""
 SKEW = {"shop": 0, "till": -95, "carrier": 40, "clerk": 7, "erp": 0}
 """Seconds by which a platform's clock is wrong."""
 
@@ -31,6 +33,8 @@ class Deal:
     """
 
     key: str
+    began: float = 0.0
+    """In days: of some worlds all deals begin within a few days, of others within weeks."""
     twin: str | None = None
     told: list[tuple[str, Document]] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
@@ -53,6 +57,8 @@ class World:
     rules: Rules
     deals: tuple[Deal, ...]
     heard: tuple[Claim | Request, ...]
+    days: tuple[float, ...]
+    """When each is heard, where that is a matter of weeks; otherwise they follow one another within hours."""
 
 
 def rules(seed: int) -> Rules:
@@ -96,12 +102,14 @@ def rules(seed: int) -> Rules:
 def world(seed: int, inputs: int, only: Container[int] | None = None) -> World:
     """At least `inputs` inputs under a seed; of the deals `only` some, each as it is among the others."""
     rng, in_force = random.Random(seed), rules(seed)
+    weeks = random.Random(f"weeks/{seed}")
+    days = weeks.choice(LASTS)
     deals: list[Deal] = []
     heard: list[tuple[float, int, Claim | Request]] = []
     while len(heard) < inputs:
         number = len(deals)
-        deals.append(_deal(rng, number, in_force))
-        heard.extend((at, number, told) for at, told in _network(rng, deals[-1]))
+        deals.append(_deal(rng, number, weeks.random() * days, in_force))
+        heard.extend((deals[-1].began + at, number, told) for at, told in _network(rng, deals[-1]))
     kept = range(len(deals)) if only is None else only
     heard.sort(key=lambda one: one[0])
     return World(
@@ -109,11 +117,12 @@ def world(seed: int, inputs: int, only: Container[int] | None = None) -> World:
         in_force,
         tuple(deal for number, deal in enumerate(deals) if number in kept),
         tuple(told for _, number, told in heard if number in kept),
+        tuple(at if days else 0.0 for at, number, _ in heard if number in kept),
     )
 
 
 def _network(rng: random.Random, deal: Deal) -> Iterator[tuple[float, Claim | Request]]:
-    """When each thing is heard, in days: late, twice, out of order, or only by the poll that comes at last."""
+    """When each thing is heard, in days from when the deal began: late, twice, out of order, or only by the poll that comes at last."""
     sent = rng.random() * 3
     newest: dict[tuple[str, str], Claim] = {}
     for channel, document in deal.told:
@@ -159,7 +168,7 @@ class _Told:
     """Lines of one deal: instants as the platform's own clock has them."""
 
     def __init__(self, rng: random.Random, deal: Deal, in_force: Rules) -> None:
-        self.rng, self.deal, self.now = rng, deal, rng.randrange(4 * 86_400)
+        self.rng, self.deal, self.now = rng, deal, int(deal.began * 86_400) + rng.randrange(4 * 86_400)
         self.rules = in_force
         self.sku = rng.choice(SKUS)
 
@@ -171,9 +180,9 @@ class _Told:
         self.now += self.rng.randrange(1, 20_000)
 
 
-def _deal(rng: random.Random, number: int, in_force: Rules) -> Deal:
+def _deal(rng: random.Random, number: int, began: float, in_force: Rules) -> Deal:
     name, tell = rng.choices(DEALS, WEIGHTS)[0]
-    deal = Deal(f"{name}/{number}")
+    deal = Deal(f"{name}/{number}", began)
     tell(_Told(rng, deal, in_force), deal, rng)
     return deal
 
