@@ -1,8 +1,8 @@
 """Writes the journal of a year into the log, in a process of its own: `asking_movements.py BOOTSTRAP PREFIX PARTITIONS MOVEMENTS SKUS`.
 
-Every SKU is opened in one store. Then it is sold, ordered and shipped, received and brought back, the SKUs after Zipf: the first makes
-a thirteenth of all. Five thousand orders are open at any time. Of a
-hundred movements two become known hours or days late, and one is voided later. Prints how long that took.
+Every SKU is opened in one store. Then it is sold, ordered and shipped, and brought back, the SKUs after Zipf: the first makes a
+thirteenth of all. A store that has too little is sent a carton instead. Five thousand orders are open at any time. Of a hundred
+movements two become known hours or days late, and one is voided later. Prints how long that took.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import random
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate, islice
@@ -32,12 +32,13 @@ SEED, STORES, BATCH = 1, 12, 5_000
 BEGAN, YEAR = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=360)
 LATE, VOIDED, OPEN = 0.02, 0.01, 5_000
 MIX = {
-    Kind.POS_SALE_COMPLETED: 60,
-    Kind.ORDER_PLACED: 15,
-    Kind.ORDER_SHIPPED: 15,
-    Kind.GOODS_RECEIVED: 6,
+    Kind.POS_SALE_COMPLETED: 64,
+    Kind.ORDER_PLACED: 16,
+    Kind.ORDER_SHIPPED: 16,
     Kind.RETURN_RECEIVED: 4,
 }
+TAKES = (Kind.POS_SALE_COMPLETED, Kind.ORDER_PLACED)
+CARTON, OPENED = 48, 100
 Made = dict[str, Any]
 
 
@@ -56,6 +57,7 @@ def movements(count: int, skus: int) -> Iterator[Made]:
     chance.shuffle(shuffled)
     voidable: deque[Made] = deque(maxlen=1_000)
     waiting: deque[tuple[str, str, str, int]] = deque()
+    left: Counter[tuple[str, str]] = Counter()
     kinds, shares = list(MIX), list(MIX.values())
     for number in range(count):
         known = BEGAN + YEAR * (number / count)
@@ -64,12 +66,14 @@ def movements(count: int, skus: int) -> Iterator[Made]:
             reverse = [{**leg, "quantity": -leg["quantity"]} for leg in voided["legs"]]
             more = {"kind": Kind.MOVEMENT_VOIDED.value, "voids": voided["kind"], "legs": reverse}
             yield {**voided, **more, **_told(number, known)}
+            for leg in reverse:
+                left[voided["sku"], leg["location"]] += leg["quantity"] if leg["state"] == "available" else 0
             continue
         rank = number if number < skus else chance.choices(range(skus), cum_weights=weights)[0]
         store = f"STORE-{chance.randrange(STORES):02d}"
         opening = number < skus
         kind = Kind.STOCK_INITIALISED if opening else chance.choices(kinds, shares)[0]
-        units = 1_000 if opening else chance.randint(1, 3)
+        units = OPENED if opening else chance.randint(1, 3)
         deal = f"{'opening' if opening else 'order'}/tills/{number // 3}"
         sku = f"SKU-{rank:07d}"
         if kind is Kind.ORDER_SHIPPED:
@@ -77,8 +81,12 @@ def movements(count: int, skus: int) -> Iterator[Made]:
                 kind = Kind.POS_SALE_COMPLETED
             else:
                 deal, sku, store, units = waiting.popleft()
-        elif kind is Kind.ORDER_PLACED:
+        if kind in TAKES and left[sku, store] < units:
+            kind, units = Kind.GOODS_RECEIVED, CARTON
+        if kind is Kind.ORDER_PLACED:
             waiting.append((deal, sku, store, units))
+        if kind is not Kind.ORDER_SHIPPED:
+            left[sku, store] += -units if kind in TAKES else units
         late = timedelta(hours=chance.uniform(1, 120)) if chance.random() < LATE else timedelta(seconds=5)
         made = {
             "kind": kind.value,
