@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -130,7 +131,10 @@ async def pool(dsn: str) -> AsyncIterator[Pool]:
     await opened.close()
 
 
-# -- what really ran
+# -- which files are begun first, and what really ran
+
+LONGEST = ("system", "stories", "deploy", "simulator", "chaos", "streams", "projections")
+"""Folders whose files take long, however few tests they have: a process that begins one last keeps the others waiting."""
 
 _RAN = {"engines": 0}
 
@@ -149,12 +153,26 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(
+        config.option, "loadscopereorder"
+    ):  # with xdist: or it would begin the files with the most tests first
+        config.option.loadscopereorder = False
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (_rank(item.path), -tests[item.path], item.path))
     for item in items:
         if (examples := config.getoption("--examples")) and item.get_closest_marker("law"):
             _try_harder(item, examples)
         if ENGINE_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.engines)
+
+
+def _rank(file: Path) -> int:
+    room = file.relative_to(Path(__file__).parent).parts[0]
+    return LONGEST.index(room) if room in LONGEST else len(LONGEST)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
