@@ -53,6 +53,10 @@ SITES = (
 PROBLEM = {"type", "title", "status", "detail", "instance"}
 
 
+DOCUMENT: dict[str, Any] = {}
+"""What the API's document says: the same for every one of these."""
+
+
 @dataclass
 class Front:
     """A shop's front-end, that checks of every answer what the API's document promises."""
@@ -111,7 +115,9 @@ async def front(pool):
     async with aiohttp.ClientSession() as session:
         while not running.started:  # uvicorn has no event to wait for
             await asyncio.sleep(0.01)
-        yield Front(held.getsockname()[1], session, api.openapi())
+        if not DOCUMENT:
+            DOCUMENT.update(api.openapi())
+        yield Front(held.getsockname()[1], session, DOCUMENT)
     running.should_exit = True
     await task
 
