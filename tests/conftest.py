@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from hypothesis import settings
 from psycopg.conninfo import conninfo_to_dict
 from testcontainers.community.kafka import KafkaContainer
@@ -24,6 +25,14 @@ from testcontainers.community.postgres import PostgresContainer
 from deploy.engines import Engines, remove
 from deploy.kafka import version
 from projections.pool import Pool, migrate, open_pool
+
+# a failure is logged without all that its local variables hold, which takes seconds to write down
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 Databases = Callable[..., AbstractContextManager[str]]
 
