@@ -29,11 +29,11 @@ from streams.directories import Directories
 from streams.intake import Intake
 from streams.keys import generate
 from streams.opening import Imported, import_levels
-from streams.parts import clients_of, on_signal
+from streams.parts import clients_of
 from streams.reader import Reader
 from streams.settings import Settings, load
 from streams.stages import Naming
-from streams.system import System, addresses
+from streams.system import System, addresses, on_signal
 from streams.topics import create_topics
 from streams.trading import Day, Event, plan, read
 from streams.verify import Verifier

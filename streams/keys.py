@@ -21,7 +21,6 @@ from projections.apikeys import ApiKey, ApiKeys, digest, prefix_of
 from projections.audit.signing import Signer
 from projections.envelope import MasterKey
 from projections.pool import DatabaseError
-from projections.problems import Problem
 
 log = structlog.get_logger()
 
@@ -70,6 +69,8 @@ class KeyRing:
         if prefix is None:
             return None
         if self._read_at is None or self.ticks() - self._read_at > HOLDS_FOR:
+            from projections.problems import Problem  # noqa: PLC0415  # who makes a key or checks one needs no FastAPI
+
             raise Problem(503, "Not available", "keys cannot be looked up", retry_after=2)
         key = self._known.get(prefix)
         if key is None or not key.is_of(offered) or not key.holds(self.clock()):

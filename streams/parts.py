@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -12,13 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import stamina
 import structlog
-import uvicorn
 from aiokafka.errors import KafkaError
-from faust.contrib.asgi import bind_to_running_loop
 
 from connectors.contract import ChannelSettings, Client, Connector, Orders
 from connectors.errors import ConnectorError, SlowDown
@@ -26,25 +23,21 @@ from projections.alerts import Alerts
 from projections.apikeys import ApiKeys
 from projections.blocks import Blocks
 from projections.carrying import CarryingOut
-from projections.dashboard import Dashboard
 from projections.limits import Limits
 from projections.pool import DatabaseError, migrate, open_pool
 from projections.problems import Problem
 from projections.queries import Queries
 from projections.recorder import Recorder
-from projections.server import create_api
 from projections.vault import sealed
 from schemas.rules import Rules
 from schemas.ruling import LOCATION
 from streams.alerts import Alerting
-from streams.app import Topology, create_app
 from streams.asking import Asking
 from streams.carrying import Carrying
 from streams.customers import customers_of
 from streams.directories import Directories
 from streams.intake import Intake
 from streams.keys import KeyRing, Keys
-from streams.letters import Letters
 from streams.reader import Reader
 from streams.reconciling import Reconciling
 from streams.recorder import Recording
@@ -52,11 +45,17 @@ from streams.reserving import Reserving
 from streams.routing import Routing
 from streams.ruling import Ruling
 from streams.settings import BadConfiguration, Settings, alert_secret, load, secrets_of
-from streams.signing_in import oidc_of
 from streams.sinks import Pushing
 from streams.stages import Naming, Ruled
+from streams.system import on_signal
 from streams.topics import create_topics
 from streams.writer import NotWritten, Writer
+
+if TYPE_CHECKING:  # a worker starts sooner without the server's half, and a server without the worker's
+    import uvicorn
+
+    from projections.dashboard import Dashboard
+    from streams.app import Topology
 
 log = structlog.get_logger()
 
@@ -105,14 +104,6 @@ async def patiently(what: str, start: Callable[[], Coroutine[Any, Any, None]]) -
             return
 
 
-def on_signal(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set."""
-    stopping = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stopping.set)
-    return stopping
-
-
 @asynccontextmanager
 async def background(*bodies: Coroutine[Any, Any, None]) -> AsyncIterator[list[asyncio.Task[None]]]:
     """Runs bodies beside the block and cancels them at its end."""
@@ -131,6 +122,8 @@ async def worker(
     """Runs the agents and the sinks until a signal, or until one of them fails for good; and the recorder, where no server
     does.
     """
+    from streams.app import create_app
+
     stopping = on_signal(asyncio.get_running_loop())
     naming, partitions = Naming(settings.kafka.prefix), settings.kafka.partitions
     writer, pushes, reader = Writer(bootstrap, partitions), Writer(bootstrap, partitions), Reader(bootstrap)
@@ -215,6 +208,8 @@ async def _sink(pushing: Pushing, directories: Directories, topology: Topology) 
 
 @asynccontextmanager
 async def _agents(topology: Topology) -> AsyncIterator[None]:
+    from faust.contrib.asgi import bind_to_running_loop
+
     bind_to_running_loop(topology.app)
     topology.app.finalize()
     Path(str(topology.app.conf.datadir)).mkdir(parents=True, exist_ok=True)
@@ -247,6 +242,8 @@ async def serve(
     settings: Settings, path: Path, bootstrap: str, dsn: str, keys: Keys, on_ready: Callable[[str], None]
 ) -> None:
     """Runs the HTTP server and the polls until a signal. It starts, and says 503, while Kafka is away."""
+    from projections.server import create_api
+
     naming, partitions = Naming(settings.kafka.prefix), settings.kafka.partitions
     await migrate(dsn)
     writer, reader = Writer(bootstrap, partitions), Reader(bootstrap)
@@ -331,23 +328,10 @@ async def serve(
         body_max=settings.serve.body_max,
         sites=lambda: directories.settings.sites,
         limits=Limits(settings.serve.requests_per_second),
-        dashboard=Dashboard(
-            letters=Letters(queries, intake, bootstrap),
-            oidc=oidc_of(settings),
-            secure=(settings.serve.public_url or "").startswith("https:"),
-            stopping=lambda: server.should_exit,
-        ),
+        dashboard=_dashboard(settings, queries, intake, bootstrap, lambda: server.should_exit),
     )
     api.openapi()  # made now, because nobody is kept waiting by it yet
-    server = uvicorn.Server(
-        uvicorn.Config(api, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=30)
-    )
-    listener = socket.create_server(
-        (settings.serve.host, settings.serve.port), backlog=1024, reuse_port=False
-    )
-    listener.setsockopt(
-        socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-    )  # asyncio does so only for sockets it made itself
+    server, listener = _listening(api, settings.serve.host, settings.serve.port)
     address = f"http://{settings.serve.host}:{listener.getsockname()[1]}"
     polls = [
         poll(name, clients[name], intake, queries, channel.poll_every)
@@ -389,6 +373,32 @@ async def serve(
         await pool.close()
         for part in (writer, reader):
             await part.stop()
+
+
+def _dashboard(
+    settings: Settings, queries: Queries, intake: Intake, bootstrap: str, stopping: Callable[[], bool]
+) -> Dashboard:
+    from projections.dashboard import Dashboard
+    from streams.letters import Letters
+    from streams.signing_in import oidc_of
+
+    return Dashboard(
+        letters=Letters(queries, intake, bootstrap),
+        oidc=oidc_of(settings),
+        secure=(settings.serve.public_url or "").startswith("https:"),
+        stopping=stopping,
+    )
+
+
+def _listening(api: Any, host: str, port: int) -> tuple[uvicorn.Server, socket.socket]:
+    """A server for the API, and the socket it is to listen on."""
+    import uvicorn
+
+    config = uvicorn.Config(api, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=30)
+    listener = socket.create_server((host, port), backlog=1024, reuse_port=False)
+    # asyncio does so only for sockets it made itself
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return uvicorn.Server(config), listener
 
 
 @dataclass(frozen=True, slots=True)

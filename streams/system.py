@@ -207,6 +207,14 @@ class System:
             await asyncio.to_thread(self.engines.stop)
 
 
+def on_signal(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stopping = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+    return stopping
+
+
 def end_with_parent() -> None:
     """Ends this process cleanly when its standard input closes: its parent is gone."""
 

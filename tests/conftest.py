@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from hypothesis import settings
+from psycopg.conninfo import conninfo_to_dict
 from testcontainers.community.kafka import KafkaContainer
 from testcontainers.community.postgres import PostgresContainer
 
 from deploy.engines import Engines, remove
 from deploy.kafka import version
 from projections.pool import Pool, migrate, open_pool
+
+# a failure is logged without all that its local variables hold, which takes seconds to write down
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
+
+Databases = Callable[..., AbstractContextManager[str]]
 
 ENGINE_FIXTURES = {"addresses", "kafka", "dsn", "pool", "engines_apart", "up"}
 """A test that uses one of these has used a real engine."""
@@ -45,16 +61,58 @@ def addresses() -> Iterator[Addresses]:
     if docker_answers():
         kafka = KafkaContainer(f"apache/kafka:{version()}")
         with kafka, PostgresContainer("postgres:15", driver=None) as postgres:
-            yield Addresses(kafka.get_bootstrap_server(), postgres.get_connection_url())
+            yield in_a_hurry(Addresses(kafka.get_bootstrap_server(), postgres.get_connection_url()))
         return
     data = Path(tempfile.mkdtemp(prefix="onhand-test-"))
     data.chmod(0o755)
     try:
         with Engines(data / "engines") as engines:
-            yield Addresses(engines.bootstrap, engines.dsn)
+            yield in_a_hurry(Addresses(engines.bootstrap, engines.dsn))
     finally:
         remove(data / "engines")
         shutil.rmtree(data, ignore_errors=True)
+
+
+def in_a_hurry(found: Addresses) -> Addresses:
+    """The same. Where all tests are run at once, PostgreSQL waits for no disk: nobody cuts its power, and what tests kill are
+    engines of their own. What measures runs by itself, and waits as anybody's PostgreSQL does.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        with psycopg.connect(found.dsn, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+    return found
+
+
+@contextmanager
+def database(there: str, like: str | None = None) -> Iterator[str]:
+    """A new database beside the one of the DSN `there`, for as long as it is needed: empty, or a copy of the one of the DSN
+    `like`, to which nobody may be connected. Its DSN.
+    """
+    name = f"t{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(there, autocommit=True) as connection:
+        # to copy the files is faster than to write them into the journal, which is all that older servers can do
+        quickly = " STRATEGY file_copy" if connection.info.server_version >= 150_000 else ""
+        copied = f" TEMPLATE {conninfo_to_dict(like)['dbname']}{quickly}" if like else ""
+        connection.execute(f"CREATE DATABASE {name}{copied}".encode())
+    head, _, tail = there.rpartition("/")
+    yield f"{head}/{name}{'?' + tail.partition('?')[2] if '?' in tail else ''}"
+    with psycopg.connect(there, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture(scope="session")
+def databases(addresses: Addresses) -> Databases:
+    """Makes databases, see `database`."""
+    return partial(database, addresses.dsn)
+
+
+@pytest.fixture(scope="session")
+def migrated(databases: Databases) -> Iterator[str]:
+    """A database with our tables and nothing in them, to copy: a copy takes a fraction of what migrating another takes."""
+    with databases() as own:
+        asyncio.run(migrate(own))
+        yield own
 
 
 @pytest.fixture
@@ -70,15 +128,10 @@ def prefix() -> str:
 
 
 @pytest.fixture
-def dsn(addresses: Addresses) -> Iterator[str]:
+def dsn(databases: Databases) -> Iterator[str]:
     """A PostgreSQL database of the test's own, empty."""
-    name = f"t{uuid.uuid4().hex[:8]}"
-    with psycopg.connect(addresses.dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    head, _, tail = addresses.dsn.rpartition("/")
-    yield f"{head}/{name}{'?' + tail.partition('?')[2] if '?' in tail else ''}"
-    with psycopg.connect(addresses.dsn, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with databases() as own:
+        yield own
 
 
 @pytest.fixture
@@ -91,7 +144,10 @@ async def pool(dsn: str) -> AsyncIterator[Pool]:
     await opened.close()
 
 
-# -- what really ran
+# -- which files are begun first, and what really ran
+
+LONGEST = ("system", "stories", "deploy", "simulator", "chaos", "streams", "projections")
+"""Folders whose files take long, however few tests they have: a process that begins one last keeps the others waiting."""
 
 _RAN = {"engines": 0}
 
@@ -110,12 +166,26 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(
+        config.option, "loadscopereorder"
+    ):  # with xdist: or it would begin the files with the most tests first
+        config.option.loadscopereorder = False
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (_rank(item.path), -tests[item.path], item.path))
     for item in items:
         if (examples := config.getoption("--examples")) and item.get_closest_marker("law"):
             _try_harder(item, examples)
         if ENGINE_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.engines)
+
+
+def _rank(file: Path) -> int:
+    room = file.relative_to(Path(__file__).parent).parts[0]
+    return LONGEST.index(room) if room in LONGEST else len(LONGEST)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

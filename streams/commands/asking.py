@@ -17,7 +17,6 @@ from connectors.registry import CONNECTORS
 from projections.queries import AGE_MAX, PAGE_MAX, Page
 from schemas.codec import encode
 from schemas.ledger import view
-from streams.commands.exporting import verify_export
 from streams.commands.opened import (
     ONHAND_TOML,
     Config,
@@ -131,6 +130,8 @@ def verify(
     if unsigned and public_key is not None:
         raise typer.BadParameter("--unsigned: nothing that is not signed is signed with --public-key")
     if export is not None:
+        from streams.commands.exporting import verify_export
+
         verify_export(export, public_key, unsigned=unsigned, as_json=as_json)
         return
     if public_key is not None or unsigned:

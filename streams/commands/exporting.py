@@ -68,7 +68,7 @@ def export_command(
     begin, end = _utc(since), _utc(until)
 
     async def body() -> Manifest:
-        from projections.audit.export import Bounds, Unsound, export  # noqa: PLC0415  # pyarrow takes its time
+        from projections.audit.export import Bounds, Unsound, export
 
         _check_bounds(begin, end, datetime.now(UTC))
         async with opened(config) as parts:
@@ -129,7 +129,7 @@ def _signer(parts: Parts) -> Signer:
 
 async def _rules(verifier: Verifier) -> list[RulesEvent]:
     """Every change of the rules; what is no rules is none."""
-    from projections.audit.export import RulesEvent  # noqa: PLC0415  # as above
+    from projections.audit.export import RulesEvent
 
     found = []
     async for records in verifier.reader.whole(verifier.naming(RULES), verifier.partitions):
@@ -144,7 +144,7 @@ async def _rules(verifier: Verifier) -> list[RulesEvent]:
 
 def verify_export(folder: Path, public_key: Path | None, *, unsigned: bool, as_json: bool) -> None:
     """Checks an export with nothing but its files. Exits with 1 where something is wrong with it."""
-    from projections.audit.checking import check  # noqa: PLC0415  # as above
+    from projections.audit.checking import check
 
     async def body() -> Report:
         if not folder.is_dir():

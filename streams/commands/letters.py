@@ -9,7 +9,6 @@ import typer
 from rich.table import Table
 
 from streams.commands.opened import ONHAND_TOML, Config, Json, err, opened, out, report, run, show
-from streams.letters import Letters
 
 letters = typer.Typer(no_args_is_help=True, help="What was refused and why; retry after a fix.")
 
@@ -61,6 +60,7 @@ def retry_letters(
     as_json: Json = False,
 ) -> None:
     """Try again after a fix. What is applied counts at its true time."""
+    from streams.letters import Letters
 
     async def body() -> dict[str, Any]:
         async with opened(config) as parts:

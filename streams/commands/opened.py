@@ -10,36 +10,29 @@ import sys
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import orjson
 import structlog
 import typer
-from aiokafka.errors import KafkaError
 from rich.console import Console
 
-from connectors.errors import ConnectorError
-from deploy.engines import EngineError
-from projections.envelope import WrongKey
-from projections.pool import DatabaseError, Pool, migrate, open_pool
+from projections.pool import Pool, migrate, open_pool
 from projections.queries import Queries
 from schemas.ruling import BadRules
-from streams.batches import Batches
-from streams.customers import Customers, customers_of
-from streams.directories import Directories
-from streams.intake import Intake
-from streams.opening import NotReady
-from streams.parts import clients_of
-from streams.reader import Reader
-from streams.ruling import Ruling
 from streams.settings import BadConfiguration, Settings, load
-from streams.stages import Naming
 from streams.system import addresses
-from streams.tables import StoreFailed
-from streams.topics import WrongTopics
-from streams.verify import Verifier
-from streams.writer import NotWritten, Writer
+
+if TYPE_CHECKING:
+    from streams.batches import Batches
+    from streams.customers import Customers
+    from streams.intake import Intake
+    from streams.reader import Reader
+    from streams.ruling import Ruling
+    from streams.stages import Naming
+    from streams.verify import Verifier
 
 out = Console()
 err = Console(stderr=True)
@@ -59,15 +52,21 @@ Result = TypeVar("Result")
 
 
 class Parts:
-    """What a command needs of a running system, opened when asked for."""
+    """What a command needs of a running system, loaded and opened when asked for."""
 
     def __init__(self, config: Path) -> None:
         self.settings: Settings = load(config)
         found = addresses(self.settings)
         self.bootstrap, self.dsn, self.versions = found.bootstrap, found.dsn, found.versions
-        self.naming = Naming(self.settings.kafka.prefix)
         self._stack = contextlib.AsyncExitStack()
         self._pool: Pool | None = None
+
+    @cached_property
+    def naming(self) -> Naming:
+        """The names of our topics."""
+        from streams.stages import Naming
+
+        return Naming(self.settings.kafka.prefix)
 
     async def pool(self) -> Pool:
         """PostgreSQL, with its schema."""
@@ -83,10 +82,14 @@ class Parts:
 
     async def customers(self) -> Customers:
         """Whom orders are for."""
+        from streams.customers import customers_of
+
         return await customers_of(await self.pool(), self.settings.data)
 
     async def reader(self) -> Reader:
         """The log."""
+        from streams.reader import Reader
+
         reader = Reader(self.bootstrap)
         await reader.start()
         self._stack.push_async_callback(reader.stop)
@@ -94,6 +97,8 @@ class Parts:
 
     async def batches(self) -> Batches:
         """The log, for reading all of it."""
+        from streams.batches import Batches
+
         batches = Batches(self.bootstrap)
         await batches.start()
         self._stack.push_async_callback(batches.stop)
@@ -101,6 +106,9 @@ class Parts:
 
     async def ruling(self) -> Ruling:
         """The rules in force, read; and this command's settings under them."""
+        from streams.ruling import Ruling
+        from streams.writer import Writer
+
         writer = Writer(self.bootstrap, self.settings.kafka.partitions)
         await writer.start()
         self._stack.push_async_callback(writer.stop)
@@ -112,6 +120,11 @@ class Parts:
 
     async def intake(self, queries: Queries) -> Intake:
         """The way in."""
+        from streams.directories import Directories
+        from streams.intake import Intake
+        from streams.parts import clients_of
+        from streams.writer import Writer
+
         writer = Writer(self.bootstrap, self.settings.kafka.partitions)
         await writer.start()
         self._stack.push_async_callback(writer.stop)
@@ -168,13 +181,43 @@ def run(body: Awaitable[Result]) -> Result:
     except (BadConfiguration, BadRules) as error:
         err.print(str(error), style="red", soft_wrap=True, markup=False, highlight=False)
         raise typer.Exit(2) from None
-    except (EngineError, WrongTopics, ConnectorError, NotWritten, NotReady, StoreFailed, WrongKey) as error:
-        err.print(f"{error}", style="red", soft_wrap=True, markup=False, highlight=False)
-    except KafkaError as error:
-        err.print(f"Kafka does not answer: {type(error).__name__}", style="red")
-    except DatabaseError as error:
-        err.print(f"PostgreSQL does not answer: {type(error).__name__}", style="red")
+    except Exception as error:
+        if (reason := _reason(error)) is None:
+            raise
+        err.print(reason, style="red", soft_wrap=True, markup=False, highlight=False)
     raise typer.Exit(1)
+
+
+def _reason(error: Exception) -> str | None:
+    """What is said of a failure that an operator can do something about; None of one that is ours to mend."""
+    from aiokafka.errors import KafkaError
+
+    from connectors.errors import ConnectorError
+    from deploy.engines import EngineError
+    from projections.envelope import WrongKey
+    from projections.pool import DatabaseError
+    from streams.opening import NotReady
+    from streams.tables import StoreFailed
+    from streams.topics import WrongTopics
+    from streams.writer import NotWritten
+
+    match error:
+        case (
+            EngineError()
+            | WrongTopics()
+            | ConnectorError()
+            | NotWritten()
+            | NotReady()
+            | StoreFailed()
+            | WrongKey()
+        ):
+            return str(error)
+        case KafkaError():
+            return f"Kafka does not answer: {type(error).__name__}"
+        case _ if isinstance(error, DatabaseError):
+            return f"PostgreSQL does not answer: {type(error).__name__}"
+        case _:
+            return None
 
 
 def _log_to_stderr() -> None:
@@ -199,6 +242,8 @@ def show(value: Any) -> None:
 
 async def verifier_of(parts: Parts) -> Verifier:
     """What looks at everything of this installation."""
+    from streams.verify import Verifier
+
     await parts.ruling()
     return Verifier(
         reader=await parts.reader(),

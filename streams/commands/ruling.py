@@ -13,9 +13,11 @@ from rich.table import Table
 
 from schemas.rules import Rules
 from schemas.ruling import LOCATION, WIRING, BadRules, changes
+from streams.commands.applying import apply_rules
 from streams.commands.opened import ONHAND_TOML, Config, Json, opened, out, run, show, spoken
 
 rules = typer.Typer(no_args_is_help=True, help="What each channel may sell, and who decided so.")
+rules.command("apply")(apply_rules)
 
 
 @rules.command("show")

@@ -13,10 +13,9 @@ from rich.table import Table
 from streams import keys as api_keys
 from streams.commands.opened import ONHAND_TOML, Config, Json, err, out, run, show, spoken
 from streams.keys import Keys
-from streams.parts import on_signal, serve, worker
 from streams.settings import api_keys as keys_of
 from streams.settings import load, secrets_of, vault_key
-from streams.system import System, addresses, end_with_parent
+from streams.system import System, addresses, end_with_parent, on_signal
 
 
 def up(config: Config = ONHAND_TOML) -> None:
@@ -53,6 +52,8 @@ def worker_command(
     until_parent_ends: Hidden = False,
 ) -> None:
     """Run a worker: the agents, the recorder, the sinks."""
+    from streams.parts import worker
+
     if until_parent_ends:
         end_with_parent()
 
@@ -66,6 +67,8 @@ def worker_command(
 
 def serve_command(config: Config = ONHAND_TOML, until_parent_ends: Hidden = False) -> None:
     """Run the server: webhooks, polls, the query API."""
+    from streams.parts import serve
+
     if until_parent_ends:
         end_with_parent()
 
@@ -96,7 +99,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Play real sales through real Kafka and PostgreSQL, and prove that every number is right."""
-    from streams.demo import Demo  # noqa: PLC0415  # workers and servers start sooner without it
+    from streams.demo import Demo
 
     report = run(
         Demo(events=events, kills=kill, rate=rate, keep=keep, data=data.resolve(), console=err).run()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy import kafka
 from deploy.engines import Engines, remove
 
 
@@ -29,6 +30,7 @@ def data_dirs() -> Iterator[Callable[[str], Path]]:
 
 @pytest.fixture(scope="session")
 def engines_apart(data_dirs) -> Iterator[Engines]:
-    """Engines of these tests' own, because they kill and stop them."""
+    """Engines of these tests' own, because they kill and stop them. Kafka's classes are kept already."""
+    kafka.archive()
     with Engines(data_dirs("shared")) as engines:
         yield engines

@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-import asyncio
 import sys
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
-from projections.pool import Pool, migrate, open_pool
+from projections.pool import Pool, open_pool
 from projections.queries import Queries
 from projections.recorder import Batch, Recorder
 from schemas.availability import quantity
@@ -29,6 +26,25 @@ pytest.register_assert_rewrite("counter")
 from counter import api, dark  # noqa: E402, F401  # fixtures, found by the lines above
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+EMPTY = """
+DO $$
+DECLARE
+    name text;
+    filled boolean;
+BEGIN
+    FOR name IN SELECT oid::regclass FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+            AND relname <> 'schema_migrations'
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', name) INTO filled;
+        IF filled THEN
+            EXECUTE format('TRUNCATE %s CASCADE', name);
+        END IF;
+    END LOOP;
+END $$
+"""
+"""Empties the tables that a test has filled: truncating one costs its files, those of its indices and of its partitions."""
 
 
 @dataclass
@@ -152,17 +168,10 @@ class Shop:
 
 
 @pytest.fixture(scope="session")
-def database(addresses) -> Iterator[str]:
-    """One migrated database for all tests here: emptying its tables takes a tenth of making another."""
-    name = f"t{uuid.uuid4().hex[:8]}"
-    with psycopg.connect(addresses.dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    head, _, tail = addresses.dsn.rpartition("/")
-    own = f"{head}/{name}{'?' + tail.partition('?')[2] if '?' in tail else ''}"
-    asyncio.run(migrate(own))
-    yield own
-    with psycopg.connect(addresses.dsn, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+def database(databases, migrated) -> Iterator[str]:
+    """One database for all tests here: emptying its tables takes a tenth of making another."""
+    with databases(like=migrated) as own:
+        yield own
 
 
 @pytest.fixture
@@ -170,11 +179,7 @@ async def pool(database) -> AsyncIterator[Pool]:
     """A pool on empty tables."""
     opened = await open_pool(database)
     async with opened.connection() as connection:
-        found = await connection.execute(
-            "SELECT string_agg(tablename, ', ') FROM pg_tables"
-            " WHERE schemaname = 'public' AND tablename <> 'schema_migrations'"
-        )
-        await connection.execute(f"TRUNCATE {(await found.fetchone())[0]}".encode())
+        await connection.execute(EMPTY)
     yield opened
     await opened.close()
 

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import aiohttp
@@ -20,6 +21,7 @@ from fastapi import FastAPI
 
 from deploy.processes import free_port
 from projections.access import Caller, Role, Scope
+from projections.gate import Gate
 from projections.limits import Limits
 from projections.pool import Pool, open_pool
 from projections.problems import KINDS, Problem
@@ -205,43 +207,54 @@ def caller_of(offered: str) -> Caller | None:
     return Caller("slow", frozenset({Scope.READ}), 3.0) if offered == "slow" else None
 
 
-KEPT: list[Promises] = []
+class Present:
+    """In an application that serves one test after another: what the present one has in this place. To make an application takes
+    longer than most tests.
+    """
+
+    def __init__(self) -> None:
+        self.its: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.its, name)
 
 
-def promised(api: FastAPI) -> Promises:
-    """What the application's document says, which is the same for every one of these."""
-    if KEPT:
-        api.openapi_schema = KEPT[0].document
-    else:
-        KEPT.append(Promises(api.openapi()))
-    return KEPT[0]
+POOL, DESK, LEDGER, BOOK, COUNTER = (Present() for _ in range(5))
 
 
-async def serving(pool: Pool, limits: Limits | None = None):
-    desk, ledger, book = Desk(), Ledger(), Book()
-    held = socket.create_server(("127.0.0.1", 0))
-    held.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+@cache
+def application() -> tuple[FastAPI, Promises]:
+    """The application, and what its document promises."""
 
     async def ready() -> str | None:
-        return counter.unready
+        return COUNTER.unready
 
     api = create_api(
-        pool,
+        POOL,  # type: ignore[arg-type]  # a pool is in its place
         rules=lambda: RULES,
         skews=lambda: {"tills": 0.5},
         clock=lambda: NOW,
         keys=caller_of,
-        intake=desk,
+        intake=DESK,
         ready=ready,
-        reserving=ledger,
-        ruling=book,
+        reserving=LEDGER,
+        ruling=BOOK,
         body_max=BODY_MAX,
-        limits=limits,
     )
+    return api, Promises(api.openapi())
+
+
+async def serving(pool: Pool, limits: Limits | None = None):
+    POOL.its, DESK.its, LEDGER.its, BOOK.its = pool, Desk(), Ledger(), Book()
+    api, promises = application()
+    api.state.gate = Gate(caller_of, limits or Limits(failures=0))  # nobody has asked yet
+    held = socket.create_server(("127.0.0.1", 0))
+    held.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     running = uvicorn.Server(uvicorn.Config(api, log_level="critical", access_log=False))
     task = asyncio.create_task(running.serve(sockets=[held]))
     async with aiohttp.ClientSession() as session:
-        counter = Counter(held.getsockname()[1], desk, session, ledger, promised(api), api.openapi())
+        port = held.getsockname()[1]
+        COUNTER.its = counter = Counter(port, DESK.its, session, LEDGER.its, promises, promises.document)
         while not running.started:  # uvicorn has no event to wait for
             await asyncio.sleep(0.01)
         yield counter

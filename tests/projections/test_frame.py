@@ -37,13 +37,14 @@ async def test_given_a_request_that_fails_here_then_the_log_has_its_id_and_the_r
     api,
 ):
     captured = LogCapture()
+    before = structlog.get_config()
     structlog.configure(processors=[structlog.contextvars.merge_contextvars, captured])
     try:
         api.desk.then = RuntimeError("disk full")
         headers = {"Idempotency-Key": "k", "X-Request-Id": "request-7"}
         answer = await api.ask("POST", "/v1/movements", data=b"{}", headers=headers)
     finally:
-        structlog.reset_defaults()
+        structlog.configure(**before)
     assert (answer.status, answer.headers["X-Request-Id"]) == (500, "request-7")
     assert answer.json["instance"] == "urn:request:request-7"
     assert "disk full" not in answer.text

@@ -8,12 +8,15 @@ import logging
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import aiohttp
 import jsonschema_rs
 import pytest
 import uvicorn
+from counter import Present
+from fastapi import FastAPI
 
 from projections.access import Caller, Role
 from projections.geonames import Row
@@ -92,11 +95,13 @@ async def ready() -> str | None:
     return None
 
 
-@pytest.fixture
-async def front(pool):
-    held = socket.create_server(("127.0.0.1", 0))
-    api = create_api(
-        pool,
+POOL = Present()
+
+
+@cache
+def application() -> FastAPI:
+    return create_api(
+        POOL,  # type: ignore[arg-type]  # a pool is in its place
         rules=lambda: RULES,
         skews=dict,
         clock=lambda: datetime(2026, 11, 30, 12, tzinfo=UTC),
@@ -106,12 +111,18 @@ async def front(pool):
         reserving=None,  # type: ignore[arg-type]  # nothing is held here
         sites=lambda: SITES,
     )
-    running = uvicorn.Server(uvicorn.Config(api, log_level="warning", access_log=False))
+
+
+@pytest.fixture
+async def front(pool):
+    POOL.its = pool
+    held = socket.create_server(("127.0.0.1", 0))
+    running = uvicorn.Server(uvicorn.Config(application(), log_level="warning", access_log=False))
     task = asyncio.create_task(running.serve(sockets=[held]))
     async with aiohttp.ClientSession() as session:
         while not running.started:  # uvicorn has no event to wait for
             await asyncio.sleep(0.01)
-        yield Front(held.getsockname()[1], session, api.openapi())
+        yield Front(held.getsockname()[1], session, application().openapi())
     running.should_exit = True
     await task
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +26,13 @@ from streams.topics import create_topics
 from streams.writer import Out, Writer, partition_of
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def dsn(request, databases, migrated) -> Iterator[str]:
+    """A PostgreSQL database of the test's own: empty, or with our tables already where it has a pool as well."""
+    with databases(like=migrated if "pool" in request.fixturenames else None) as own:
+        yield own
 
 
 @pytest.fixture

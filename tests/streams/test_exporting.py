@@ -89,6 +89,6 @@ def test_given_a_check_of_nothing_then_the_command_says_what_is_wrong(tmp_path, 
 
 
 def test_given_any_other_command_then_it_does_not_wait_for_pyarrow():
-    code = "import sys, streams.cli; print('pyarrow' in sys.modules)"
+    code = "import sys; from streams.cli import COMMANDS, app_of; app_of(COMMANDS); print('pyarrow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

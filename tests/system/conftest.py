@@ -16,11 +16,13 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -69,12 +71,33 @@ def asked(*arguments: str, config: Path, code: int | None = 0, within: float = 1
     return json.loads(onhand(*arguments, "--json", config=config, code=code, within=within))
 
 
+class Reached(Protocol):
+    """Where engines are."""
+
+    @property
+    def bootstrap(self) -> str: ...
+
+    @property
+    def dsn(self) -> str: ...
+
+
+@contextmanager
+def beside_others(addresses, databases) -> Iterator[tuple[str, str]]:
+    """What a configuration says of the run's engines, to have topics and a database of its own there; and the latter's DSN."""
+    with databases() as dsn, pytest.MonkeyPatch.context() as patched:
+        password = urlsplit(dsn).password or ""
+        patched.setenv("ONHAND_POSTGRES_PASSWORD", password)
+        kafka = f'[kafka]\naddress = "{addresses.bootstrap}"\nprefix = "t{uuid.uuid4().hex[:8]}."\n'
+        yield f'\n{kafka}\n[postgres]\naddress = "{dsn.replace(f":{password}@", "@")}"\n', dsn
+
+
 @dataclass
 class Installation:
-    """Engines of its own, one configuration, and processes that run from it."""
+    """Engines, one configuration that `engines_said` is a part of, and processes that run from it."""
 
     data: Path
-    engines: Engines
+    engines: Reached
+    engines_said: str = ""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -82,7 +105,7 @@ class Installation:
         return self.data / "onhand.toml"
 
     def configure(self, text: str) -> Settings:
-        self.config.write_text(text, encoding="utf-8")
+        self.config.write_text(text + self.engines_said, encoding="utf-8")
         return load(self.config)
 
     def asked(self, *arguments: str, code: int | None = 0, within: float = 120.0) -> Any:
@@ -204,6 +227,17 @@ def engines_apart() -> Iterator[Installation]:
         shutil.rmtree(data, ignore_errors=True)
 
 
+@pytest.fixture
+def installation(addresses, databases, tmp_path) -> Iterator[Installation]:
+    """An installation beside others on the engines of the run: its processes may be killed, the engines may not."""
+    with beside_others(addresses, databases) as (said, dsn):
+        made = Installation(tmp_path, replace(addresses, dsn=dsn), said)
+        try:
+            yield made
+        finally:
+            made.stop()
+
+
 def wait_for(what: Callable[[], Any], within: float = 10.0) -> Any:
     """The first true answer of `what`."""
     deadline = time.monotonic() + within
@@ -220,18 +254,18 @@ def free() -> Callable[[], int]:
 
 
 class Up:
-    """`onhand up` on a copy of the example, with ports of its own."""
+    """`onhand up` on a copy of the example, with ports of its own, and `edited` before it starts."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, edited: Callable[[str], str]) -> None:
         self.config = data / "onhand.toml"
         self.ports = {8765: free_port(), 8801: free_port(), 8802: free_port()}
         shutil.copytree(EXAMPLE, data, dirs_exist_ok=True)
         self.edit(
             lambda text: re.sub(r"\b(8765|8801|8802)\b", lambda port: str(self.ports[int(port[0])]), text)
         )
+        self.edit(edited)
         self.url = f"http://127.0.0.1:{self.ports[8765]}"
         self.tills = f"http://127.0.0.1:{self.ports[8801]}"
-        self.free = free_port
 
     @property
     def key(self) -> str:
@@ -334,11 +368,26 @@ class Up:
 
 
 @pytest.fixture(scope="module")
-def unopened() -> Iterator[Up]:
+def edited() -> Callable[[str], str]:
+    """How the configuration of a file's tests differs from the example's; the file says it by a fixture of this name."""
+    return lambda text: text
+
+
+@pytest.fixture(scope="module")
+def engines_said(addresses, databases) -> Iterator[str]:
+    """What the configuration says of its engines: the run's. Where a file's tests stop them or look into their folders, a
+    fixture of this name says nothing instead, and the engines are embedded.
+    """
+    with beside_others(addresses, databases) as (said, _):
+        yield said
+
+
+@pytest.fixture(scope="module")
+def unopened(edited, engines_said) -> Iterator[Up]:
     """`onhand up` on the example, one for all tests of a file; nobody has said what is there yet."""
     data = Path(tempfile.mkdtemp(prefix="onhand-story-"))
     data.chmod(0o755)
-    up = Up(data)
+    up = Up(data, lambda text: edited(text) + engines_said)
     try:
         up.start()
         yield up

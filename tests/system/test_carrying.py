@@ -24,19 +24,19 @@ PERSON = {
 
 
 @pytest.fixture(scope="module")
-def shop(unopened):
-    """The example, whose tills in SOHO carry out what the web shop sells from there."""
-    unopened.edit(
-        lambda text: (
-            text.replace('title = "Store in Soho"', 'title = "Store in Soho"\ncarried_out_by = "tills"')
-            .replace('domain_prefix = "example"', f'domain_prefix = "example"\nauthor_id = "{AUTHOR}"')
-            .replace('shop = "example.myshopify.com"', 'shop = "example.myshopify.com"\ncustomers = true')
-        )
+def edited():
+    """Tills in SOHO carry out what the web shop sells from there."""
+    return lambda text: (
+        text.replace('title = "Store in Soho"', 'title = "Store in Soho"\ncarried_out_by = "tills"')
+        .replace('domain_prefix = "example"', f'domain_prefix = "example"\nauthor_id = "{AUTHOR}"')
+        .replace('shop = "example.myshopify.com"', 'shop = "example.myshopify.com"\ncustomers = true')
     )
-    unopened.restart()
-    unopened.run("import", "tills")
-    unopened.until(lambda: unopened.available(SKU, "SOHO") == 12)
-    return unopened
+
+
+@pytest.fixture(scope="module")
+def shop(up):
+    """The example so edited."""
+    return up
 
 
 def order(number: int, units: int, *, left: int | None = None, version: int = 0):

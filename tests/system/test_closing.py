@@ -5,14 +5,24 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from deploy.engines import running
+import pytest
+
 from schemas.claims import Claim
 from schemas.codec import decode
 from schemas.settling import Transaction
 from schemas.topics import CLAIMS, TRANSACTIONS, Topic
 from streams.reader import Reader
+from streams.settings import load
+from streams.stages import Naming
+from streams.system import addresses
 
 SKU, DEAL = "CLOSED-MUG", "order/closed"
+
+
+@pytest.fixture(scope="module")
+def edited():
+    """A deal is over a second after its last news."""
+    return lambda text: text.replace("close_after_days = 90", "close_after_days = 0.00001")
 
 
 def told(fact: str, quantity: int, hour: int) -> dict[str, Any]:
@@ -28,13 +38,14 @@ def told(fact: str, quantity: int, hour: int) -> dict[str, Any]:
 def log_of(up, topic: Topic) -> list[Any]:
     """What the topic holds about the deal, oldest first."""
 
+    settings = load(up.config)
+    name = Naming(settings.kafka.prefix)(topic)
+
     async def read() -> list[Any]:
-        reader = Reader(running(up.config.parent / ".onhand" / "engines").bootstrap)
+        reader = Reader(addresses(settings).bootstrap)
         await reader.start()
         try:
-            return [
-                one async for some in reader.whole(topic.name, 4) for one in some if one.key == DEAL.encode()
-            ]
+            return [one async for some in reader.whole(name, 4) for one in some if one.key == DEAL.encode()]
         finally:
             await reader.stop()
 
@@ -42,8 +53,6 @@ def log_of(up, topic: Topic) -> list[Any]:
 
 
 def test_given_an_order_is_over_for_long_then_it_leaves_the_table_and_a_late_refund_counts_once_retried(up):
-    up.edit(lambda text: text.replace("close_after_days = 90", "close_after_days = 0.00001"))
-    up.restart()
     assert up.post(f"{SKU}-opened", told("opened", 5, 10)) == 202
     sent = [told("ordered", 2, 11), told("shipped", 2, 12)]
     assert up.post("sent", *sent, transaction=DEAL, document="order/1") == 202

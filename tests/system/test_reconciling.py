@@ -147,23 +147,23 @@ class Trade:
 
 
 @pytest.fixture(params=[Shopify, Magento], ids=["shopify", "magento"])
-async def trade(request, engines_apart, free):
+async def trade(request, installation, free):
     platform, port = request.param(), free()
     for place in PLACES:
         platform.sandbox.seed(SKU, place, OPENING)
-    settings = engines_apart.configure(
+    settings = installation.configure(
         f'data = "."\n[channels.shop]\n{platform.settings}\nsandbox = "played by the test"\nsandbox_port = {port}\n'
         f'poll_every = 0\nquantity_max = {MOST}\n[channels.shop.rules]\npublish = "locations"\n{LOCATIONS}'
     )
     await platform.sandbox.start(port)
     try:
-        trade = Trade(platform, engines_apart, settings)
+        trade = Trade(platform, installation, settings)
         await trade.work()
         assert (await trade.run("import", "shop"))["opened"] == len(PLACES)
         await trade.until_stock("QUEENS", OPENING)
         yield trade
     finally:
-        await asyncio.to_thread(engines_apart.stop)
+        await asyncio.to_thread(installation.stop)
         await platform.sandbox.stop()
 
 

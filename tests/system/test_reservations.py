@@ -12,6 +12,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from deploy.processes import free_port
+
 ROUNDS = int(os.environ.get("ONHAND_ROUNDS", "2"))
 """Races of 200 buyers for 10 units; `make race` runs a thousand."""
 
@@ -39,10 +41,14 @@ ships_from = "SOHO"
 
 
 @pytest.fixture(scope="module")
+def edited():
+    """There is a second web shop, for the trade."""
+    return lambda text: text + TRADE.replace("8803", str(free_port()))
+
+
+@pytest.fixture(scope="module")
 def shop(up):
-    """The example with a second web shop, for the trade."""
-    up.edit(lambda text: text + TRADE.replace("8803", str(up.free())))
-    up.restart()
+    """The example so edited."""
     return up
 
 

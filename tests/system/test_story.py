@@ -29,6 +29,12 @@ EXAMPLE = ROOT / "deploy" / "example"
 SECRET = "sandbox"
 
 
+@pytest.fixture(scope="module")
+def engines_said():
+    """Embedded engines: Kafka is stopped for a while, and what is in PostgreSQL is changed."""
+    return ""
+
+
 def order(number: int, sku: str, quantity: int, *, at: str = "2026-11-20T10:00:00-05:00", version: int = 0):
     """An order as Shopify sends it, invented. A later version has `version` units cancelled."""
     document = json.loads((EXAMPLE / "order.json").read_text())

@@ -67,17 +67,23 @@ def said_in(content: bytes) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def shop(unopened):
-    """`onhand up`, whose web shop's customers are kept."""
-    unopened.edit(
-        lambda text: text.replace(
-            'shop = "example.myshopify.com"', 'shop = "example.myshopify.com"\ncustomers = true'
-        )
+def engines_said():
+    """Embedded engines: every byte of theirs is looked at."""
+    return ""
+
+
+@pytest.fixture(scope="module")
+def edited():
+    """The web shop's customers are kept."""
+    return lambda text: text.replace(
+        'shop = "example.myshopify.com"', 'shop = "example.myshopify.com"\ncustomers = true'
     )
-    unopened.restart()
-    unopened.run("import", "tills")
-    unopened.until(lambda: unopened.available("TEE-BLACK-M", "SOHO") == 12)
-    return unopened
+
+
+@pytest.fixture(scope="module")
+def shop(up):
+    """The example so edited."""
+    return up
 
 
 async def everything_in_kafka(bootstrap: str) -> dict[str, bytes]:
