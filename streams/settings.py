@@ -79,7 +79,7 @@ class ServeSettings(BaseModel):
     port: int = Field(8765, ge=0, le=65535)
     body_max: int = Field(1_048_576, ge=1_024)
     public_url: str | None = None
-    requests_per_second: float = Field(500.0, ge=0, le=1_000_000)
+    requests_per_second: float = Field(2_000.0, ge=0, le=1_000_000)
 
 
 class WorkerSettings(BaseModel):
