@@ -97,19 +97,16 @@ def _places(moved: Legs) -> set[str]:
     return {name for (name, _), _ in moved if name not in BOUNDARIES and not name.startswith(TRANSIT_PREFIX)}
 
 
-Entry = tuple[int, int, Move, str, str]
-"""When a movement occurred, when it was in the log (microseconds since 1970), what it moved, its channel, and its transaction (empty for
-a sale in person, which nothing depends on)."""
-
-Told = tuple[int, int, Move, str, str, int, int]
-"""An entry as the log has it, with its cause: the partition, and the position in it (`position`)."""
+Entry = tuple[int, int, Move, str, str, int, int]
+"""When a movement occurred, when it was in the log (microseconds since 1970), what it moved, its channel, its transaction (empty for a
+sale in person, which nothing depends on), and its cause: the partition, and the position in it (`position`)."""
 
 
 @dataclass(slots=True)
 class History:
     """What happened to one SKU, in the order of the log. What was `told` of it is read when somebody asks: by then it is all there."""
 
-    told: list[Told] = field(default_factory=list)
+    told: list[Entry] = field(default_factory=list)
     _log: list[Entry] = field(default_factory=list)
     _asking: set[str] = field(default_factory=set)
     _linked: bool = False
@@ -153,13 +150,17 @@ class History:
     def _read(self) -> None:
         log, causes = self._log, self._causes
         known = log[-1][1] if log else 0
-        for occurred, recorded, move, channel, transaction, source, cause in self.told:
+        for entry in self.told:
+            occurred, recorded, move, channel, transaction, source, cause = entry
             if cause <= causes.get(source, -1):
                 continue
             causes[source] = cause
-            if recorded > known:
+            if occurred <= recorded >= known:
                 known = recorded
-            log.append((min(occurred, known), known, move, channel, transaction))
+                log.append(entry)
+            else:
+                known = max(known, recorded)
+                log.append((min(occurred, known), known, move, channel, transaction, source, cause))
             if move.depends:
                 ordered = move.act is ORDERED
                 if ordered:
@@ -178,7 +179,7 @@ class History:
         """The balances and where the SKU is kept, in all."""
         balances: dict[Cell, int] = {}
         tracked: dict[str, int] = {}
-        for _, _, move, _, _ in self.log:
+        for _, _, move, *_ in self.log:
             for cell, units in move.cells:
                 balances[cell] = balances.get(cell, 0) + units
             for name in move.tracks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.accounts import NETWORK
-from schemas.happened import Cell, Legs, Move
+from schemas.happened import Cell, Legs
 from schemas.meters import Meter
 from schemas.rules import ChannelRules
 
@@ -28,6 +28,11 @@ class Heard:
         self.rules = rules
         self.meter.rule(rules or ChannelRules())
 
+    @property
+    def meters(self) -> tuple[Meter, ...]:
+        """All that have to be told."""
+        return (self.meter,) if self.beside is None else (self.meter, self.beside.meter)
+
     def part(self) -> None:
         """What is beside it goes its own way, from where both are."""
         if self.beside is not None:
@@ -48,14 +53,6 @@ class Heard:
             return None
         own = sum(self.own.values()) if its.publish == NETWORK else self.own.get(cell[0], 0)
         return max(0, number + own)
-
-    def hear(self, move: Move, cells: Legs) -> None:
-        """What a movement says, and which units it moved."""
-        self.meter.post(cells)
-        if move.tracks:
-            self.meter.track(move.tracks, move.says)
-        if self.beside is not None:
-            self.beside.hear(move, cells)
 
     def did(self, cells: Legs, times: int = 1) -> None:
         """The channel's own document moved units, or (-1) they are in the number now."""

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from schemas.codec import decode
 from schemas.counts import micros
-from schemas.happened import IN_PERSON, History, Move, position
+from schemas.happened import IN_PERSON, History, Move
 from schemas.movements import Movement
 from schemas.outcomes import FOREVER
 
@@ -54,17 +54,17 @@ class Words:
     """What movements have in common."""
 
     def __init__(self) -> None:
-        self.moves: dict[tuple[bytes, bytes], Move] = {}
+        self.moves: Known[dict[bytes, Move]] = Known(lambda _: {})
         self.channels = Known(bytes.decode)
         self.instants = Known(instant_of)
         self.numbers = Known(int)
 
     def move(self, kind: bytes, legs: bytes, value: bytes | None) -> Move:
         """What a movement moves."""
-        if len(self.moves) >= KNOWN:
-            self.moves.clear()
-        movement = decode(Movement, value)
-        made = self.moves[kind, legs] = Move.of(movement.kind, movement.voids, movement.legs)
+        movement, alike = decode(Movement, value), self.moves[kind]
+        if len(alike) >= KNOWN:
+            alike.clear()
+        made = alike[legs] = Move.of(movement.kind, movement.voids, movement.legs)
         return made
 
 
@@ -100,7 +100,7 @@ class Histories:
             if recorded_at > until:
                 continue
             self.seen += 1
-            move = moves.get((kind, legs)) or words.move(kind, legs, value)
+            move = moves[kind].get(legs) or words.move(kind, legs, value)
             if move.legs:
                 tell[sku](
                     (
@@ -110,7 +110,7 @@ class Histories:
                         channels[channel],
                         "" if move.act is IN_PERSON else transaction.decode(),
                         numbers[partition],
-                        position(int(offset), numbers[index]),
+                        int(offset) << 32 | numbers[index],
                     )
                 )
 

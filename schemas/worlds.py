@@ -19,7 +19,7 @@ from schemas.happened import (
     stock_of,
 )
 from schemas.hearing import Heard
-from schemas.outcomes import Outcome, Sent, Side
+from schemas.outcomes import Outcome, Sent, Side, Tally
 from schemas.oversells import may_be_owed
 from schemas.postings import Kind
 from schemas.routing import HUB
@@ -68,7 +68,7 @@ class World:
         log, truth, tracked, heard, since = self.log, self.truth, self.tracked, self.heard, self.since
         tallies = self.outcome.by_channel
         for index in self.order[start:] if start else self.order:
-            at, _, move, channel, _ = entry = log[index]
+            at, _, move, channel, _, _, _ = entry = log[index]
             if move.depends or channel in heard:
                 self.step(index, entry)
                 continue
@@ -99,7 +99,7 @@ class World:
 
     def step(self, index: int, entry: Entry) -> None:
         """What occurred next."""
-        at, _, move, channel, transaction = entry
+        at, _, move, channel, transaction, _, _ = entry
         self._rule(at)
         act = move.act
         if act is ORDERED:
@@ -132,12 +132,16 @@ class World:
     def tell(self, heard: Heard, at: int, index: int) -> None:
         """Tells a channel all that is due, but nothing that occurs only now."""
         log, due, position, otherwise = self.log, at - heard.delay, heard.position, self.otherwise
+        meters = heard.meters
         while position < len(log):
-            occurred, known, move, channel, _ = log[position]
+            occurred, known, move, channel, _, _, _ = log[position]
             if known > due or (occurred >= at and position >= index):
                 break
             cells = otherwise.get(position, move.cells) if otherwise else move.cells
-            heard.hear(move, cells)
+            for meter in meters:
+                meter.post(cells)
+                if move.tracks:
+                    meter.track(move.tracks, move.says)
             if channel == heard.channel and move.bundle is None:
                 heard.did(cells, -1)
             position += 1
@@ -145,7 +149,7 @@ class World:
 
     def _ordered(self, index: int, entry: Entry) -> Legs:
         """Somebody orders. What moves."""
-        at, _, move, channel, transaction = entry
+        at, _, move, channel, transaction, _, _ = entry
         assert move.source is not None, "an order takes something"
         heard, wanted = self.heard[channel], move.units
         if move.bundle is not None and self.seller is not None:
@@ -153,11 +157,12 @@ class World:
         else:
             self.tell(heard, at, index)
             taken = heard.sells(move.source, wanted)
-        fate = self._fate(heard, move.source, wanted, taken)
+        there = max(0, self._free(*move.source))
+        fate = self._fate(heard, move.source, wanted, taken, there)
         if heard.beside is not None:
             its = heard.beside
             would = its.sells(move.source, wanted)
-            if would != taken or self._fate(its, move.source, wanted, would) != fate:
+            if would != taken or self._fate(its, move.source, wanted, would, there) != fate:
                 self._part(index)
         legs = move.legs if taken == wanted else part(move, taken)
         deal = self.deals.get(transaction)
@@ -183,9 +188,8 @@ class World:
             heard.part()
         other.played(self.order.index(index))
 
-    def _fate(self, heard: Heard, cell: Cell, wanted: int, taken: int) -> tuple[int, int]:
-        """How many units of an order are oversold, and how many stranded."""
-        there = max(0, self._free(*cell))
+    def _fate(self, heard: Heard, cell: Cell, wanted: int, taken: int, there: int) -> tuple[int, int]:
+        """How many units of an order are oversold, and how many stranded, where so many are free."""
         oversold = taken - there if taken > there and not self._may_be_owed(cell, taken, heard) else 0
         if taken == wanted:
             return oversold, 0
@@ -227,7 +231,7 @@ class World:
 
     def _followed(self, index: int, entry: Entry) -> Legs:
         """Something became of an order, as far as it was sold. What moves."""
-        _, _, move, channel, transaction = entry
+        _, _, move, channel, transaction, _, _ = entry
         deal, legs, source = self.deals[transaction], move.legs, move.source
         if self.router is not None and channel == HUB and is_routing(move):
             legs = self.otherwise[index] = self.router(self, entry)

@@ -86,7 +86,9 @@ def told(happened, each):
         one = moved(len(made), kind, units, where, at, late)
         hub = kind is Kind.ORDER_REROUTED and place == UNROUTED
         made.append(
-            replace(one, channel=HUB if hub else channel, bundle=bundle, transaction=f"order/{channel}/{deal}")
+            replace(
+                one, channel=HUB if hub else channel, bundle=bundle, transaction=f"order/{channel}/{deal}"
+            )
         )
     made[2:] = sorted(made[2:], key=lambda one: one.recorded_at)
     return [replace(one, cause=Cause(0, number, 0)) for number, one in enumerate(made)]
@@ -151,7 +153,9 @@ def test_given_any_history_and_rules_then_each_side_is_what_it_is_played_by_itse
     )
     found = sides.effect("mug", history_of(movements))
     history = history_of(movements)
-    alone = [World("mug", history, one, sides.delays, sides.since).played() for one in (sides.before, sides.after)]
+    alone = [
+        World("mug", history, one, sides.delays, sides.since).played() for one in (sides.before, sides.after)
+    ]
     assert found == Effect(*alone)
     if not history.linked:
         assert found == together({"mug": history_of(movements)}, sides)["mug"]
