@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from schemas.accounts import NETWORK, UNROUTED
@@ -34,7 +35,7 @@ class Meter:
 
     def __init__(self, sku: str, channel: str, rules: ChannelRules) -> None:
         self.sku, self.channel = sku, channel
-        self.balances: dict[Cell, int] = {}
+        self.balances: dict[Cell, int] = defaultdict(int)
         self.tracked: dict[str, int] = {}
         self.rule(rules)
 
@@ -51,7 +52,7 @@ class Meter:
         """Units came and went."""
         balances, state, counted, held = self.balances, self.state, self._counted, self._held
         for cell, units in cells:
-            before = balances.get(cell, 0)
+            before = balances[cell]
             balances[cell] = after = before + units
             if cell[1] == state and cell[0] in counted:
                 if held is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 from schemas.accounts import NETWORK, ON_HAND, UNROUTED, State
@@ -47,8 +48,8 @@ class World:
         self.sku, self.log, self.side, self.since = sku, history.log, side, since
         self.order = history.in_time()
         self.rules, self.until = side.at(0), side.until(0)
-        self.truth: dict[Cell, int] = {}
-        self.tracked: dict[str, int] = {}
+        self.truth: dict[Cell, int] = defaultdict(int)
+        self.tracked: dict[str, int] = defaultdict(int)
         self.deals: dict[str, Deal] = {}
         self.otherwise: dict[int, Legs] = {}
         self.heard = {
@@ -73,10 +74,10 @@ class World:
                 self.step(index, entry)
                 continue
             for cell, units in move.cells:
-                truth[cell] = truth.get(cell, 0) + units
+                truth[cell] += units
             if move.tracks:
                 for name in move.tracks:
-                    tracked[name] = tracked.get(name, 0) + move.says
+                    tracked[name] += move.says
             elif move.act is IN_PERSON and at >= since:
                 tally = tallies.get(channel) or self.outcome.of(channel)
                 tally.in_person += move.units
@@ -100,7 +101,7 @@ class World:
     def step(self, index: int, entry: Entry) -> None:
         """What occurred next."""
         at, _, move, channel, transaction, _, _ = entry
-        self._rule(at)
+        self.rule(at)
         act = move.act
         if act is ORDERED:
             cells = self._ordered(index, entry)
@@ -110,9 +111,9 @@ class World:
             cells = move.cells
         truth = self.truth
         for cell, units in cells:
-            truth[cell] = truth.get(cell, 0) + units
+            truth[cell] += units
         for name in move.tracks:
-            self.tracked[name] = self.tracked.get(name, 0) + move.says
+            self.tracked[name] += move.says
         if act is IN_PERSON and at >= self.since:
             tally = self.outcome.of(channel)
             tally.in_person += move.units
@@ -120,14 +121,14 @@ class World:
         if channel in self.heard and move.bundle is None:
             self.heard[channel].did(cells)
 
-    def _rule(self, at: int) -> None:
+    def rule(self, at: int) -> None:
         """The rules that hold from now on."""
         if at >= self.until:
             self.rules, self.until = self.side.at(at), self.side.until(at)
             for name, heard in self.heard.items():
                 heard.rule(self.rules.get(name))
         if self.other is not None:
-            self.other._rule(at)
+            self.other.rule(at)
 
     def tell(self, heard: Heard, at: int, index: int) -> None:
         """Tells a channel all that is due, but nothing that occurs only now."""
@@ -140,7 +141,8 @@ class World:
             cells = otherwise.get(position, move.cells) if otherwise else move.cells
             for meter in meters:
                 meter.post(cells)
-                if move.tracks:
+            if move.tracks:
+                for meter in meters:
                     meter.track(move.tracks, move.says)
             if channel == heard.channel and move.bundle is None:
                 heard.did(cells, -1)
@@ -181,7 +183,7 @@ class World:
         """The other world is another one from a movement on."""
         other, self.other = self.other, None
         assert other is not None
-        other.truth, other.tracked = dict(self.truth), dict(self.tracked)
+        other.truth, other.tracked = self.truth.copy(), self.tracked.copy()
         other.deals = {name: deal.copy() for name, deal in self.deals.items()}
         other.otherwise, other.outcome = dict(self.otherwise), self.outcome.copy()
         for heard in self.heard.values():
