@@ -62,7 +62,9 @@ def test_given_the_hub_s_own_writing_then_it_is_read_at_once_and_anyone_else_s_a
     assert read(others[2:]).of[movement.sku].log[0][3] == movement.channel[:-1] + "A"
 
 
-@pytest.mark.parametrize("written", ["1772460202", "2026-03-02 14:03:22+00:00", "2026-03-02T14:03:22.000000Z"])
+@pytest.mark.parametrize(
+    "written", ["1772460202", "2026-03-02 14:03:22+00:00", "2026-03-02T14:03:22.000000Z"]
+)
 def test_given_an_instant_in_another_writing_then_it_is_the_same(written):
     movement = decode(Movement, EXAMPLES[0].read_bytes())
     text = json.loads(encode(movement))["occurred_at"].encode()
