@@ -1,7 +1,7 @@
 """Goes through the whole log again, into a shadow: nothing is written anywhere. What stock it comes to, and what other rules would have
 come to.
 
-One partition of movements is in memory at a time, about 250 bytes for each movement.
+One partition of movements is in memory at a time, about 300 bytes for each movement.
 """
 
 from __future__ import annotations

@@ -80,9 +80,10 @@ def test_given_what_is_no_movement_then_it_is_refused(value):
 
 def test_given_an_instant_that_is_none_then_it_is_refused_though_all_else_is_as_it_was():
     value = encode(decode(Movement, EXAMPLES[0].read_bytes()))
-    for wrong in (b'"recorded_at":"soon', b'"recorded_at":"2026-03-02T14:03:22","was":"'):
+    text = json.loads(value)["recorded_at"].encode()
+    for wrong in (b"soon", b"2026-03-02T14:03:22"):
         with pytest.raises(Undecodable):
-            read([value, value.replace(b'"recorded_at":"', wrong)])
+            read([value, value.replace(b'"recorded_at":"' + text, b'"recorded_at":"' + wrong)])
 
 
 @given(data=st.data())
