@@ -92,7 +92,7 @@ class Bundles:
 
 def _ordered(entry: Entry) -> Iterator[tuple[Sold, Cell]]:
     """The order of a bundle that a movement is part of, and where it takes units from."""
-    at, _, move, channel, transaction = entry
+    at, _, move, channel, transaction, _, _ = entry
     if move.act is ORDERED and move.bundle is not None and move.source is not None:
         yield (channel, transaction, move.bundle, at), move.source
 

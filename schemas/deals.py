@@ -31,6 +31,21 @@ class Deal:
         for cell, units in legs:
             self.cells[cell] = self.cells.get(cell, 0) + units
 
+    def copy(self) -> Deal:
+        """The same deal, to which other things may happen."""
+        return Deal(
+            self.channel,
+            self.at,
+            self.state,
+            self.asked,
+            self.got,
+            dict(self.cells),
+            set(self.sent_from),
+            set(self.collected),
+            self.rerouted,
+            set(self.rejected),
+        )
+
     @property
     def parcels(self) -> set[str]:
         """The places that its units were, or are to be, sent from. What was collected at a place was no parcel."""

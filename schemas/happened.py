@@ -97,80 +97,89 @@ def _places(moved: Legs) -> set[str]:
     return {name for (name, _), _ in moved if name not in BOUNDARIES and not name.startswith(TRANSIT_PREFIX)}
 
 
-Entry = tuple[int, int, Move, str, str]
-"""When a movement occurred, when it was in the log (microseconds since 1970), what it moved, its channel, and its transaction (empty for
-a sale in person, which nothing depends on)."""
+Entry = tuple[int, int, Move, str, str, int, int]
+"""When a movement occurred, when it was in the log (microseconds since 1970), what it moved, its channel, its transaction (empty for a
+sale in person, which nothing depends on), and its cause: the partition, and the position in it (`position`)."""
 
 
 @dataclass(slots=True)
 class History:
-    """What happened to one SKU, in the order of the log, each movement once. `asking` are the channels that took orders of it, and
-    `linked` says that any of them concerns other SKUs as well: the hub chose its places, or it was of a bundle.
-    """
+    """What happened to one SKU, in the order of the log. What was `told` of it is read when somebody asks: by then it is all there."""
 
-    log: list[Entry] = field(default_factory=list)
-    asking: set[str] = field(default_factory=set)
-    linked: bool = False
-    causes: dict[int, int] = field(default_factory=dict)
-    known: int = 0
-    order: list[int] | None = None
+    told: list[Entry] = field(default_factory=list)
+    _log: list[Entry] = field(default_factory=list)
+    _asking: set[str] = field(default_factory=set)
+    _linked: bool = False
+    _causes: dict[int, int] = field(default_factory=dict)
+    _order: list[int] = field(default_factory=list)
 
     def add(self, movement: Movement) -> None:
-        """Takes in a movement; a repeat, and what neither moves nor opens anything, leaves it as it is."""
+        """Takes in a movement; what neither moves nor opens anything leaves it as it is."""
         move = Move.of(movement.kind, movement.voids, movement.legs, movement.bundle)
         if movement.request is None and (move.legs or move.tracks):
             cause = movement.cause
-            self.take(
-                cause.partition,
-                position(cause.offset, cause.index),
-                micros(movement.occurred_at),
-                micros(movement.recorded_at),
-                move,
-                movement.channel,
-                movement.transaction,
+            self.told.append(
+                (
+                    micros(movement.occurred_at),
+                    micros(movement.recorded_at),
+                    move,
+                    movement.channel,
+                    "" if move.act is IN_PERSON else movement.transaction,
+                    cause.partition,
+                    position(cause.offset, cause.index),
+                )
             )
 
-    def take(
-        self,
-        source: int,
-        cause: int,
-        occurred: int,
-        recorded: int,
-        move: Move,
-        channel: str,
-        transaction: str,
-    ) -> None:
-        """Takes in what `add` does. Nothing is known before what stands before it in the log, and nothing occurs after it is known."""
-        if cause <= self.causes.get(source, -1):
-            return
-        self.causes[source] = cause
-        if recorded > self.known:
-            self.known = recorded
-        else:
-            recorded = self.known
-        occurred = min(occurred, recorded)
-        act = move.act
-        if act is ORDERED:
-            self.asking.add(channel)
-            if move.bundle is not None:
-                self.linked = True
-        elif act is IN_PERSON:
-            transaction = ""
-        elif channel == HUB and is_routing(move):
-            self.linked = True
-        self.log.append((occurred, recorded, move, channel, transaction))
+    @property
+    def log(self) -> list[Entry]:
+        """Each movement once. Nothing is known before what stands before it in the log, and nothing occurs after it is known."""
+        if self.told:
+            self._read()
+        return self._log
+
+    @property
+    def asking(self) -> set[str]:
+        """The channels that took orders of it."""
+        return self._asking if self.log else set()
+
+    @property
+    def linked(self) -> bool:
+        """Whether any of it concerns other SKUs as well: the hub chose an order's places, or it was of a bundle."""
+        return bool(self.log) and self._linked
+
+    def _read(self) -> None:
+        log, causes = self._log, self._causes
+        known = log[-1][1] if log else 0
+        for entry in self.told:
+            occurred, recorded, move, channel, transaction, source, cause = entry
+            if cause <= causes.get(source, -1):
+                continue
+            causes[source] = cause
+            if occurred <= recorded >= known:
+                known = recorded
+                log.append(entry)
+            else:
+                known = max(known, recorded)
+                log.append((min(occurred, known), known, move, channel, transaction, source, cause))
+            if move.depends:
+                ordered = move.act is ORDERED
+                if ordered:
+                    self._asking.add(channel)
+                self._linked |= move.bundle is not None if ordered else channel == HUB and is_routing(move)
+        self.told.clear()
 
     def in_time(self) -> list[int]:
         """The places in the log in the order in which everything occurred."""
-        if self.order is None or len(self.order) < len(self.log):
-            self.order = sorted(range(len(self.log)), key=[entry[0] for entry in self.log].__getitem__)
-        return self.order
+        log = self.log
+        if len(self._order) < len(log):
+            self._order = sorted(range(len(log)), key=[entry[0] for entry in log].__getitem__)
+        return self._order
 
     def stock(self, sku: str) -> Stock:
         """The balances and where the SKU is kept, in all."""
         balances: dict[Cell, int] = {}
         tracked: dict[str, int] = {}
-        for _, _, move, _, _ in self.log:
+        for _, _, move, *_ in self.log:
             for cell, units in move.cells:
                 balances[cell] = balances.get(cell, 0) + units
             for name in move.tracks:

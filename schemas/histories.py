@@ -7,59 +7,65 @@ the last byte is decoded as usual, so that any client's movement is read, and wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import TypeVar
 
 from schemas.codec import decode
-from schemas.counts import SECOND, micros
+from schemas.counts import micros
 from schemas.happened import IN_PERSON, History, Move
 from schemas.movements import Movement
+from schemas.outcomes import FOREVER
 
-TEXT = rb'"([^"\\]*)"'
+TEXT = rb'"([^"]*+)"'
 LAYOUT = re.compile(
-    rb'\{"id":"[^"\\]*","kind":"(\w+)","sku":' + TEXT + rb',"quantity":-?\d+,"legs":(\[[^\]\\]*\])'
-    rb',"transaction":' + TEXT + rb',"channel":' + TEXT + rb',"document":"[^"\\]*"'
+    rb'\{"id":"[^"]*+","kind":' + TEXT + rb',"sku":' + TEXT + rb',"quantity":-?\d+,"legs":(\[[^\]]*+\])'
+    rb',"transaction":' + TEXT + rb',"channel":' + TEXT + rb',"document":"[^"]*+"'
     rb',"occurred_at":'
     + TEXT
     + rb',"recorded_at":'
     + TEXT
     + rb',"cause":\{"partition":(-?\d+),"offset":(\d+),"index":(\d+)\}'
-    rb'(?:,"reason":"[^"\\]*")?,"demand_class":"retail","v":1\}'
+    rb'(?:,"reason":"[^"]*+")?,"demand_class":"retail","v":1\}'
 )
-"""A movement as the hub writes it, without what few have. No text in it contains an escape, so every quote ends one."""
+"""A movement as the hub writes it, without what few have, and where no text contains an escape: then every quote ends one."""
 
-KNOWN_MOVES = 200_000
-"""Moves that are remembered by their bytes: a few for each place."""
-KNOWN_INSTANTS = 400_000
-FOREVER = 2**63
+KNOWN = 400_000
+"""Words that are remembered by their bytes: a few for each place, and the instants of some days."""
+
+Word = TypeVar("Word")
+
+
+class Known(dict[bytes, Word]):
+    """What bytes say, read once for all that are alike."""
+
+    def __init__(self, read: Callable[[bytes], Word]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, text: bytes) -> Word:
+        if len(self) >= KNOWN:
+            self.clear()
+        found = self[text] = self._read(text)
+        return found
 
 
 class Words:
-    """What movements have in common, by the bytes that say it: read once for all that are alike."""
+    """What movements have in common."""
 
     def __init__(self) -> None:
-        self.moves: dict[tuple[bytes, bytes], Move] = {}
-        self.channels: dict[bytes, str] = {}
-        self.instants: dict[bytes, int] = {}
+        self.moves: Known[dict[bytes, Move]] = Known(lambda _: {})
+        self.channels = Known(bytes.decode)
+        self.instants = Known(instant_of)
+        self.numbers = Known(int)
 
     def move(self, kind: bytes, legs: bytes, value: bytes | None) -> Move:
         """What a movement moves."""
-        if len(self.moves) >= KNOWN_MOVES:
-            self.moves.clear()
-        movement = decode(Movement, value)
-        made = self.moves[kind, legs] = Move.of(movement.kind, movement.voids, movement.legs)
+        movement, alike = decode(Movement, value), self.moves[kind]
+        if len(alike) >= KNOWN:
+            alike.clear()
+        made = alike[legs] = Move.of(movement.kind, movement.voids, movement.legs)
         return made
-
-    def channel(self, name: bytes) -> str:
-        """A channel's name."""
-        return self.channels.setdefault(name, name.decode())
-
-    def instant(self, text: bytes) -> int:
-        """The microseconds since 1970."""
-        if len(self.instants) >= KNOWN_INSTANTS:
-            self.instants.clear()
-        found = self.instants[text] = instant_of(text)
-        return found
 
 
 class Histories:
@@ -70,49 +76,48 @@ class Histories:
         self.seen = 0
         self._until = FOREVER if until is None else until
         self._words = words or Words()
-        self._by_bytes: dict[bytes, History] = {}
+        self._tell = Known(lambda sku: self._history(sku.decode()).told.append)
 
     def take(self, values: Iterable[bytes | None]) -> None:
         """Takes in movements as they stand in the log, but for what was recorded later than `until`. Raises `Undecodable` at one that is
         none; those before it are taken in.
         """
-        words, match, of = self._words, LAYOUT.fullmatch, self._by_bytes
-        moves, channels, instants = words.moves, words.channels, words.instants
-        until = self._until
+        words, match, tell, until = self._words, LAYOUT.fullmatch, self._tell, self._until
+        moves, channels, instants, numbers = words.moves, words.channels, words.instants, words.numbers
         for value in values:
-            read = None if value is None else match(value)
+            read = None if value is None or b"\\" in value else match(value)
             if read is None:
                 self._decoded(decode(Movement, value))
                 continue
             kind, sku, legs, transaction, channel, occurred, recorded, partition, offset, index = (
                 read.groups()
             )
-            recorded_at = instants.get(recorded) or words.instant(recorded)
+            try:
+                occurred_at, recorded_at = instants[occurred], instants[recorded]
+            except (ValueError, TypeError):  # written in a way of its own, or no instant at all
+                self._decoded(decode(Movement, value))
+                continue
             if recorded_at > until:
                 continue
             self.seen += 1
-            move = moves.get((kind, legs)) or words.move(kind, legs, value)
-            if not move.legs:
-                continue
-            history = of.get(sku) or self._history_of(sku)
-            history.take(
-                int(partition),
-                int(offset) << 32 | int(index),
-                instants.get(occurred) or words.instant(occurred),
-                recorded_at,
-                move,
-                channels.get(channel) or words.channel(channel),
-                "" if move.act is IN_PERSON else transaction.decode(),
-            )
+            move = moves[kind].get(legs) or words.move(kind, legs, value)
+            if move.legs:
+                tell[sku](
+                    (
+                        occurred_at,
+                        recorded_at,
+                        move,
+                        channels[channel],
+                        "" if move.act is IN_PERSON else transaction.decode(),
+                        numbers[partition],
+                        int(offset) << 32 | numbers[index],
+                    )
+                )
 
     def _decoded(self, movement: Movement) -> None:
         if micros(movement.recorded_at) <= self._until:
             self.seen += 1
             self._history(movement.sku).add(movement)
-
-    def _history_of(self, sku: bytes) -> History:
-        found = self._by_bytes[sku] = self._history(sku.decode())
-        return found
 
     def _history(self, sku: str) -> History:
         if sku not in self.of:
@@ -120,17 +125,6 @@ class Histories:
         return self.of[sku]
 
 
-MINUTES: dict[bytes, int] = {}
-
-
 def instant_of(text: bytes) -> int:
-    """The microseconds since 1970 of an instant in ISO 8601."""
-    minute, second, rest = text[:16], text[17:19], text[19:]
-    if rest[-1:] != b"Z" or (len(rest) > 1 and len(rest) != len(b".123456Z")):
-        return micros(datetime.fromisoformat(text.decode()))
-    since = MINUTES.get(minute)
-    if since is None:
-        if len(MINUTES) >= KNOWN_INSTANTS:
-            MINUTES.clear()
-        since = MINUTES[minute] = micros(datetime.fromisoformat(minute.decode() + "+00:00"))
-    return since + int(second) * SECOND + (int(rest[1:7]) if len(rest) > 1 else 0)
+    """The microseconds since 1970 of an instant in ISO 8601. Raises `ValueError` or `TypeError` for what is none, or has no zone."""
+    return micros(datetime.fromisoformat(text.decode()))

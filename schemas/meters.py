@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from schemas.accounts import NETWORK, UNROUTED
@@ -34,7 +35,7 @@ class Meter:
 
     def __init__(self, sku: str, channel: str, rules: ChannelRules) -> None:
         self.sku, self.channel = sku, channel
-        self.balances: dict[Cell, int] = {}
+        self.balances: dict[Cell, int] = defaultdict(int)
         self.tracked: dict[str, int] = {}
         self.rule(rules)
 
@@ -49,12 +50,17 @@ class Meter:
 
     def post(self, cells: Legs) -> None:
         """Units came and went."""
-        balances, state, counted = self.balances, self.state, self._counted
+        balances, state, counted, held = self.balances, self.state, self._counted, self._held
         for cell, units in cells:
-            before = balances.get(cell, 0)
-            balances[cell] = before + units
+            before = balances[cell]
+            balances[cell] = after = before + units
             if cell[1] == state and cell[0] in counted:
-                self._offered += self._beyond(cell[0], before + units) - self._beyond(cell[0], before)
+                if held is None:
+                    self._offered += self._beyond(cell[0], after) - self._beyond(cell[0], before)
+                else:
+                    self._offered += (after - held if after > held else 0) - (
+                        before - held if before > held else 0
+                    )
 
     def track(self, places: Iterable[str], says: int) -> None:
         """Something says that the SKU is kept at places, or (-1) no longer does."""

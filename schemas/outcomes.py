@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -29,6 +29,15 @@ class Tally:
     oversells: int = 0
     unexplained: int = 0
 
+    def ordered(self, wanted: int, taken: int, oversold: int, stranded: int) -> None:
+        """One more order."""
+        self.asked += wanted
+        self.sold += taken
+        self.turned_away += wanted - taken
+        self.stranded += stranded
+        self.oversold += oversold
+        self.oversells += oversold > 0
+
     def add(self, other: Tally) -> None:
         """Adds another's units."""
         self.asked += other.asked
@@ -40,6 +49,9 @@ class Tally:
         self.oversells += other.oversells
         self.unexplained += other.unexplained
 
+
+FOREVER = 2**63
+"""Later than any instant."""
 
 Ruled = Mapping[str, ChannelRules]
 """The rules of each channel."""
@@ -57,8 +69,15 @@ class Side:
 
     def at(self, instant: int) -> Ruled:
         """The rules at an instant."""
-        turn = bisect_right(self.turns, instant, key=itemgetter(0)) - 1
-        return self.turns[max(0, turn)][1]
+        return self.turns[max(0, self._passed(instant) - 1)][1]
+
+    def until(self, instant: int) -> int:
+        """When they change next."""
+        turn = max(1, self._passed(instant))
+        return self.turns[turn][0] if turn < len(self.turns) else FOREVER
+
+    def _passed(self, instant: int) -> int:
+        return bisect_right(self.turns, instant, key=itemgetter(0))
 
 
 class Sent(NamedTuple):
@@ -82,6 +101,10 @@ class Outcome:
         if found is None:
             found = self.by_channel[channel] = Tally()
         return found
+
+    def copy(self) -> Outcome:
+        """The same so far."""
+        return Outcome({channel: replace(tally) for channel, tally in self.by_channel.items()})
 
     @property
     def all(self) -> Tally:

@@ -44,7 +44,7 @@ class _Network:
         seller = Bundles(self.worlds, side, sides.before.bundles, sides.delays)
         for sku, world in self.worlds.items():
             world.router, world.seller = self.route, seller.sell
-            for at, _, move, channel, transaction in world.log:
+            for at, _, move, channel, transaction, _, _ in world.log:
                 if channel == HUB and is_routing(move):
                     asked = self.asked.setdefault((transaction, at), {})
                     asked[sku] = asked.get(sku, 0) + move.units
@@ -63,7 +63,7 @@ class _Network:
 
     def route(self, world: World, entry: Entry) -> Legs:
         """What of one SKU goes where, at the first of the movements that said so; the others have nothing left to say."""
-        at, _, _, _, transaction = entry
+        at, _, _, _, transaction, _, _ = entry
         decided = transaction, at
         if decided not in self.chosen:
             self.chosen[decided] = self._choose(transaction, at)

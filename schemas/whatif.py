@@ -60,10 +60,11 @@ class Sides:
 
     def effect(self, sku: str, history: History) -> Effect:
         """What the other rules would have come to for one SKU."""
-        before = World(sku, history, self.before, self.delays, self.since).played()
-        if not any(self._concerns(channel, sku) for channel in history.asking):
-            return Effect(before, before)
-        return Effect(before, World(sku, history, self.after, self.delays, self.since).played())
+        other = None
+        if any(self._concerns(channel, sku) for channel in history.asking):
+            other = World(sku, history, self.after, self.delays, self.since)
+        before = World(sku, history, self.before, self.delays, self.since, other).played()
+        return Effect(before, before if other is None else other.outcome)
 
     def _concerns(self, channel: str, sku: str) -> bool:
         """Whether a channel's orders of a SKU may fare differently on the two sides."""

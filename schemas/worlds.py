@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Mapping
-from operator import itemgetter
 
 from schemas.accounts import NETWORK, ON_HAND, UNROUTED, State
 from schemas.deals import Deal, elsewhere, part
@@ -21,7 +20,7 @@ from schemas.happened import (
     stock_of,
 )
 from schemas.hearing import Heard
-from schemas.outcomes import Outcome, Sent, Side
+from schemas.outcomes import Outcome, Sent, Side, Tally
 from schemas.oversells import may_be_owed
 from schemas.postings import Kind
 from schemas.routing import HUB
@@ -32,17 +31,25 @@ class World:
 
     `otherwise` has what movements came to that were not as in history. Each channel is told by so many microseconds later than the log
     knows (`delays`); counted is what was asked for from `since` on.
+
+    `other` is the world of other rules. Until an order fares differently there it is the same world, in which all that occurs is played
+    once; from then on it is played by itself.
     """
 
     def __init__(
-        self, sku: str, history: History, side: Side, delays: Mapping[str, int], since: int = 0
+        self,
+        sku: str,
+        history: History,
+        side: Side,
+        delays: Mapping[str, int],
+        since: int = 0,
+        other: World | None = None,
     ) -> None:
         self.sku, self.log, self.side, self.since = sku, history.log, side, since
         self.order = history.in_time()
-        self.rules = side.turns[0][1]
-        self.turn = 0
-        self.truth: dict[Cell, int] = {}
-        self.tracked: dict[str, int] = {}
+        self.rules, self.until = side.at(0), side.until(0)
+        self.truth: dict[Cell, int] = defaultdict(int)
+        self.tracked: dict[str, int] = defaultdict(int)
         self.deals: dict[str, Deal] = {}
         self.otherwise: dict[int, Legs] = {}
         self.heard = {
@@ -51,31 +58,38 @@ class World:
         self.outcome = Outcome()
         self.router: Callable[[World, Entry], Legs] | None = None
         self.seller: Callable[[Entry], int] | None = None
+        self.other = other
+        if other is not None:
+            other.truth, other.tracked, other.outcome = self.truth, self.tracked, self.outcome
+            for name, heard in self.heard.items():
+                heard.beside = other.heard[name]
 
-    def played(self) -> Outcome:
+    def played(self, start: int = 0) -> Outcome:
         """What came of it. Most of what occurs depends on nobody's order, and is taken here; all else by `step`."""
-        log, truth, step, since, heard = self.log, self.truth, self.step, self.since, self.heard
-        alone = len(self.side.turns) == 1
-        for index in self.order:
-            entry = log[index]
-            move, channel = entry[2], entry[3]
-            if move.depends or not alone or channel in heard:
-                step(index, entry)
+        log, truth, tracked, heard, since = self.log, self.truth, self.tracked, self.heard, self.since
+        tallies = self.outcome.by_channel
+        for index in self.order[start:] if start else self.order:
+            at, _, move, channel, _, _, _ = entry = log[index]
+            if move.depends or channel in heard:
+                self.step(index, entry)
                 continue
             for cell, units in move.cells:
-                truth[cell] = truth.get(cell, 0) + units
+                truth[cell] += units
             if move.tracks:
-                self._track(move)
-            elif move.act is IN_PERSON and entry[0] >= since:
-                self._in_person(move, channel)
+                for name in move.tracks:
+                    tracked[name] += move.says
+            elif move.act is IN_PERSON and at >= since:
+                tally = tallies.get(channel) or self.outcome.of(channel)
+                tally.in_person += move.units
+                if move.source and truth.get(move.source, 0) < 0:
+                    self._short(move, tally)
         return self.ended()
-
-    def _track(self, move: Move) -> None:
-        for name in move.tracks:
-            self.tracked[name] = self.tracked.get(name, 0) + move.says
 
     def ended(self) -> Outcome:
         """What came of it, when everything has occurred."""
+        for tally in self.outcome.by_channel.values():
+            tally.asked += tally.in_person
+            tally.sold += tally.in_person
         self.outcome.sent = [
             Sent(deal.channel, name, place)
             for name, deal in self.deals.items()
@@ -86,9 +100,8 @@ class World:
 
     def step(self, index: int, entry: Entry) -> None:
         """What occurred next."""
-        at, _, move, channel, transaction = entry
-        if len(self.side.turns) > self.turn + 1 and self.side.turns[self.turn + 1][0] <= at:
-            self._rule(at)
+        at, _, move, channel, transaction, _, _ = entry
+        self.rule(at)
         act = move.act
         if act is ORDERED:
             cells = self._ordered(index, entry)
@@ -98,33 +111,39 @@ class World:
             cells = move.cells
         truth = self.truth
         for cell, units in cells:
-            truth[cell] = truth.get(cell, 0) + units
-        if move.tracks:
-            self._track(move)
+            truth[cell] += units
+        for name in move.tracks:
+            self.tracked[name] += move.says
         if act is IN_PERSON and at >= self.since:
-            self._in_person(move, channel)
+            tally = self.outcome.of(channel)
+            tally.in_person += move.units
+            self._short(move, tally)
         if channel in self.heard and move.bundle is None:
             self.heard[channel].did(cells)
 
-    def _rule(self, at: int) -> None:
+    def rule(self, at: int) -> None:
         """The rules that hold from now on."""
-        self.rules = self.side.at(at)
-        self.turn = bisect_right(self.side.turns, at, key=itemgetter(0)) - 1
-        for name, heard in self.heard.items():
-            heard.rule(self.rules.get(name))
+        if at >= self.until:
+            self.rules, self.until = self.side.at(at), self.side.until(at)
+            for name, heard in self.heard.items():
+                heard.rule(self.rules.get(name))
+        if self.other is not None:
+            self.other.rule(at)
 
     def tell(self, heard: Heard, at: int, index: int) -> None:
         """Tells a channel all that is due, but nothing that occurs only now."""
-        log, due, position = self.log, at - heard.delay, heard.position
-        meter, otherwise = heard.meter, self.otherwise
+        log, due, position, otherwise = self.log, at - heard.delay, heard.position, self.otherwise
+        meters = heard.meters
         while position < len(log):
-            occurred, known, move, channel, _ = log[position]
+            occurred, known, move, channel, _, _, _ = log[position]
             if known > due or (occurred >= at and position >= index):
                 break
             cells = otherwise.get(position, move.cells) if otherwise else move.cells
-            meter.post(cells)
+            for meter in meters:
+                meter.post(cells)
             if move.tracks:
-                meter.track(move.tracks, move.says)
+                for meter in meters:
+                    meter.track(move.tracks, move.says)
             if channel == heard.channel and move.bundle is None:
                 heard.did(cells, -1)
             position += 1
@@ -132,15 +151,21 @@ class World:
 
     def _ordered(self, index: int, entry: Entry) -> Legs:
         """Somebody orders. What moves."""
-        at, _, move, channel, transaction = entry
+        at, _, move, channel, transaction, _, _ = entry
         assert move.source is not None, "an order takes something"
         heard, wanted = self.heard[channel], move.units
         if move.bundle is not None and self.seller is not None:
             taken = self.seller(entry)
         else:
             self.tell(heard, at, index)
-            shown = heard.shows(move.source)
-            taken = wanted if shown is None else min(wanted, shown)
+            taken = heard.sells(move.source, wanted)
+        there = max(0, self._free(*move.source))
+        fate = self._fate(heard, move.source, wanted, taken, there)
+        if heard.beside is not None:
+            its = heard.beside
+            would = its.sells(move.source, wanted)
+            if would != taken or self._fate(its, move.source, wanted, would, there) != fate:
+                self._part(index)
         legs = move.legs if taken == wanted else part(move, taken)
         deal = self.deals.get(transaction)
         if deal is None:
@@ -149,24 +174,30 @@ class World:
         deal.got += taken
         deal.post(legs)
         if at >= self.since:
-            self._count(heard, move.source, wanted, taken)
+            self.outcome.of(channel).ordered(wanted, taken, *fate)
         if taken != wanted:
             self.otherwise[index] = legs
         return legs
 
-    def _count(self, heard: Heard, cell: Cell, wanted: int, taken: int) -> None:
-        tally = self.outcome.of(heard.channel)
-        there = max(0, self._free(*cell))
-        tally.asked += wanted
-        tally.sold += taken
-        if taken > there and not self._may_be_owed(cell, taken, heard):
-            tally.oversold += taken - there
-            tally.oversells += 1
-        if taken < wanted:
-            tally.turned_away += wanted - taken
-            by_place = heard.rules is not None and heard.rules.publish != NETWORK
-            lies = there if by_place else max(0, self._free(UNROUTED, cell[1]))
-            tally.stranded += max(0, min(wanted, lies) - taken)
+    def _part(self, index: int) -> None:
+        """The other world is another one from a movement on."""
+        other, self.other = self.other, None
+        assert other is not None
+        other.truth, other.tracked = self.truth.copy(), self.tracked.copy()
+        other.deals = {name: deal.copy() for name, deal in self.deals.items()}
+        other.otherwise, other.outcome = dict(self.otherwise), self.outcome.copy()
+        for heard in self.heard.values():
+            heard.part()
+        other.played(self.order.index(index))
+
+    def _fate(self, heard: Heard, cell: Cell, wanted: int, taken: int, there: int) -> tuple[int, int]:
+        """How many units of an order are oversold, and how many stranded, where so many are free."""
+        oversold = taken - there if taken > there and not self._may_be_owed(cell, taken, heard) else 0
+        if taken == wanted:
+            return oversold, 0
+        by_place = heard.rules is not None and heard.rules.publish != NETWORK
+        lies = there if by_place else max(0, self._free(UNROUTED, cell[1]))
+        return oversold, max(0, min(wanted, lies) - taken)
 
     def _free(self, location: str, state: str) -> int:
         """Units available at a place; where no place is chosen, at all together less what is promised already."""
@@ -187,13 +218,10 @@ class World:
         stock = stock_of(self.sku, after, self.tracked)
         return may_be_owed(stock, NETWORK if location == UNROUTED else location, state, its)
 
-    def _in_person(self, move: Move, channel: str) -> None:
+    def _short(self, move: Move, tally: Tally) -> None:
         """Somebody has bought what he held. Where the books had less, they were wrong; where it was promised, that is broken."""
-        tally, cell, units = self.outcome.of(channel), move.source, move.units
-        tally.asked += units
-        tally.sold += units
-        tally.in_person += units
-        if cell is None or (level := self.truth[cell]) >= 0 or not self.tracked.get(cell[0]):
+        cell, units = move.source, move.units
+        if cell is None or (level := self.truth.get(cell, 0)) >= 0 or not self.tracked.get(cell[0]):
             return
         over = min(units, -level)
         held = units + sum(self.truth.get((cell[0], state), 0) for state in ON_HAND)
@@ -205,7 +233,7 @@ class World:
 
     def _followed(self, index: int, entry: Entry) -> Legs:
         """Something became of an order, as far as it was sold. What moves."""
-        _, _, move, channel, transaction = entry
+        _, _, move, channel, transaction, _, _ = entry
         deal, legs, source = self.deals[transaction], move.legs, move.source
         if self.router is not None and channel == HUB and is_routing(move):
             legs = self.otherwise[index] = self.router(self, entry)

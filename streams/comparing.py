@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from heapq import nlargest
@@ -44,15 +45,15 @@ class Parcels:
 class OneSide:
     """All SKUs on one side, by channel."""
 
-    tallies: dict[str, Tally] = field(default_factory=dict)
-    parcels: dict[str, Parcels] = field(default_factory=dict)
+    tallies: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    parcels: dict[str, Parcels] = field(default_factory=lambda: defaultdict(Parcels))
 
     def add(self, outcome: Outcome) -> None:
         """What came of a SKU."""
         for channel, tally in outcome.by_channel.items():
-            self.tallies.setdefault(channel, Tally()).add(tally)
+            self.tallies[channel].add(tally)
         for channel, order, place in outcome.sent:
-            self.parcels.setdefault(channel, Parcels()).add(order, place)
+            self.parcels[channel].add(order, place)
 
     def figures(self, channel: str | None = None) -> dict[str, int]:
         """Units, orders and parcels of a channel; without one, of all."""

@@ -1,15 +1,15 @@
 """Goes through the whole log again, into a shadow: nothing is written anywhere. What stock it comes to, and what other rules would have
 come to.
 
-One partition of movements is in memory at a time, about 250 bytes for each movement.
+One partition of movements is in memory at a time, about 300 bytes for each movement.
 """
 
 from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from statistics import median_low
 from typing import Any
@@ -144,17 +144,14 @@ class Replay:
         found, pushes = Comparison(), await self.pushes()
         waiting: list[Histories] = []
         linked: dict[str, History] = {}
-
-        def sides(delays: Mapping[str, int]) -> Sides:
-            return compared(events, what, since, settings, delays)
-
+        sides = compared(events, what, since, settings)
         async for histories in self.histories():
             pushes.meet(histories)
             waiting.append(histories)
             if pushes.enough:
-                self._play(found, waiting, sides(pushes.delays()), linked)
-        self._play(found, waiting, sides(pushes.delays()), linked)
-        for sku, effect in together(linked, sides(pushes.delays())).items():
+                self._play(found, waiting, replace(sides, delays=pushes.delays()), linked)
+        self._play(found, waiting, replace(sides, delays=pushes.delays()), linked)
+        for sku, effect in together(linked, replace(sides, delays=pushes.delays())).items():
             found.add(sku, effect)
         return {
             "movements": self.movements,
@@ -189,7 +186,6 @@ def compared(
     what: Supposed,
     since: datetime | None,
     settings: Settings,
-    delays: Mapping[str, int],
 ) -> Sides:
     """The rules as they were, and with what is supposed laid over them from an instant on."""
     start = 0 if since is None else micros(since)
@@ -200,7 +196,6 @@ def compared(
         after=Side(
             tuple(supposed_turns(events, what, start)), settings.ruled(supposed).sites, supposed.bundles
         ),
-        delays=delays,
         since=start,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -74,6 +75,7 @@ def replay(
             raise BadConfiguration(
                 "--chart draws what other rules would have come to: name them with --rules or --routing"
             )
+        gc.disable()  # history refers to nothing that refers back, and the process ends with the report
         async with opened(config) as parts:
             what = supposed(rules, parts.settings, routing)
             again = await _replay(parts, end)

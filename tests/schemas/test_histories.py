@@ -55,17 +55,35 @@ def test_given_the_hub_s_own_writing_then_it_is_read_at_once_and_anyone_else_s_a
         encode(movement).replace(movement.channel.encode(), movement.channel.encode()[:-1] + b"\\u0041"),
     ]
     assert LAYOUT.fullmatch(encode(movement))
-    assert not any(LAYOUT.fullmatch(value) for value in others)
+    assert not any(LAYOUT.fullmatch(value) for value in others[:2])
     assert [log for value in others for log in read([value]).of[movement.sku].log][:2] == 2 * added(
         [movement]
     )[movement.sku].log
     assert read(others[2:]).of[movement.sku].log[0][3] == movement.channel[:-1] + "A"
 
 
+@pytest.mark.parametrize(
+    "written", ["1772460202", "2026-03-02 14:03:22+00:00", "2026-03-02T14:03:22.000000Z"]
+)
+def test_given_an_instant_in_another_writing_then_it_is_the_same(written):
+    movement = decode(Movement, EXAMPLES[0].read_bytes())
+    text = json.loads(encode(movement))["occurred_at"].encode()
+    value = encode(movement).replace(b'"occurred_at":"' + text, b'"occurred_at":"' + written.encode())
+    assert logs(read([encode(movement), value]).of) == logs(added([movement, decode(Movement, value)]))
+
+
 @pytest.mark.parametrize("value", [None, b"", b"{}", b'{"id":"1-1-0","kind":"Nothing"}', b"\xff"])
 def test_given_what_is_no_movement_then_it_is_refused(value):
     with pytest.raises(Undecodable):
         read([value])
+
+
+def test_given_an_instant_that_is_none_then_it_is_refused_though_all_else_is_as_it_was():
+    value = encode(decode(Movement, EXAMPLES[0].read_bytes()))
+    text = json.loads(value)["recorded_at"].encode()
+    for wrong in (b"soon", b"2026-03-02T14:03:22"):
+        with pytest.raises(Undecodable):
+            read([value, value.replace(b'"recorded_at":"' + text, b'"recorded_at":"' + wrong)])
 
 
 @given(data=st.data())
