@@ -159,3 +159,21 @@ def test_given_any_history_and_rules_then_each_side_is_what_it_is_played_by_itse
     assert found == Effect(*alone)
     if not history.linked:
         assert found == together({"mug": history_of(movements)}, sides)["mug"]
+
+
+def test_given_a_deal_of_which_one_side_sells_less_then_what_is_shipped_of_it_leaves_on_the_other_alone():
+    def of_deal(number, kind, place):
+        one = moved(number, kind, 1, Places(place), number)
+        return replace(one, channel="shop", transaction="order/shop/1")
+
+    openings = [moved(n, Kind.STOCK_INITIALISED, 3, Places(place), 0) for n, place in enumerate(PLACES[:2])]
+    happened = [(Kind.ORDER_PLACED, "SOHO"), (Kind.ORDER_PLACED, "DEPOT")]
+    happened += [(Kind.ORDER_SHIPPED, "SOHO"), (Kind.ORDER_SHIPPED, "DEPOT")]
+    movements = openings + [of_deal(number, *each) for number, each in enumerate(happened, start=2)]
+    shows_all = ChannelRules(publish="locations", ships_from="SOHO")
+    holds_back = replace(shows_all, safety_stock_by_location={"DEPOT": 3})
+    both, one = ["DEPOT", "SOHO"], ["SOHO"]
+    for before, after, sent in ((shows_all, holds_back, [both, one]), (holds_back, shows_all, [one, both])):
+        sides = Sides(before=side([(0, {"shop": before})]), after=side([(0, {"shop": after})]))
+        found = sides.effect("mug", history_of(movements))
+        assert [sorted(place for _, _, place in its.sent) for its in (found.before, found.after)] == sent
