@@ -85,6 +85,7 @@ class Chosen:
     """Which SKUs are asked about: one in ten is one of the ten that move most, the others as they are sold, or any."""
 
     chance: random.Random = field(default_factory=lambda: random.Random(SEED))
+    deals: list[str] = field(default_factory=list)
     weights: list[float] = field(default_factory=lambda: list(accumulate(1 / n for n in range(1, SKUS + 1))))
 
     def sku(self) -> str:
@@ -124,7 +125,7 @@ def cases(chosen: Chosen) -> dict[str, tuple[Callable[[], str], float]]:
         "movements of a SKU": (lambda: ask("movements", sku=sku(), limit="50"), 200.0),
         "movements of all since": (lambda: ask("movements", until=instant(), limit="50"), 200.0),
         "deals": (lambda: ask("transactions", until=instant(), limit="50"), 200.0),
-        "a deal": (lambda: ask(f"transactions/order/tills/{chosen.chance.randrange(SKUS, MADE) // 3}"), 50.0),
+        "a deal": (lambda: ask(f"transactions/{chosen.chance.choice(chosen.deals)}"), 50.0),
         "open orders of a SKU": (lambda: ask("commitments", sku=sku(), limit="50"), 200.0),
         "SKUs of a store": (lambda: ask("skus", location="STORE-03", channel="web", limit="50"), 200.0),
     }
@@ -279,7 +280,13 @@ async def measured(address: str, key: str) -> None:
         table.add_column(name, justify="left" if name == "asked for" else "right")
     late = []
     async with aiohttp.ClientSession(address, headers={"Authorization": f"Bearer {key}"}) as session:
-        for name, (question, limit) in cases(Chosen()).items():
+        chosen = Chosen()
+        for _ in range(20):
+            async with session.get(
+                chosen.question("transactions", until=chosen.instant(), limit="50")
+            ) as found:
+                chosen.deals += [deal["transaction"] for deal in (await found.json())["items"]]
+        for name, (question, limit) in cases(chosen).items():
             await open_loop(session, question, RATE)
             took = await open_loop(session, question, int(RATE * SECONDS))
             table.add_row(name, *(f"{took.at(percent):.1f}" for percent in (50, 99, 100)), f"{limit:g}")
