@@ -76,7 +76,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "count-before-its-instant": Mutant(
         "schemas.counts",
-        "end = bisect_right(self.moved, micros(count.at), key=_at)",
+        "end = _until(self.moved, micros(count.at))",
         "end = len(self.moved)",
     ),
     "uncounted-is-forgotten": Mutant(
