@@ -129,6 +129,11 @@ class Shelf:
         return self if counts == self.counts else replace(self, counts=counts)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept of it."""
+        return not (self.moved or self.counts or self.since)
+
+    @property
     def _is_recent(self) -> bool:
         """Whether all that moved is younger than any horizon, whatever the time is."""
         moved = self.moved

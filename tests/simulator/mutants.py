@@ -159,7 +159,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "reserved-without-looking": Mutant(
         "schemas.granting",
-        "(found := free(replace(self.stock, **self.book.closed()), line)) >= line.quantity",
+        "(found := free(self.book.closed(), line)) >= line.quantity",
         "(found := line.quantity) >= line.quantity",
     ),
     "half-a-basket-stays": Mutant(
