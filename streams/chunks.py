@@ -23,7 +23,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import faust
 import structlog
@@ -58,19 +58,19 @@ class Folded:
     unused: int = 0
     dead: int = 0
 
-    def then(self, other: Folded) -> Folded:
-        """All of it, with what was folded after it."""
-        return Folded(
-            [*self.outputs, *other.outputs],
-            {**self.cells, **other.cells},
-            self.used + other.used,
-            self.unused + other.unused,
-            self.dead + other.dead,
-        )
+
+class Folding(Protocol):
+    """Some records of a partition while they are folded: taken slice by slice, and written together."""
+
+    def take(self, records: Sequence[ConsumerRecord]) -> None:
+        """Folds the next records."""
+
+    def made(self) -> Folded:
+        """What all of them make."""
 
 
-Fold = Callable[[int, Callable[[bytes], Cell | None], Sequence[ConsumerRecord], bool], Folded]
-"""Pure: (partition, how to look a key up, records, again) to what they make.
+Fold = Callable[[int, Callable[[bytes], Cell | None], bool], Folding]
+"""Begins to fold: partition, how to look a key up, again. What it makes depends on these and the records alone.
 
 `again` says that a worker that died may have folded some of these records already, in other chunks: what a chunk writes
 only because it changed must be written all the same, for the other may have written what lay between.
@@ -305,23 +305,16 @@ class ChunkStage:
                 self._inflight.pop(partition, None)
 
     async def _folded(self, partition: int, epoch: int, records: Sequence[ConsumerRecord]) -> Folded | None:
-        """What the records come to, folded slice by slice; None when the partition is not ours any more."""
-        folded = Folded()
+        """What the records come to, taken slice by slice; None when the partition is not ours any more."""
+        again = records[0].offset < self.progress[partition].others
+        folding = self.fold(partition, partial(self.table.get, partition), again)
         for start in range(0, len(records), SLICE):
             if start:
                 await asyncio.sleep(0)
             if not self._mine(partition, epoch):
                 return None
-            some = records[start : start + SLICE]
-            again = some[0].offset < self.progress[partition].others
-            made = self.fold(partition, partial(self._look_up, partition, folded.cells), some, again)
-            folded = folded.then(made) if start else made
-        return folded
-
-    def _look_up(self, partition: int, cells: Mapping[bytes, Made], key: bytes) -> Cell | None:
-        """A key's cell: of those just made, or of the table."""
-        made = cells.get(key)
-        return self.table.get(partition, key) if made is None else made[0]
+            folding.take(records[start : start + SLICE])
+        return folding.made()
 
     async def _continuing(
         self, partition: int, chunks: Sequence[Sequence[ConsumerRecord]]
