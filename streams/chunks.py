@@ -28,6 +28,7 @@ from typing import Any, Protocol
 import faust
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers.aiokafka import Consumer
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
@@ -214,6 +215,7 @@ class ChunkStage:
         self._owned: set[int] = set()
         self._inflight: dict[int, asyncio.Task[None]] = {}
         self._idle: set[int] = set()
+        self._held = False
         self._waiting: dict[int, list[Sequence[ConsumerRecord]]] = {}
         self._rewinds: dict[int, int] = {}
         self._beginnings: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -273,7 +275,11 @@ class ChunkStage:
         if partition not in self._inflight:
             self._start(partition)
         elif sum(map(len, waiting)) > self.limits.waiting:
-            await asyncio.wait([self._inflight[partition]])
+            self._held = True
+            try:
+                await asyncio.wait([self._inflight[partition]])
+            finally:
+                self._held = False
 
     def _start(self, partition: int) -> None:
         self._inflight[partition] = asyncio.create_task(self._pump(partition, self._epoch))
@@ -553,14 +559,27 @@ class ChunkStage:
         progress = self.progress.get(partition)
         if progress is None:
             return
-        end = (await self.reader.ends(self.source, [partition]))[partition]
-        if progress.next < end:
-            log.info("fetching again", topic=self.source, partition=partition, start=progress.next, end=end)
+        if await self._is_passed(partition, progress.next):
+            log.info("fetching again", topic=self.source, partition=partition, start=progress.next)
             await self.app.consumer.seek_wait({TP(self.source, partition): progress.next})
         written = (await self.reader.ends(self.changelog, [partition]))[partition]
         if progress.changelog_end < written and partition in self.progress:
             start, progress.changelog_end = progress.changelog_end, written
             await self._write_over_stranger(partition, start, written)
+
+    async def _is_passed(self, partition: int, expected: int) -> bool:
+        """Whether Faust was handed what comes next of a partition, and has not handed it on.
+
+        What only waits for its turn is not passed: to fetch it again would throw away what is fetched of it. Nor is what may stand
+        behind a chunk that has to wait itself.
+        """
+        held = self._held
+        try:
+            position = await self.app.consumer.position(TP(self.source, partition))
+        except IllegalStateError:  # it is not ours any more
+            return False
+        behind = held or self._held or partition in self._waiting
+        return position is not None and expected < position and not behind
 
     @property
     def ready(self) -> bool:
