@@ -257,7 +257,7 @@ class Book:
         counted_at = _counted_at(movement)
         for location, count, owed in _counting(shelves, movement, counted_at):
             restate(location, count, owed)
-        for location in sorted({*came, *counted_at}):
+        for location in sorted({*came, *counted_at} if counted_at else came):
             shelf = shelves[location]
             due = tuple(shelf.variances(self._on_hand(location))) if shelf.counts else ()
             for count, variance in due:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from schemas.accounts import NETWORK, UNROUTED
 from schemas.allowances import allowance
-from schemas.availability import eligible, quantity
+from schemas.availability import eligible, number_at
 from schemas.claims import STRICT, Instant
 from schemas.ledger import Book, Stock, is_available
 from schemas.movements import Movement
@@ -112,15 +112,16 @@ def may_oversell(book: Book, movement: Movement) -> bool:
         return False
     if movement.voids is not None or movement.counted is not None:
         return True
-    taken, where = 0, list[tuple[str, str]]()
+    taken = 0
     for leg in movement.legs:
         shelf = book.shelves.get(leg.location)
         if shelf is not None and shelf.counts:
             return True
         if leg.quantity < 0 and is_available(leg.state):
             taken += leg.quantity
-            where.append((NETWORK if leg.location == UNROUTED else leg.location, leg.state))
-    return any(_free(book, place, state) + taken < 0 for place, state in where)
+    if not taken:
+        return False
+    return any(_free(book, place, state) + taken < 0 for place, state in _lowered((movement,)))
 
 
 def may_be_owed(after: Stock, place: str, state: str, rules: ChannelRules) -> bool:
@@ -167,8 +168,7 @@ def _cause(
         return OversellCause.MANUAL_OVERRIDE
     if movement.recorded_at - movement.occurred_at > LATE:
         return OversellCause.LATE_FACT
-    number = None if rules is None else quantity(before, movement.channel, rules, "")
-    offered = number and number.places.get(place, number.places.get(NETWORK))
+    offered = None if rules is None else number_at(before, movement.channel, rules, place)
     if offered is None or offered.quantity >= taken:
         return OversellCause.RULE
     return OversellCause.LATENCY

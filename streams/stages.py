@@ -280,9 +280,11 @@ class Numbers:
     def of(self, stock: Stock) -> Said:
         """What the stock of a SKU says under the rules in force."""
         rules = self.rules
-        then, known = self._known.pop(stock.sku, (None, None))
-        if then is not stock or known is None:
-            known = said(stock, rules, then, known)
+        then, known = self._known.get(stock.sku, (None, None))
+        if then is stock and known is not None:
+            return known
+        known = said(stock, rules, then, known)
+        self._known.pop(stock.sku, None)
         self._known[stock.sku] = stock, known
         if len(self._known) > NUMBERS_KNOWN:
             del self._known[next(iter(self._known))]
