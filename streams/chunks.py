@@ -43,9 +43,9 @@ log = structlog.get_logger()
 SLICE = 256
 """Records folded without giving way to the rest of the process."""
 
-TOGETHER = 1_024
-"""Records whose outputs are written together, at most: a write takes as long as the broker is away, whatever is in it, but
-what is written late is read late.
+TOGETHER = 4_096
+"""Records whose outputs are written together, at most: a write takes as long as the broker is away, whatever is in it, and of a key
+only the last state is written; but what is written late is read late. So many are there only where a worker lags behind.
 """
 
 
