@@ -216,6 +216,16 @@ def places_of(
     }
 
 
+def number_at(stock: Stock, channel: str, rules: ChannelRules, place: str) -> Place | None:
+    """The channel's number that stands for a place: of the place, or of the network; None where it has none."""
+    where = eligible(stock, rules)
+    if where and rules.publish == NETWORK:
+        return _network(stock, channel, rules, where, None)
+    if place not in where:
+        return None
+    return _at(stock, channel, rules, place, pooled(rules.pool), counted_for(channel))
+
+
 def _network(
     stock: Stock, channel: str, rules: ChannelRules, where: tuple[str, ...], bundle: str | None
 ) -> Place:

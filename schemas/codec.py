@@ -24,14 +24,15 @@ _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
 
 def adapter(kind: type[Value]) -> TypeAdapter[Value]:
     """The validator and serializer of a type; built once, because building costs milliseconds."""
-    if kind not in _ADAPTERS:
-        _ADAPTERS[kind] = TypeAdapter(kind)
-    return _ADAPTERS[kind]
+    known = _ADAPTERS.get(kind)
+    if known is None:
+        known = _ADAPTERS[kind] = TypeAdapter(kind)
+    return known
 
 
 def encode(value: Any) -> bytes:
     """The JSON of a value, fields that say nothing (None) left out."""
-    return adapter(type(value)).dump_json(value, exclude_none=True)
+    return adapter(type(value)).serializer.to_json(value, exclude_none=True)
 
 
 def decode(kind: type[Value], data: bytes | None) -> Value:
@@ -39,9 +40,10 @@ def decode(kind: type[Value], data: bytes | None) -> Value:
     if data is None:
         raise Undecodable("the record has no value")
     try:
-        return adapter(kind).validate_json(data)
+        value: Value = adapter(kind).validator.validate_json(data)
     except ValidationError as error:
         raise Undecodable(describe(error)) from None
+    return value
 
 
 def describe(error: ValidationError) -> str:

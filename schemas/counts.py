@@ -7,7 +7,7 @@ count changes the count's variance and not the shelf.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -73,14 +73,13 @@ class Shelf:
 
     def move(self, at: datetime, units: int) -> Shelf:
         """The shelf after a physical movement; movements of one instant are one."""
-        moved, instant = list(self.moved), micros(at)
-        index = bisect_right(moved, instant, key=_at)
-        if index and moved[index - 1].at == instant:
-            index -= 1
-            units += moved.pop(index).units
-        if units:
-            moved.insert(index, Moved(instant, units))
-        return replace(self, moved=tuple(moved))
+        moved, instant = self.moved, micros(at)
+        index = last = len(moved)
+        if moved and moved[-1].at >= instant:
+            index, last = bisect_left(moved, (instant,)), _until(moved, instant)
+            units += sum([one.units for one in moved[index:last]])
+        between = (Moved(instant, units),) if units else ()
+        return Shelf(moved=moved[:index] + between + moved[last:], counts=self.counts, since=self.since)
 
     def count(self, count: Count) -> Shelf:
         """The shelf after a count."""
@@ -107,7 +106,7 @@ class Shelf:
         before = on_hand - sum(one.variance for one in self.counts) - sum(one.units for one in self.moved)
         start = 0
         for count in self.counts:
-            end = bisect_right(self.moved, micros(count.at), key=_at)
+            end = _until(self.moved, micros(count.at))
             before += sum(one.units for one in self.moved[start:end])
             start = end
             yield count, count.units - before
@@ -115,6 +114,8 @@ class Shelf:
 
     def recount(self, due: Sequence[int], now: datetime) -> Shelf:
         """The shelf with those variances posted, and without what no late count and no withdrawal can ask for any more."""
+        if not self.counts and self._is_recent:
+            return self
         counts = tuple(
             one if one.variance == variance else replace(one, variance=variance)
             for one, variance in zip(self.counts, due, strict=True)
@@ -127,12 +128,23 @@ class Shelf:
             return Shelf(moved=moved, counts=counts, since=horizon)
         return self if counts == self.counts else replace(self, counts=counts)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept of it."""
+        return not (self.moved or self.counts or self.since)
+
+    @property
+    def _is_recent(self) -> bool:
+        """Whether all that moved is younger than any horizon, whatever the time is."""
+        moved = self.moved
+        return not moved or moved[0].at >= max(self.since, moved[-1].at - FORGETS)
+
     def _moved_since(self, horizon: int, first: Sequence[Count]) -> tuple[Moved, ...]:
         """What moved since the horizon. What moved before it and after the first count becomes one movement: no count can come
         between any more, but it is not in that count.
         """
-        recent = bisect_left(self.moved, horizon, key=_at)
-        uncounted = bisect_right(self.moved, micros(first[0].at), 0, recent, key=_at) if first else recent
+        recent = bisect_left(self.moved, (horizon,))
+        uncounted = min(recent, _until(self.moved, micros(first[0].at))) if first else recent
         if not uncounted and recent <= 1:
             return self.moved
         units = sum(one.units for one in self.moved[uncounted:recent])
@@ -140,5 +152,6 @@ class Shelf:
         return between + self.moved[recent:]
 
 
-def _at(moved: Moved) -> int:
-    return moved.at
+def _until(moved: Sequence[Moved], instant: int) -> int:
+    """How many of the movements happened up to an instant, and at it."""
+    return bisect_left(moved, (instant + 1,))

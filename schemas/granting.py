@@ -10,7 +10,7 @@ from schemas.accounts import NETWORK, UNROUTED
 from schemas.allowances import allowance
 from schemas.availability import eligible, quantity
 from schemas.claims import Claim, Document, Fact, Line
-from schemas.ledger import Book, Stock, Taken, is_repeat, take
+from schemas.ledger import NO_MORE, Answer, Book, Stock, Taken, is_repeat
 from schemas.movements import ASKED, OWN, Cause, Movement
 from schemas.postings import Kind, Leg, Places, legs, pooled
 from schemas.reservations import HUB, REMEMBERED, Ask, Hold, Outcome, Request, Wanted
@@ -36,11 +36,18 @@ ANSWERS: Mapping[Outcome, Kind] = {
 
 def step(stock: Stock, movement: Movement, offset: int, partition: int = 0) -> Taken:
     """One step of the ledger: a movement is taken, a request decided."""
+    book = Book(stock)
+    answer = enter(book, movement, offset, partition)
+    return Taken(book.closed(), *(answer or NO_MORE))
+
+
+def enter(book: Book, movement: Movement, offset: int, partition: int = 0) -> Answer | None:
+    """The same step in a book that goes on; None for a repeat, which changes nothing."""
     if movement.request is None:
-        return take(stock, movement, offset, partition)
-    if is_repeat(stock, movement, offset):
-        return Taken(stock)
-    return _Decision(stock, movement, movement.request, offset, partition).made()
+        return book.take(movement, offset, partition)
+    if is_repeat(book, movement, offset):
+        return None
+    return _Decision(book, movement, movement.request, offset, partition).made()
 
 
 def asking(request: Request, at: datetime) -> Movement:
@@ -107,28 +114,26 @@ def _free_at(stock: Stock, rules: ChannelRules, place: str) -> int:
 class _Decision:
     """One request while it is decided."""
 
-    def __init__(self, stock: Stock, asked: Movement, request: Request, offset: int, partition: int) -> None:
-        self.stock, self.asked, self.request = stock, asked, request
+    def __init__(self, book: Book, asked: Movement, request: Request, offset: int, partition: int) -> None:
+        self.book, self.asked, self.request = book, asked, request
         self.key = line_key(request)
         self.offset, self.cause = offset, OWN - partition
         self.now = asked.recorded_at
-        self.book, self.holds = Book(stock), dict(stock.holds)
+        self.holds = dict(book.holds)
         self.posted: list[Movement] = []
         self.claims: list[Claim] = []
 
-    def made(self) -> Taken:
+    def made(self) -> Answer:
         """What is decided. What is due expires first, so a request never meets what should be gone."""
-        for ident, hold in sorted(self.stock.holds.items()):
+        for ident, hold in sorted(self.book.holds.items()):
             if hold.expires_at <= self.now:
                 self._end_in_time(ident, hold)
         DECIDE[self.request.ask](self)
-        applied = dict(self.stock.applied)
+        self.book.open()
+        self.book.holds, self.book.offset = self.holds, self.offset
         if self.posted:
-            applied[self.cause] = (self.offset, len(self.posted) - 1)
-        after = replace(
-            self.stock, **self.book.closed(), holds=self.holds, applied=applied, offset=self.offset
-        )
-        return Taken(after, tuple(self.posted), tuple(self.claims))
+            self.book.applied[self.cause] = self.offset, len(self.posted) - 1
+        return Answer(tuple(self.posted), tuple(self.claims))
 
     def place(self) -> None:
         """Holds the units if there are so many, and passes the request on to the next line."""
@@ -137,7 +142,7 @@ class _Decision:
             self._refuse("this key was used for another reservation")
         elif known is not None:
             self._again(known)
-        elif (found := free(replace(self.stock, **self.book.closed()), line)) >= line.quantity:
+        elif (found := free(self.book.closed(), line)) >= line.quantity:
             ends = self.now + timedelta(seconds=self.request.ttl)
             self._set(self.key, self._hold(line, Outcome.HELD, ends), Kind.RESERVATION_PLACED)
             self._pass_on()
@@ -226,7 +231,7 @@ class _Decision:
             Movement(
                 id=own.movement_id,
                 kind=kind,
-                sku=self.stock.sku,
+                sku=self.book.sku,
                 quantity=units,
                 legs=moved,
                 transaction=_transaction(self.request) if mine else f"reservation/{ident.rpartition('/')[0]}",
@@ -244,7 +249,7 @@ class _Decision:
         place = None if hold.location == UNROUTED else hold.location
         line = Line(
             fact=Fact.CONVERTED,
-            sku=self.stock.sku,
+            sku=self.book.sku,
             quantity=hold.quantity,
             at=self.now,
             location=place,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from schemas.accounts import BOUNDARIES, ON_HAND, TRANSIT_PREFIX, State
 from schemas.claims import STRICT, Claim
@@ -64,27 +65,48 @@ class Stock:
 
 def on_hand(here: Balances) -> int:
     """Units in the states that are physically at a location."""
-    return sum(units for state, units in here.items() if state.partition("[")[0] in ON_HAND)
+    return sum([units for state, units in here.items() if is_on_hand(state)])
 
 
-def is_repeat(stock: Stock, movement: Movement, offset: int) -> bool:
+@lru_cache(maxsize=1_024)
+def is_on_hand(state: str) -> bool:
+    """Whether units in a state, of whatever pool, are physically at their location."""
+    return state.partition("[")[0] in ON_HAND
+
+
+@lru_cache(maxsize=1_024)
+def is_available(state: str) -> bool:
+    """Whether a state is `available`, of whatever pool."""
+    return state.partition("[")[0] == State.AVAILABLE
+
+
+def is_repeat(stock: Stock | Book, movement: Movement, offset: int) -> bool:
     """Whether the stock already holds this movement: seen at this offset, or posted again after a crash.
 
     A request is known by its reservation: the same one again is asked again.
     """
-    cause = movement.cause
     if movement.request is not None:
         return offset <= stock.offset
+    cause = movement.cause
     return offset <= stock.offset or stock.applied.get(cause.partition, (-1, -1)) >= (
         cause.offset,
         cause.index,
     )
 
 
+class Answer(NamedTuple):
+    """What the ledger posts by itself because of a movement, and tells of transactions; and why the movement was refused, if it was."""
+
+    posted: tuple[Movement, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    refused: str | None = None
+
+
+NO_MORE = Answer()
+
+
 class Taken(NamedTuple):
-    """The stock after a movement; what the ledger posts by itself because of it, and tells of transactions; and why the
-    movement was refused, if it was.
-    """
+    """The stock after a movement, and the ledger's answer to it."""
 
     stock: Stock
     posted: tuple[Movement, ...] = ()
@@ -99,88 +121,113 @@ def fold(stock: Stock, movement: Movement, offset: int, partition: int = 0) -> S
 
 def take(stock: Stock, movement: Movement, offset: int, partition: int = 0) -> Taken:
     """One step of the ledger. What it posts is in the stock already; read back from the log, it is a repeat."""
-    if is_repeat(stock, movement, offset):
-        return Taken(stock)
-    cause = movement.cause
-    applied = {**stock.applied, cause.partition: (cause.offset, cause.index)}
-    tracked, tracked_by = _tracked(stock, movement)
-    if movement.counted is not None and (reason := _too_late(stock, movement)):
-        passed = replace(stock, applied=applied, offset=offset)
-        if movement.voids is None:
-            passed = replace(passed, tracked=tracked, tracked_by=tracked_by)
-        return Taken(passed, refused=reason)
-    book, shelves = Book(stock), dict(stock.shelves)
-    posted = _shelved(book, shelves, movement, OWN - partition, offset)
-    if posted:
-        applied[OWN - partition] = (offset, len(posted) - 1)
-    after = Stock(
-        sku=stock.sku,
-        **book.closed(),
-        tracked=tracked,
-        tracked_by=tracked_by,
-        shelves=shelves,
-        holds=stock.holds,
-        applied=applied,
-        offset=offset,
-    )
-    return Taken(after, tuple(posted))
-
-
-def _shelved(
-    book: Book, shelves: dict[str, Shelf], movement: Movement, source: int, offset: int
-) -> list[Movement]:
-    """Posts a movement, and puts it on the shelves. Returns what it changes in what counts come to."""
-    came = book.post(movement.legs, movement.counted_by)
-    for location, units in (movement.witnessed or NOTHING).items():
-        book.count(location, movement.counted_by, units)
-    for location, units in came.items():
-        shelves[location] = shelves.get(location, EMPTY).move(movement.occurred_at, units)
-    posted: list[Movement] = []
-
-    def restate(location: str, count: Count, units: int) -> None:
-        if units:
-            own = Cause(source, offset, len(posted))
-            posted.append(_variance(movement, location, count, units, own))
-            book.post(posted[-1].legs, count.channel)
-
-    counted_at = _counted_at(movement)
-    for location, count, owed in _counting(shelves, movement, counted_at):
-        restate(location, count, owed)
-    for location in sorted({*came, *counted_at}):
-        due = tuple(shelves[location].variances(book.on_hand(location)))
-        for count, variance in due:
-            restate(location, count, variance - count.variance)
-        shelves[location] = shelves[location].recount([variance for _, variance in due], movement.recorded_at)
-        if shelves[location] == EMPTY:
-            del shelves[location]
-    return posted
+    book = Book(stock)
+    answer = book.take(movement, offset, partition)
+    return Taken(book.closed(), *(answer or NO_MORE))
 
 
 class Book:
-    """The balances of a stock while one record is taken; what is not touched is shared with it."""
+    """A stock while movements are taken, one after another. What they do not touch is shared with the stock it was."""
+
+    __slots__ = (
+        "_kept",
+        "_own",
+        "applied",
+        "boundary",
+        "holds",
+        "locations",
+        "offset",
+        "shelves",
+        "sku",
+        "told_by",
+        "tracked",
+        "tracked_by",
+    )
 
     def __init__(self, stock: Stock) -> None:
-        self.locations, self.boundary = dict(stock.locations), dict(stock.boundary)
-        self.told_by = dict(stock.told_by)
+        self._kept: Stock | None = stock
         self._own: set[str] = set()
+        self.sku, self.offset = stock.sku, stock.offset
+        self.locations, self.boundary, self.told_by = stock.locations, stock.boundary, stock.told_by
+        self.tracked, self.tracked_by = stock.tracked, stock.tracked_by
+        self.shelves, self.holds, self.applied = stock.shelves, stock.holds, stock.applied
+
+    def take(self, movement: Movement, offset: int, partition: int = 0) -> Answer | None:
+        """Takes a movement; None for a repeat, which changes nothing."""
+        if is_repeat(self, movement, offset):
+            return None
+        self.open()
+        cause, own = movement.cause, OWN - partition
+        late = None if movement.counted is None else self._too_late(movement)
+        self.applied[cause.partition] = cause.offset, cause.index
+        self.offset = offset
+        if late is None or movement.voids is None:
+            self.tracked, self.tracked_by = _tracked(self, movement)
+        if late is not None:
+            return Answer(refused=late)
+        posted = self._shelve(movement, own, offset)
+        if not posted:
+            return NO_MORE
+        self.applied[own] = offset, len(posted) - 1
+        return Answer(tuple(posted))
+
+    def open(self) -> None:
+        """Before anything changes: what a stock was closed with is not the book's own to change."""
+        if self._kept is None:
+            return
+        self._kept = None
+        self.locations, self.boundary, self.told_by = (
+            dict(self.locations),
+            dict(self.boundary),
+            dict(self.told_by),
+        )
+        self.shelves, self.applied = dict(self.shelves), dict(self.applied)
+
+    def closed(self) -> Stock:
+        """The stock as it is now, without what is empty. It stays so, whatever is taken after."""
+        if self._kept is None:
+            for name in self._own:
+                for balances in (self.locations, self.told_by):
+                    if not balances[name]:
+                        del balances[name]
+            self._own.clear()
+            self._kept = Stock(
+                sku=self.sku,
+                locations=self.locations,
+                boundary=self.boundary,
+                tracked=self.tracked,
+                tracked_by=self.tracked_by,
+                told_by=self.told_by,
+                shelves=self.shelves,
+                holds=self.holds,
+                applied=self.applied,
+                offset=self.offset,
+            )
+        return self._kept
+
+    def balance(self, location: str, state: str = State.AVAILABLE) -> int:
+        """Units at a location in a state."""
+        return self.locations.get(location, NOTHING).get(state, 0)
 
     def post(self, moved: Iterable[Leg], counted_by: str) -> dict[str, int]:
         """Posts legs. Returns how many units physically came to each location; what left counts below zero."""
+        self.open()
         came: dict[str, int] = {}
         for leg in moved:
-            if leg.location in BOUNDARIES:
-                _add(self.boundary, leg.location, leg.quantity)
+            location, state, units = leg.location, leg.state, leg.quantity
+            if location in BOUNDARIES:
+                _add(self.boundary, location, units)
                 continue
-            self._open(leg.location)
-            _add(self.locations[leg.location], leg.state, leg.quantity)
-            state = leg.state.partition("[")[0]
-            if state == State.AVAILABLE:
-                _add(self.told_by[leg.location], counted_by, leg.quantity)
-            if leg.location[0] != "@" and state in ON_HAND:
-                _add(came, leg.location, leg.quantity)
+            if location not in self._own:
+                self._open(location)
+            _add(self.locations[location], state, units)
+            if is_available(state):
+                _add(self.told_by[location], counted_by, units)
+            if location[0] != "@" and is_on_hand(state):
+                _add(came, location, units)
         return came
 
-    def count(self, location: str, counted_by: str, units: int) -> None:
+    def _count(self, location: str, counted_by: str, units: int) -> None:
         """Notes that a platform's own number moved, and no unit did."""
         self._open(location)
         _add(self.told_by[location], counted_by, units)
@@ -191,18 +238,45 @@ class Book:
             self.locations[location] = dict(self.locations.get(location, NOTHING))
             self.told_by[location] = dict(self.told_by.get(location, NOTHING))
 
-    def closed(self) -> dict[str, Any]:
-        """The balances as a stock has them: without what is empty."""
-        for name in self._own:
-            for balances in (self.locations, self.told_by):
-                if not balances[name]:
-                    del balances[name]
-        self._own.clear()
-        return {"locations": self.locations, "boundary": self.boundary, "told_by": self.told_by}
+    def _shelve(self, movement: Movement, source: int, offset: int) -> list[Movement]:
+        """Posts a movement, and puts it on the shelves. Returns what it changes in what counts come to."""
+        shelves = self.shelves
+        came = self.post(movement.legs, movement.counted_by)
+        for location, units in (movement.witnessed or NOTHING).items():
+            self._count(location, movement.counted_by, units)
+        for location, units in came.items():
+            shelves[location] = shelves.get(location, EMPTY).move(movement.occurred_at, units)
+        posted: list[Movement] = []
 
-    def on_hand(self, location: str) -> int:
-        """Units physically at a location."""
+        def restate(location: str, count: Count, units: int) -> None:
+            if units:
+                cause = Cause(source, offset, len(posted))
+                posted.append(_variance(movement, location, count, units, cause))
+                self.post(posted[-1].legs, count.channel)
+
+        counted_at = _counted_at(movement)
+        for location, count, owed in _counting(shelves, movement, counted_at):
+            restate(location, count, owed)
+        for location in sorted({*came, *counted_at} if counted_at else came):
+            shelf = shelves[location]
+            due = tuple(shelf.variances(self._on_hand(location))) if shelf.counts else ()
+            for count, variance in due:
+                restate(location, count, variance - count.variance)
+            shelves[location] = shelf.recount([variance for _, variance in due], movement.recorded_at)
+            if shelves[location].is_empty:
+                del shelves[location]
+        return posted
+
+    def _on_hand(self, location: str) -> int:
         return on_hand(self.locations.get(location, NOTHING))
+
+    def _too_late(self, movement: Movement) -> str | None:
+        """Why a count cannot be taken in, or withdrawn: what happened before it may be forgotten already."""
+        for location in _counted_at(movement):
+            shelf = self.shelves.get(location, EMPTY)
+            if micros(movement.occurred_at) < shelf.horizon(movement.recorded_at):
+                return f"counted more than {LATE_COUNT.days} days before the newest movement there"
+        return None
 
 
 def _counted_at(movement: Movement) -> list[str]:
@@ -220,15 +294,6 @@ def _count_of(movement: Movement) -> Count:
         document=movement.document,
         units=movement.counted,
     )
-
-
-def _too_late(stock: Stock, movement: Movement) -> str | None:
-    """Why a count cannot be taken in, or withdrawn: what happened before it may be forgotten already."""
-    for location in _counted_at(movement):
-        shelf = stock.shelves.get(location, EMPTY)
-        if micros(movement.occurred_at) < shelf.horizon(movement.recorded_at):
-            return f"counted more than {LATE_COUNT.days} days before the newest movement there"
-    return None
 
 
 def _counting(
@@ -271,7 +336,7 @@ def _add(balances: Balances, key: str, units: int) -> None:
         balances.pop(key, None)
 
 
-def _tracked(stock: Stock, movement: Movement) -> tuple[dict[str, str], dict[str, Balances]]:
+def _tracked(stock: Stock | Book, movement: Movement) -> tuple[dict[str, str], dict[str, Balances]]:
     """Where the SKU is tracked, and what says so, after a movement. What is voided says nothing any more."""
     kind = movement.voids or movement.kind
     if kind not in TRACKING:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from schemas.accounts import NETWORK, UNROUTED, State
+from schemas.accounts import NETWORK, UNROUTED
 from schemas.allowances import allowance
-from schemas.availability import eligible, quantity
+from schemas.availability import eligible, number_at
 from schemas.claims import STRICT, Instant
-from schemas.ledger import Stock
+from schemas.ledger import Book, Stock, is_available
 from schemas.movements import Movement
 from schemas.postings import Kind, pooled
 from schemas.rules import ChannelRules
@@ -106,6 +106,24 @@ def oversells(
             )
 
 
+def may_oversell(book: Book, movement: Movement) -> bool:
+    """Whether a movement, or what counts come to because of it, may oversell anything; if not, nobody need know what there was before."""
+    if movement.request is not None:
+        return False
+    if movement.voids is not None or movement.counted is not None:
+        return True
+    taken = 0
+    for leg in movement.legs:
+        shelf = book.shelves.get(leg.location)
+        if shelf is not None and shelf.counts:
+            return True
+        if leg.quantity < 0 and is_available(leg.state):
+            taken += leg.quantity
+    if not taken:
+        return False
+    return any(_free(book, place, state) + taken < 0 for place, state in _lowered((movement,)))
+
+
 def may_be_owed(after: Stock, place: str, state: str, rules: ChannelRules) -> bool:
     """Whether all that is owed is within what the channel may sell beyond what there is."""
     if state != pooled(rules.pool) or (place == NETWORK and rules.publish != NETWORK):
@@ -120,11 +138,11 @@ def _lowered(movements: Sequence[Movement]) -> set[tuple[str, str]]:
         (NETWORK if leg.location == UNROUTED else leg.location, leg.state)
         for one in movements
         for leg in one.legs
-        if leg.quantity < 0 and leg.state.partition("[")[0] == State.AVAILABLE
+        if leg.quantity < 0 and is_available(leg.state)
     }
 
 
-def _free(stock: Stock, place: str, state: str) -> int:
+def _free(stock: Stock | Book, place: str, state: str) -> int:
     if place != NETWORK:
         return stock.balance(place, state)
     return stock.balance(UNROUTED, state) + sum(
@@ -150,8 +168,7 @@ def _cause(
         return OversellCause.MANUAL_OVERRIDE
     if movement.recorded_at - movement.occurred_at > LATE:
         return OversellCause.LATE_FACT
-    number = None if rules is None else quantity(before, movement.channel, rules, "")
-    offered = number and number.places.get(place, number.places.get(NETWORK))
+    offered = None if rules is None else number_at(before, movement.channel, rules, place)
     if offered is None or offered.quantity >= taken:
         return OversellCause.RULE
     return OversellCause.LATENCY

@@ -23,11 +23,12 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import faust
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers.aiokafka import Consumer
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
@@ -42,9 +43,9 @@ log = structlog.get_logger()
 SLICE = 256
 """Records folded without giving way to the rest of the process."""
 
-TOGETHER = 1_024
-"""Records whose outputs are written together, at most: a write takes as long as the broker is away, whatever is in it, but
-what is written late is read late.
+TOGETHER = 4_096
+"""Records whose outputs are written together, at most: a write takes as long as the broker is away, whatever is in it, and of a key
+only the last state is written; but what is written late is read late. So many are there only where a worker lags behind.
 """
 
 
@@ -58,19 +59,19 @@ class Folded:
     unused: int = 0
     dead: int = 0
 
-    def then(self, other: Folded) -> Folded:
-        """All of it, with what was folded after it."""
-        return Folded(
-            [*self.outputs, *other.outputs],
-            {**self.cells, **other.cells},
-            self.used + other.used,
-            self.unused + other.unused,
-            self.dead + other.dead,
-        )
+
+class Folding(Protocol):
+    """Some records of a partition while they are folded: taken slice by slice, and written together."""
+
+    def take(self, records: Sequence[ConsumerRecord]) -> None:
+        """Folds the next records."""
+
+    def made(self) -> Folded:
+        """What all of them make."""
 
 
-Fold = Callable[[int, Callable[[bytes], Cell | None], Sequence[ConsumerRecord], bool], Folded]
-"""Pure: (partition, how to look a key up, records, again) to what they make.
+Fold = Callable[[int, Callable[[bytes], Cell | None], bool], Folding]
+"""Begins to fold: partition, how to look a key up, again. What it makes depends on these and the records alone.
 
 `again` says that a worker that died may have folded some of these records already, in other chunks: what a chunk writes
 only because it changed must be written all the same, for the other may have written what lay between.
@@ -214,6 +215,7 @@ class ChunkStage:
         self._owned: set[int] = set()
         self._inflight: dict[int, asyncio.Task[None]] = {}
         self._idle: set[int] = set()
+        self._held = False
         self._waiting: dict[int, list[Sequence[ConsumerRecord]]] = {}
         self._rewinds: dict[int, int] = {}
         self._beginnings: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -273,7 +275,11 @@ class ChunkStage:
         if partition not in self._inflight:
             self._start(partition)
         elif sum(map(len, waiting)) > self.limits.waiting:
-            await asyncio.wait([self._inflight[partition]])
+            self._held = True
+            try:
+                await asyncio.wait([self._inflight[partition]])
+            finally:
+                self._held = False
 
     def _start(self, partition: int) -> None:
         self._inflight[partition] = asyncio.create_task(self._pump(partition, self._epoch))
@@ -305,23 +311,16 @@ class ChunkStage:
                 self._inflight.pop(partition, None)
 
     async def _folded(self, partition: int, epoch: int, records: Sequence[ConsumerRecord]) -> Folded | None:
-        """What the records come to, folded slice by slice; None when the partition is not ours any more."""
-        folded = Folded()
+        """What the records come to, taken slice by slice; None when the partition is not ours any more."""
+        again = records[0].offset < self.progress[partition].others
+        folding = self.fold(partition, partial(self.table.get, partition), again)
         for start in range(0, len(records), SLICE):
             if start:
                 await asyncio.sleep(0)
             if not self._mine(partition, epoch):
                 return None
-            some = records[start : start + SLICE]
-            again = some[0].offset < self.progress[partition].others
-            made = self.fold(partition, partial(self._look_up, partition, folded.cells), some, again)
-            folded = folded.then(made) if start else made
-        return folded
-
-    def _look_up(self, partition: int, cells: Mapping[bytes, Made], key: bytes) -> Cell | None:
-        """A key's cell: of those just made, or of the table."""
-        made = cells.get(key)
-        return self.table.get(partition, key) if made is None else made[0]
+            folding.take(records[start : start + SLICE])
+        return folding.made()
 
     async def _continuing(
         self, partition: int, chunks: Sequence[Sequence[ConsumerRecord]]
@@ -560,14 +559,27 @@ class ChunkStage:
         progress = self.progress.get(partition)
         if progress is None:
             return
-        end = (await self.reader.ends(self.source, [partition]))[partition]
-        if progress.next < end:
-            log.info("fetching again", topic=self.source, partition=partition, start=progress.next, end=end)
+        if await self._is_passed(partition, progress.next):
+            log.info("fetching again", topic=self.source, partition=partition, start=progress.next)
             await self.app.consumer.seek_wait({TP(self.source, partition): progress.next})
         written = (await self.reader.ends(self.changelog, [partition]))[partition]
         if progress.changelog_end < written and partition in self.progress:
             start, progress.changelog_end = progress.changelog_end, written
             await self._write_over_stranger(partition, start, written)
+
+    async def _is_passed(self, partition: int, expected: int) -> bool:
+        """Whether Faust was handed what comes next of a partition, and has not handed it on.
+
+        What only waits for its turn is not passed: to fetch it again would throw away what is fetched of it. Nor is what may stand
+        behind a chunk that has to wait itself.
+        """
+        held = self._held
+        try:
+            position = await self.app.consumer.position(TP(self.source, partition))
+        except IllegalStateError:  # it is not ours any more
+            return False
+        behind = held or self._held or partition in self._waiting
+        return position is not None and expected < position and not behind
 
     @property
     def ready(self) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shutil
 import struct
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,9 @@ import structlog
 from aiokafka import ConsumerRecord
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteOptions
 
-from streams.tables import Cell, Made, Mark, StoreFailed, Written, mark_of, source_offset
+from streams.tables import DECODED, Cell, Decoded, Made, Mark, StoreFailed, Written, mark_of, source_offset
 
 log = structlog.get_logger()
-
-DECODED = 20_000
-"""Decoded states kept in memory, those used last: what is sold is sold again soon."""
 
 WRITE_BUFFER, BLOCK_CACHE = 32 << 20, 64 << 20
 """Bytes of memory for one table, beside the decoded states: buffers (up to two) and blocks with their filters."""
@@ -48,16 +44,15 @@ class RocksStore:
 
     def __init__(self, path: Path, decoded: int = DECODED) -> None:
         self.strangers: dict[int, set[bytes]] = {}
-        self._path, self._limit = path, decoded
+        self._path = path
         self._failed = self._unlogged = False
-        self._decoded: OrderedDict[bytes, Cell] = OrderedDict()
+        self._decoded = Decoded(decoded)
         self._db = self._open()
 
     def get(self, partition: int, key: bytes) -> Cell | None:
         """The cell of a key."""
         place = PLACE.pack(b"c", partition) + key
         if (known := self._decoded.get(place)) is not None:
-            self._decoded.move_to_end(place)
             return known
         raw = self._ask(place)
         return None if raw is None else _cell(raw)
@@ -72,11 +67,7 @@ class RocksStore:
         if last is not None:
             _note(batch, partition, mark_of(last))
         self._write(batch)
-        for key, (cell, _, _) in cells.items():
-            self._decoded[place + key] = cell
-            self._decoded.move_to_end(place + key)
-        while len(self._decoded) > self._limit:
-            self._decoded.popitem(last=False)
+        self._decoded.put((place + key, cell) for key, (cell, _, _) in cells.items())
 
     def restore(self, partition: int, records: Sequence[ConsumerRecord]) -> None:
         """Takes changelog records in. The mark stays before a stranger's record until it is written over."""
@@ -94,7 +85,7 @@ class RocksStore:
                 continue
             offsets[key] = offset
             batch.put(key, NUMBER.pack(offset) + (record.value or b""))
-            self._decoded.pop(key, None)
+            self._decoded.drop(key)
         mark = self.mark(partition)
         if partition not in self.strangers and (mark is None or mark.offset < records[-1].offset):
             _note(batch, partition, mark_of(records[-1]))

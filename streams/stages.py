@@ -16,11 +16,12 @@ from schemas.availability import ChannelQuantity, Known, places_of, quantity, sa
 from schemas.bundles import Bundle, BundlePart, bundle_quantity, part, same_part
 from schemas.claims import Claim, DeadLetter
 from schemas.closing import kept
-from schemas.codec import Headers, Undecodable, decode, encode, headers
-from schemas.granting import step
-from schemas.ledger import Stock
+from schemas.codec import Undecodable, decode, encode, headers
+from schemas.counts import EPOCH
+from schemas.granting import enter
+from schemas.ledger import Book, Stock
 from schemas.movements import Cause, Movement
-from schemas.oversells import Oversell, oversells
+from schemas.oversells import Oversell, may_oversell, oversells
 from schemas.rules import Rules
 from schemas.ruling import touched
 from schemas.settling import Closed, Settler, Transaction, apply, late, sent_on
@@ -37,8 +38,8 @@ from schemas.topics import (
     Topic,
 )
 from schemas.witnesses import Authority
-from streams.chunks import Folded
-from streams.tables import Cell, Store
+from streams.chunks import Folded, Folding
+from streams.tables import Cell, Made, Store
 from streams.writer import Out
 
 REPUBLISHED = 256
@@ -65,7 +66,45 @@ class Naming:
         return self.prefix + topic.name
 
 
-def settle_stage(naming: Naming, authority: Authority) -> Callable[..., Folded]:
+class _Folding:
+    """What the foldings of all stages have in common: what is to be written so far, and what became of the records."""
+
+    def __init__(self, naming: Naming, stage: str, partition: int, look_up: LookUp) -> None:
+        self.naming, self.stage, self.partition, self.look_up = naming, stage, partition, look_up
+        self.outputs: list[Out] = []
+        self.used = self.unused = self.dead = 0
+        self.now = EPOCH
+
+    def take(self, records: Sequence[ConsumerRecord]) -> None:
+        """Folds the next records."""
+        for record in records:
+            self._take(record)
+        self.now = instant(records[-1])
+
+    def made(self) -> Folded:
+        """What all of them make."""
+        return Folded(self.outputs, self._cells(), self.used, self.unused, self.dead)
+
+    def _take(self, record: ConsumerRecord) -> None:
+        raise NotImplementedError
+
+    def _cells(self) -> dict[bytes, Made]:
+        raise NotImplementedError
+
+    def _read(self, kind: type[State], record: ConsumerRecord) -> State | None:
+        """What a record says. None: nobody can read it, and a dead letter says so."""
+        try:
+            return decode(kind, record.value)
+        except Undecodable as error:
+            self._refuse(record, str(error))
+            return None
+
+    def _refuse(self, record: ConsumerRecord, reason: str) -> None:
+        self.outputs.append(_dead(self.naming, record, self.stage, reason))
+        self.dead += 1
+
+
+def settle_stage(naming: Naming, authority: Authority) -> Callable[..., Folding]:
     """Claims to movements. Claim by claim: a repeat makes the same movements wherever a chunk begins or ends.
 
     News of a closed transaction becomes a dead letter. It counts as passed over, because a run of dead letters stops the
@@ -73,44 +112,41 @@ def settle_stage(naming: Naming, authority: Authority) -> Callable[..., Folded]:
     """
     settler = Settler(authority, DEALS_KNOWN)
 
-    def fold_claims(
-        partition: int,
-        look_up: LookUp,
-        records: Sequence[ConsumerRecord],
-        again: bool = False,  # noqa: ARG001  # a fold's signature; here every claim writes for itself
-    ) -> Folded:
-        states: dict[bytes, Transaction] = {}
-        outputs: list[Out] = []
-        used = unused = dead = 0
-        for record in records:
-            try:
-                claim = decode(Claim, record.value)
-            except Undecodable as error:
-                outputs.append(_dead(naming, record, "settle", str(error)))
-                dead += 1
-                continue
-            key = claim.transaction.encode()
-            before = states.get(key) or _state(look_up(key), Transaction) or Transaction()
-            recorded_at = instant(record)
-            cause = Cause(partition, record.offset, 0)
-            if (
-                record.offset <= before.offset
-            ):  # a repeat after a crash: its movements went out before the state did
-                unused += 1
-                continue
-            states[key], posted = apply(before, claim, recorded_at, cause, settler)
-            if before.closed is not None:
-                outputs.extend(_late(naming, record, claim, before, before.closed))
-            outputs += [claim_out(naming, other) for other in sent_on(before, claim)]
-            outputs += [_movement(naming, "settle", movement, recorded_at) for movement in posted]
-            used, unused = (used + 1, unused) if posted else (used, unused + 1)
-        cells = {
-            key: _cell(TRANSACTIONS, key, state, state.offset, instant(records[-1]))
-            for key, state in states.items()
-        }
-        return Folded(outputs, cells, used, unused, dead)
+    def begin(partition: int, look_up: LookUp, again: bool = False) -> Folding:  # noqa: ARG001  # a fold's signature; every claim writes for itself
+        return _Settling(naming, partition, look_up, settler)
 
-    return fold_claims
+    return begin
+
+
+class _Settling(_Folding):
+    def __init__(self, naming: Naming, partition: int, look_up: LookUp, settler: Settler) -> None:
+        super().__init__(naming, "settle", partition, look_up)
+        self.settler = settler
+        self.states: dict[bytes, Transaction] = {}
+
+    def _take(self, record: ConsumerRecord) -> None:
+        naming, claim = self.naming, self._read(Claim, record)
+        if claim is None:
+            return
+        key = claim.transaction.encode()
+        before = self.states.get(key) or _state(self.look_up(key), Transaction) or Transaction()
+        recorded_at = instant(record)
+        cause = Cause(self.partition, record.offset, 0)
+        if record.offset <= before.offset:
+            # a repeat after a crash: its movements went out before the state did
+            self.unused += 1
+            return
+        self.states[key], posted = apply(before, claim, recorded_at, cause, self.settler)
+        if before.closed is not None:
+            self.outputs.extend(_late(naming, record, claim, before, before.closed))
+        self.outputs += [claim_out(naming, other) for other in sent_on(before, claim)]
+        self.outputs += [_movement(naming, "settle", movement, recorded_at) for movement in posted]
+        self.used, self.unused = self.used + bool(posted), self.unused + (not posted)
+
+    def _cells(self) -> dict[bytes, Made]:
+        return {
+            key: _cell(TRANSACTIONS, key, state, state.offset, self.now) for key, state in self.states.items()
+        }
 
 
 def _movement(naming: Naming, source: str, movement: Movement, at: datetime) -> Out:
@@ -140,7 +176,7 @@ class Ruled:
         return rules if isinstance(rules, Ruled) else cls(rules)
 
 
-def ledger_stage(naming: Naming, rules: Rules | Ruled) -> Callable[..., Folded]:
+def ledger_stage(naming: Naming, rules: Rules | Ruled) -> Callable[..., Folding]:
     """Movements to stock, and to the channel quantities that changed with it.
 
     What the ledger posts by itself goes to `movements` too, and is passed over there: its stock holds it already. So is
@@ -149,48 +185,67 @@ def ledger_stage(naming: Naming, rules: Rules | Ruled) -> Callable[..., Folded]:
     ruled = Ruled.of(rules)
     numbers = Numbers(ruled)
 
-    def fold_movements(
-        partition: int, look_up: LookUp, records: Sequence[ConsumerRecord], again: bool = False
-    ) -> Folded:
-        before: dict[bytes, Stock | None] = {}
-        after: dict[bytes, Stock] = {}
-        outputs: list[Out] = []
-        used = unused = dead = 0
-        for record in records:
-            try:
-                movement = decode(Movement, record.value)
-            except Undecodable as error:
-                outputs.append(_dead(naming, record, "ledger", str(error)))
-                dead += 1
-                continue
-            if movement.cause.own:
-                unused += 1
-                continue
-            key = movement.sku.encode()
-            if key not in before:
-                before[key] = _state(look_up(key), Stock)
-            stock = after.get(key) or before[key] or Stock(sku=movement.sku)
-            stepped, posted, claims, refused = step(stock, movement, record.offset, partition)
-            if stepped is stock:  # a repeat
-                unused += 1
-                continue
-            after[key] = stepped
-            found = oversells(stock, after[key], movement, posted, ruled.rules.channels)
-            outputs += [_oversell(naming, one) for one in found]
-            outputs += [_movement(naming, "ledger", own, movement.recorded_at) for own in posted]
-            outputs += [claim_out(naming, claim) for claim in claims]
-            if refused is None:
-                used += 1
-            else:
-                outputs.append(_dead(naming, record, "ledger", refused))
-                dead += 1
-        now = instant(records[-1])
-        for key, stock in after.items():
-            outputs.extend(_quantities(naming, numbers, None if again else before[key], stock, now))
-        cells = {key: _cell(STOCK, key, stock, stock.offset, now) for key, stock in after.items()}
-        return Folded(outputs, cells, used, unused, dead)
+    def begin(partition: int, look_up: LookUp, again: bool = False) -> Folding:
+        return _Bookkeeping(naming, partition, look_up, ruled, numbers, again)
 
-    return fold_movements
+    return begin
+
+
+class _Bookkeeping(_Folding):
+    """A SKU's book stays open as long as records are taken: its stock and its numbers are made once, from where it ends."""
+
+    def __init__(
+        self,
+        naming: Naming,
+        partition: int,
+        look_up: LookUp,
+        ruled: Ruled,
+        numbers: Numbers,
+        again: bool,
+    ) -> None:
+        super().__init__(naming, "ledger", partition, look_up)
+        self.ruled, self.numbers, self.again = ruled, numbers, again
+        self.before: dict[bytes, Stock | None] = {}
+        self.books: dict[bytes, Book] = {}
+
+    def _take(self, record: ConsumerRecord) -> None:
+        movement = self._read(Movement, record)
+        if movement is None:
+            return
+        if movement.cause.own:
+            self.unused += 1
+            return
+        key = movement.sku.encode()
+        book = self.books.get(key)
+        if book is None:
+            before = self.before[key] = _state(self.look_up(key), Stock)
+            book = self.books[key] = Book(before or Stock(sku=movement.sku))
+        stock = book.closed() if may_oversell(book, movement) else None
+        answer = enter(book, movement, record.offset, self.partition)
+        if answer is None:  # a repeat
+            self.unused += 1
+            return
+        posted, claims, refused = answer
+        if stock is not None:
+            found = oversells(stock, book.closed(), movement, posted, self.ruled.rules.channels)
+            self.outputs += [_oversell(self.naming, one) for one in found]
+        self.outputs += [_movement(self.naming, "ledger", own, movement.recorded_at) for own in posted]
+        self.outputs += [claim_out(self.naming, claim) for claim in claims]
+        if refused is None:
+            self.used += 1
+        else:
+            self._refuse(record, refused)
+
+    def _cells(self) -> dict[bytes, Made]:
+        cells: dict[bytes, Made] = {}
+        for key, book in self.books.items():
+            before, stock = self.before[key], book.closed()
+            if stock.offset == (-1 if before is None else before.offset):  # there were only repeats of it
+                continue
+            known = None if self.again else before
+            self.outputs.extend(_quantities(self.naming, self.numbers, known, stock, self.now))
+            cells[key] = _cell(STOCK, key, stock, stock.offset, self.now)
+        return cells
 
 
 def _oversell(naming: Naming, found: Oversell) -> Out:
@@ -225,9 +280,11 @@ class Numbers:
     def of(self, stock: Stock) -> Said:
         """What the stock of a SKU says under the rules in force."""
         rules = self.rules
-        then, known = self._known.pop(stock.sku, (None, None))
-        if then is not stock or known is None:
-            known = said(stock, rules, then, known)
+        then, known = self._known.get(stock.sku, (None, None))
+        if then is stock and known is not None:
+            return known
+        known = said(stock, rules, then, known)
+        self._known.pop(stock.sku, None)
         self._known[stock.sku] = stock, known
         if len(self._known) > NUMBERS_KNOWN:
             del self._known[next(iter(self._known))]
@@ -275,47 +332,48 @@ def _part(naming: Naming, bundle: str, its: BundlePart, now: datetime) -> Out:
     return Out(naming(BUNDLE_PARTS), bundle.encode(), encode(its), ce)
 
 
-def bundle_stage(naming: Naming, rules: Rules | Ruled) -> Callable[..., Folded]:
+def bundle_stage(naming: Naming, rules: Rules | Ruled) -> Callable[..., Folding]:
     """Parts of bundles to the bundles' numbers. Only the newest counts, so what one chunk says of a bundle is one number."""
     ruled = Ruled.of(rules)
 
-    def fold_parts(
-        partition: int,  # noqa: ARG001  # a fold's signature
-        look_up: LookUp,
-        records: Sequence[ConsumerRecord],
-        again: bool = False,
-    ) -> Folded:
-        before: dict[bytes, Bundle] = {}
-        after: dict[bytes, Bundle] = {}
-        outputs: list[Out] = []
-        used = unused = dead = 0
-        for record in records:
-            try:
-                its = decode(BundlePart, record.value)
-            except Undecodable as error:
-                outputs.append(_dead(naming, record, "bundles", str(error)))
-                dead += 1
-                continue
-            key = its.bundle.encode()
-            if key not in before:
-                before[key] = _state(look_up(key), Bundle) or Bundle(sku=its.bundle)
-            bundle = after.get(key, before[key])
-            if record.offset <= bundle.offset:
-                unused += 1
-                continue
-            after[key] = bundle.take(its, record.offset)
-            used += 1
-        now, in_force = instant(records[-1]), ruled.rules
-        for key, bundle in after.items():
-            for channel in in_force.channels:
-                new = bundle_quantity(bundle, channel, in_force)
-                old = None if again else bundle_quantity(before[key], channel, in_force)
-                if new is not None and not same_numbers(old, new):
-                    outputs.append(_quantity(naming, new, now))
-        cells = {key: _cell(BUNDLES, key, bundle, bundle.offset, now) for key, bundle in after.items()}
-        return Folded(outputs, cells, used, unused, dead)
+    def begin(partition: int, look_up: LookUp, again: bool = False) -> Folding:
+        return _Bundling(naming, partition, look_up, ruled, again)
 
-    return fold_parts
+    return begin
+
+
+class _Bundling(_Folding):
+    def __init__(self, naming: Naming, partition: int, look_up: LookUp, ruled: Ruled, again: bool) -> None:
+        super().__init__(naming, "bundles", partition, look_up)
+        self.ruled, self.again = ruled, again
+        self.before: dict[bytes, Bundle] = {}
+        self.after: dict[bytes, Bundle] = {}
+
+    def _take(self, record: ConsumerRecord) -> None:
+        its = self._read(BundlePart, record)
+        if its is None:
+            return
+        key = its.bundle.encode()
+        if key not in self.before:
+            self.before[key] = _state(self.look_up(key), Bundle) or Bundle(sku=its.bundle)
+        bundle = self.after.get(key, self.before[key])
+        if record.offset <= bundle.offset:
+            self.unused += 1
+            return
+        self.after[key] = bundle.take(its, record.offset)
+        self.used += 1
+
+    def _cells(self) -> dict[bytes, Made]:
+        rules = self.ruled.rules
+        for key, bundle in self.after.items():
+            for channel in rules.channels:
+                new = bundle_quantity(bundle, channel, rules)
+                old = None if self.again else bundle_quantity(self.before[key], channel, rules)
+                if new is not None and not same_numbers(old, new):
+                    self.outputs.append(_quantity(self.naming, new, self.now))
+        return {
+            key: _cell(BUNDLES, key, bundle, bundle.offset, self.now) for key, bundle in self.after.items()
+        }
 
 
 def _quantity(naming: Naming, new: ChannelQuantity, now: datetime) -> Out:
@@ -398,7 +456,7 @@ def _state(cell: Cell | None, kind: type[State]) -> State | None:
     return decode(kind, cell.state) if isinstance(cell.state, bytes) else cell.state
 
 
-def _cell(topic: Topic, key: bytes, state: Any, offset: int, at: datetime) -> tuple[Cell, bytes, Headers]:
+def _cell(topic: Topic, key: bytes, state: Any, offset: int, at: datetime) -> Made:
     ce = headers(topic, f"{key.decode()}/{offset}", topic.name, at)
     return Cell(offset, state), encode(state), ce
 

@@ -128,11 +128,11 @@ class Writer:
         acks = []
         batch = producer.create_batch()
         for row in rows:
-            record = {"key": row.key, "value": row.value, "timestamp": None, "headers": list(row.headers)}
-            if batch.append(**record) is None:
+            headers = list(row.headers)
+            if batch.append(key=row.key, value=row.value, timestamp=None, headers=headers) is None:
                 acks.append(await _queued(producer, batch, topic, partition))
                 batch = producer.create_batch()
-                if batch.append(**record) is None:
+                if batch.append(key=row.key, value=row.value, timestamp=None, headers=headers) is None:
                     raise NotWritten(
                         f"a record of {len(row.value)} bytes does not fit into a batch of {topic}"
                     )

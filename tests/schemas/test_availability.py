@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.accounts import NETWORK, UNROUTED
-from schemas.availability import Known, Place, Shown, Step, eligible, quantity, same_numbers, steps
+from schemas.availability import (
+    Known,
+    Place,
+    Shown,
+    Step,
+    eligible,
+    number_at,
+    quantity,
+    same_numbers,
+    steps,
+)
 from schemas.codec import Undecodable, decode
 from schemas.ledger import Stock
 from schemas.rules import ChannelRules
@@ -86,6 +96,14 @@ def test_given_the_numbers_of_before_then_those_of_now_are_the_same_as_worked_ou
         tracked={**stock.tracked, **{name: "web" for name, units in moved.items() if units % 3}},
     )
     assert quantity(after, "web", rules, "r1", before) == quantity(after, "web", rules, "r1")
+
+
+@given(stock=stocks, rules=any_rules, place=st.sampled_from((*LOCATIONS, NETWORK, "D")))
+@settings(max_examples=300, deadline=None)
+def test_given_one_place_then_its_number_alone_is_the_one_among_all_of_them(stock, rules, place):
+    number = quantity(stock, "web", rules, "r1")
+    places = {} if number is None else number.places
+    assert number_at(stock, "web", rules, place) == places.get(place, places.get(NETWORK))
 
 
 @pytest.mark.law("L5")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from schemas.accounts import ON_HAND, UNROUTED
 from schemas.claims import Fact
 from schemas.flows import Flow, balances
-from schemas.ledger import Stock, fold, is_repeat, view
+from schemas.ledger import Book, Stock, fold, is_repeat, view
 from schemas.ledger import take as take_in
 from schemas.movements import Cause
 from schemas.postings import Kind
@@ -250,3 +250,21 @@ def test_given_goods_on_a_lorry_and_in_a_pool_then_the_view_shows_them_apart():
     assert view(stock) == {"sku": "mug", "locations": {"A": here}, "in_transit": 4}
     expected = replace(stock, locations={"A": {"incoming": 6}})
     assert view(expected)["locations"]["A"]["incoming"] == 6
+
+
+@given(data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_given_movements_taken_in_one_book_then_every_stock_is_what_one_after_another_makes(data, log):
+    """However long a book is open, and whenever it is closed in between: the same stocks, answers and refusals."""
+    posted = log.post(data.draw(log.news))
+    looked, taken = data.draw(st.sets(st.integers(0, 60))), dict[str, Stock]()
+    books: dict[str, Book] = {}
+    for offset, movement in enumerate([*posted, *posted[: len(posted) // 2]]):
+        before = taken.get(movement.sku, Stock(sku=movement.sku))
+        book = books.setdefault(movement.sku, Book(before))
+        kept = book.closed() if offset in looked else None
+        alone, together = take_in(before, movement, offset), book.take(movement, offset)
+        assert alone[1:] == (together or ((), (), None))
+        assert kept is None or kept == before
+        taken[movement.sku] = alone.stock
+    assert {sku: book.closed() for sku, book in books.items()} == taken

@@ -157,6 +157,7 @@ class Worker:
             tables=SimpleNamespace(recovery=SimpleNamespace(in_recovery=False, active_offsets=self.restored)),
             consumer=SimpleNamespace(
                 seek_wait=self._seek,
+                position=self._position,
                 _thread=SimpleNamespace(call_thread=self._commit, _consumer=SimpleNamespace(commit=None)),
             ),
             on_partitions_revoked=SimpleNamespace(connect=lambda _: None),
@@ -214,6 +215,9 @@ class Worker:
     async def _seek(self, offsets: Any) -> None:
         for tp, offset in offsets.items():
             self.position[tp.topic, tp.partition] = offset
+
+    async def _position(self, tp: TP) -> int:
+        return self.position[tp.topic, tp.partition]
 
     async def committed(self, _group: str) -> dict[Any, Any]:
         return {

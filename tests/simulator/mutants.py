@@ -76,7 +76,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "count-before-its-instant": Mutant(
         "schemas.counts",
-        "end = bisect_right(self.moved, micros(count.at), key=_at)",
+        "end = _until(self.moved, micros(count.at))",
         "end = len(self.moved)",
     ),
     "uncounted-is-forgotten": Mutant(
@@ -159,7 +159,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "reserved-without-looking": Mutant(
         "schemas.granting",
-        "(found := free(replace(self.stock, **self.book.closed()), line)) >= line.quantity",
+        "(found := free(self.book.closed(), line)) >= line.quantity",
         "(found := line.quantity) >= line.quantity",
     ),
     "half-a-basket-stays": Mutant(

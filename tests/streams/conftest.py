@@ -62,10 +62,14 @@ def claim() -> Callable[..., Claim]:
     """Makes a claim of one document with one line for each (fact, SKU, units, location)."""
 
     def made(
-        transaction: str, *facts: tuple[Fact, str, int, str | None], version: int = 1, channel: str = "tills"
+        transaction: str,
+        *facts: tuple[Fact, str, int, str | None],
+        version: int = 1,
+        channel: str = "tills",
+        at: datetime = NOW,
     ):
         lines = tuple(
-            Line(fact=fact, sku=sku, quantity=units, at=NOW, location=where)
+            Line(fact=fact, sku=sku, quantity=units, at=at, location=where)
             for fact, sku, units, where in facts
         )
         document = Document(id=transaction, version=version, lines=lines)

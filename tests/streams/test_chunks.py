@@ -122,6 +122,60 @@ async def test_given_a_chunk_that_does_not_continue_then_the_hole_is_fetched_and
     assert running.failed == []
 
 
+async def test_given_the_last_chunk_is_lost_then_it_is_fetched_again_though_nothing_comes_after_it(
+    running, claim
+):
+    async with running.worker(rules("r1")) as app:
+        stage = app.settle
+        hidden, feed = [], stage.feed
+        stage.limits = replace(stage.limits, idle=0.5)
+
+        async def forgetful(partition, records):
+            if partition in {one for one, _ in hidden}:
+                await feed(partition, records)
+            else:
+                hidden.append((partition, records))
+
+        stage.feed = forgetful
+        await running.append(*(claim(f"sale/{n}", (Fact.SOLD, "MUG", 1, "SOHO")) for n in range(20)))
+        await running.until_balance(app, "MUG", -20)
+        assert len(hidden) == PARTITIONS
+    assert running.failed == []
+
+
+async def test_given_a_partition_that_waits_for_its_turn_then_what_is_fetched_of_it_is_not_thrown_away(
+    running, claim
+):
+    async with running.worker(rules("r1")) as app:
+        stage, consumer = app.settle, app.app.consumer
+        looked, sought, seek = [], [], consumer.seek_wait
+        look = stage._is_passed
+        stage.limits = replace(stage.limits, idle=0.0)
+
+        async def looking(*asked):
+            looked.append(await look(*asked))
+            return looked[-1]
+
+        async def seeking(positions):
+            sought.append(positions)
+            await seek(positions)
+
+        stage._is_passed, consumer.seek_wait = looking, seeking
+        tps = {TP(stage.source, p) for p in range(PARTITIONS)}
+        consumer.pause_partitions(tps)
+        await running.append(*(claim(f"sale/{n}", (Fact.SOLD, "MUG", 1, "SOHO")) for n in range(20)))
+        looked.clear()
+        async with asyncio.timeout(20):
+            while len(looked) < 2 * PARTITIONS:
+                await asyncio.sleep(0.1)
+        assert not any(looked)
+        assert running.balance(app, "MUG") == 0
+        consumer.resume_partitions(tps)
+        await running.until_balance(app, "MUG", -20)
+        assert sought == []
+    assert running.failed == []
+
+
 async def test_given_more_than_is_folded_in_one_go_then_every_part_goes_on_from_the_one_before(
     running, claim
 ):
@@ -130,9 +184,11 @@ async def test_given_more_than_is_folded_in_one_go_then_every_part_goes_on_from_
     async with running.worker(rules("r1")) as app:
         folded, fold = [], app.ledger.fold
 
-        def counted(partition, look_up, records, again):
-            folded.append(len(records))
-            return fold(partition, look_up, records, again)
+        def counted(*asked):
+            folding = fold(*asked)
+            take = folding.take
+            folding.take = lambda records: folded.append(len(records)) or take(records)
+            return folding
 
         app.ledger.fold = counted
         await running.until_balance(app, "MUG", -sales)

@@ -265,24 +265,6 @@ def test_given_a_stranger_s_record_then_the_mark_stays_before_it_until_it_is_wri
     again.close()
 
 
-def test_given_more_keys_than_are_kept_decoded_then_those_used_last_are(tmp_path):
-    store = RocksStore(tmp_path / "stock", decoded=10)
-    for n in range(100):
-        store.put(0, {b"K%d" % n: (Cell(n, Stock(sku="MUG")), b"{}", ())}, None)
-        store.get(0, b"K0")
-    kept = {n for n in range(100) if not isinstance(store.get(0, b"K%d" % n).state, bytes)}
-    assert kept == {0, *range(91, 100)}
-    store.close()
-
-
-def test_given_a_restored_cell_then_what_was_decoded_before_counts_no_more(tmp_path, changed):
-    store = RocksStore(tmp_path / "stock")
-    store.put(0, {b"K": (Cell(1, Stock(sku="MUG")), b"{}", ())}, None)
-    store.restore(0, [changed(b"K", b"newer", 2)])
-    assert store.get(0, b"K") == Cell(2, b"newer")
-    store.close()
-
-
 def test_given_a_directory_in_use_then_a_second_process_is_told_so(tmp_path):
     store = RocksStore(tmp_path / "stock")
     opens = f"from pathlib import Path; from streams.rocks import RocksStore; RocksStore(Path({str(tmp_path / 'stock')!r}))"

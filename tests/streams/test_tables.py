@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.ledger import Stock
 from streams.rocks import RocksStore
 from streams.tables import OFFSET_HEADER, Cell, MemoryStore, Written, mark_of
 
@@ -44,6 +45,30 @@ def test_given_partitions_then_none_sees_another_s_keys_and_forgetting_one_leave
     cells.forget(255)
     assert (cells.get(255, b"K"), cells.mark(255), list(cells.cells_of(255))) == (None, None, [])
     assert [key for p in (0, 1, 256) for key, _ in cells.cells_of(p)] == [b"K"] * 3
+
+
+def test_given_more_keys_than_are_kept_decoded_then_those_used_last_are(store, tmp_path):
+    held = RocksStore(tmp_path / "few", decoded=10) if store == "rocksdict" else MemoryStore(decoded=10)
+    for n in range(100):
+        held.put(0, {b"K%d" % n: (Cell(n, Stock(sku="MUG")), b"{}", ())}, None)
+        held.get(0, b"K0")
+    found = {n: held.get(0, b"K%d" % n) for n in range(100)}
+    assert {n for n, cell in found.items() if cell.state != b"{}"} == {0, *range(91, 100)}
+    assert {n: cell.offset for n, cell in found.items()} == {n: n for n in range(100)}
+    held.close()
+
+
+def test_given_a_restored_cell_then_what_was_decoded_before_counts_no_more(cells, changed):
+    cells.put(0, {b"K": (Cell(1, Stock(sku="MUG")), b"{}", ())}, None)
+    assert cells.get(0, b"K") == Cell(1, Stock(sku="MUG"))
+    cells.restore(0, [changed(b"K", b"newer", 2)])
+    assert cells.get(0, b"K") == Cell(2, b"newer")
+
+
+def test_given_a_partition_that_is_forgotten_then_so_is_what_was_decoded_of_it(cells):
+    cells.put(0, {b"K": (Cell(1, Stock(sku="MUG")), b"{}", ())}, None)
+    cells.forget(0)
+    assert cells.get(0, b"K") is None
 
 
 def test_given_partitions_of_others_then_they_take_no_memory_and_those_of_ours_stay():
