@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple
@@ -52,9 +52,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelQuantity:
-    """What one channel may sell of one SKU: in all, and by place (a location, or `network`).
+    """What one channel may sell of one SKU: in all, and by place (a location, or `network`). No place: the SKU is tracked at none of
+    the channel's locations, and it may sell nothing.
 
-    `offset` is the offset in `stock` it was computed from, `rules` the version of the rules.
+    `offset` is the offset in `stock` it was computed from, `rules` the version of the rules. `elsewhere` is `Place.own` where the
+    channel has no number, None where that is nothing anywhere.
     """
 
     __pydantic_config__ = STRICT
@@ -65,7 +67,21 @@ class ChannelQuantity:
     places: dict[str, Place]
     rules: str
     offset: int
+    elsewhere: dict[str, int] | None = None
     v: int = 1
+
+    def at(self, place: str) -> Place:
+        """The number at a place. Where the channel has none it may sell nothing."""
+        own = 0 if self.elsewhere is None else self.elsewhere.get(place, 0)
+        return self.places.get(place) or Place(quantity=0, level=0, own=own)
+
+    def left(self, told: Iterable[str]) -> set[str]:
+        """Those of the places a platform was told of that the channel has no more, while it would go on to sell what it was told. The
+        number of the network stands for all places, and all places for that of the network.
+        """
+        if NETWORK in self.places:
+            return set()
+        return set(told) - self.places.keys() - ({NETWORK} if self.places else set())
 
 
 class Step(NamedTuple):
@@ -164,7 +180,7 @@ class Known(NamedTuple):
     """A stock as it was, and the numbers it made for a channel under the same rules."""
 
     stock: Stock
-    number: ChannelQuantity | None
+    number: ChannelQuantity
 
 
 def quantity(
@@ -174,15 +190,13 @@ def quantity(
     version: str,
     known: Known | None = None,
     bundle: str | None = None,
-) -> ChannelQuantity | None:
-    """The channel's numbers for one SKU, or None where the SKU is tracked at none of its locations.
+) -> ChannelQuantity:
+    """The channel's numbers for one SKU.
 
     Of what is `known`, the places that have not moved since are taken over. Of a component of a `bundle`, `Place.own` is what
     the channel's documents of the bundle caused.
     """
     places = places_of(stock, channel, rules, known, bundle)
-    if places is None:
-        return None
     return ChannelQuantity(
         channel=channel,
         sku=stock.sku,
@@ -190,7 +204,17 @@ def quantity(
         places=places,
         rules=version,
         offset=stock.offset,
+        elsewhere=_elsewhere(stock, rules, places, counted_for(channel, bundle)) or None,
     )
+
+
+def _elsewhere(stock: Stock, rules: ChannelRules, places: dict[str, Place], counted: str) -> dict[str, int]:
+    if rules.publish == NETWORK:
+        own = 0 if places else stock.told_by.get(rules.ships_from, NOTHING).get(counted, 0)
+        return {NETWORK: own} if own else {}
+    return {
+        name: own for name, by in stock.told_by.items() if name not in places and (own := by.get(counted, 0))
+    }
 
 
 def places_of(
@@ -199,14 +223,14 @@ def places_of(
     rules: ChannelRules,
     known: Known | None = None,
     bundle: str | None = None,
-) -> dict[str, Place] | None:
+) -> dict[str, Place]:
     """The numbers by place, as `quantity` has them."""
     where = eligible(stock, rules)
     if not where:
-        return None
+        return {}
     if rules.publish == NETWORK:
         return {NETWORK: _network(stock, channel, rules, where, bundle)}
-    before = {} if known is None or known.number is None else known.number.places
+    before = {} if known is None else known.number.places
     state, counted = pooled(rules.pool), counted_for(channel, bundle)
     return {
         location: before[location]
@@ -280,7 +304,7 @@ def _at(stock: Stock, channel: str, rules: ChannelRules, location: str, state: s
 
 
 def same_numbers(one: ChannelQuantity | None, other: ChannelQuantity | None) -> bool:
-    """Whether two quantities would tell the platform the same thing, whatever they were computed from."""
+    """Whether two quantities would tell the platform the same thing, whatever they were computed from. None: it is not known which."""
     if one is None or other is None:
         return one is other
     return one.places == other.places and one.quantity == other.quantity

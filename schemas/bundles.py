@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from schemas.availability import ChannelQuantity, Place, quantity, same_numbers
+from schemas.availability import ChannelQuantity, Place, quantity
 from schemas.claims import STRICT, Claim, Fact, Line, Reference
 from schemas.ledger import Stock
 from schemas.rules import Recipe, Rules
@@ -86,31 +86,35 @@ def part(stock: Stock, bundle: str, rules: Rules) -> BundlePart:
         channel: quantity(stock, channel, its, rules.version, bundle=bundle)
         for channel, its in rules.channels.items()
     }
-    numbers = {channel: number for channel, number in found.items() if number is not None}
+    numbers = {channel: number for channel, number in found.items() if number.places or number.elsewhere}
     return BundlePart(bundle=bundle, component=stock.sku, numbers=numbers, offset=stock.offset)
 
 
 def same_part(one: BundlePart, other: BundlePart) -> bool:
     """Whether two parts come to the same bundle, whatever they were computed from."""
     return all(
-        same_numbers(one.numbers.get(channel), other.numbers.get(channel))
+        _places(one.numbers.get(channel)) == _places(other.numbers.get(channel))
         for channel in {*one.numbers, *other.numbers}
     )
 
 
-def bundle_quantity(bundle: Bundle, channel: str, rules: Rules) -> ChannelQuantity | None:
-    """How many of a bundle a channel may sell: at each place as many as the scarcest component allows. None where a
-    component is not tracked at any place that the others are.
+def _places(number: ChannelQuantity | None) -> Mapping[str, Place]:
+    return {} if number is None else number.places
+
+
+def bundle_quantity(bundle: Bundle, channel: str, rules: Rules) -> ChannelQuantity:
+    """How many of a bundle a channel may sell: at each place as many as the scarcest component allows. It has no place where its
+    components are not all tracked.
     """
     recipe = rules.bundles.get(bundle.sku, {})
-    numbers = {name: bundle.parts[name].numbers.get(channel) for name in recipe if name in bundle.parts}
-    known = {name: number for name, number in numbers.items() if number is not None}
-    if not known or len(known) < len(recipe):
-        return None
-    where = set.intersection(*(set(number.places) for number in known.values()))
-    places = {place: _place(recipe, known, place) for place in sorted(where)}
-    if not places:
-        return None
+    numbers = {
+        name: number
+        for name in recipe
+        if name in bundle.parts and (number := bundle.parts[name].numbers.get(channel)) is not None
+    }
+    all_of = [set(number.places) for number in numbers.values()] if len(numbers) == len(recipe) else []
+    where = set.intersection(*all_of) if all_of else set()
+    places = {place: _place(recipe, numbers, place) for place in sorted(where)}
     return ChannelQuantity(
         channel=channel,
         sku=bundle.sku,
@@ -118,16 +122,23 @@ def bundle_quantity(bundle: Bundle, channel: str, rules: Rules) -> ChannelQuanti
         places=places,
         rules=rules.version,
         offset=bundle.offset,
+        elsewhere=_elsewhere(recipe, numbers, where) or None,
     )
 
 
 def _place(recipe: Recipe, numbers: Mapping[str, ChannelQuantity], name: str) -> Place:
-    each = [(number.places[name], recipe[component]) for component, number in numbers.items()]
+    each = [(number.at(name), recipe[component]) for component, number in numbers.items()]
     return Place(
         quantity=min(place.quantity // units for place, units in each),
         level=min(place.level // units for place, units in each),
         own=min(place.own // units for place, units in each),  # one that has not heard yet offers more, too
     )
+
+
+def _elsewhere(recipe: Recipe, numbers: Mapping[str, ChannelQuantity], where: set[str]) -> dict[str, int]:
+    told = {name for number in numbers.values() for name in {*number.places, *(number.elsewhere or ())}}
+    there = {name: _place(recipe, numbers, name).own for name in sorted(told - where)}
+    return {name: own for name, own in there.items() if own}
 
 
 def scarcest(bundle: Bundle, channel: str, rules: Rules, place: str) -> str:

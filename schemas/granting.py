@@ -84,8 +84,6 @@ def free(stock: Stock, wanted: Wanted) -> int:
     """
     rules = wanted.rules
     number = quantity(stock, HUB, rules, "")
-    if number is None:
-        return 0
     if wanted.location is not None:
         return _free_at(stock, rules, wanted.location)
     if rules.publish == NETWORK:

@@ -105,7 +105,7 @@ class Meter:
             return 0 if kept else None
         if its.sells_beyond:
             places = places_of(self.stock(), self.channel, its)
-            return 0 if places is None else places[NETWORK].quantity
+            return places[NETWORK].quantity if places else 0
         open_demand = self.balances.get((UNROUTED, self.state), 0)
         offered = max(0, self._offered + open_demand - its.threshold) * its.share_percent // 100
         return offered if its.cap is None else min(offered, its.cap)
@@ -115,7 +115,7 @@ class Meter:
         if location == UNROUTED or not self.tracked.get(location):
             return None
         if its.sells_beyond:
-            place = (places_of(self.stock(), self.channel, its) or {}).get(location)
+            place = places_of(self.stock(), self.channel, its).get(location)
             return 0 if place is None else place.quantity
         if location not in self._counted:
             return 0

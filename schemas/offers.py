@@ -31,8 +31,6 @@ def offer(stock: Stock, channel: str, rules: ChannelRules) -> Offer:
     rules = rules.in_hand()
     shipped = quantity(stock, channel, rules, "")
     number = shipped if rules.closed is None else quantity(stock, channel, rules.anywhere(), "")
-    if shipped is None or number is None:
-        return Offer(0, {})
     state = pooled(rules.pool)
     everywhere = sum(max(0, stock.balance(name, state)) for name in stock.tracked if name != UNROUTED)
     free = max(0, everywhere + stock.balance(UNROUTED, state))

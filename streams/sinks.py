@@ -83,6 +83,8 @@ class Board:
 
     Cells that were `asked` have an `asked` receipt that nothing followed yet: they are due also where the platform shows our number.
 
+    `gone` has the places that a channel was told of, or had, and has no more, by SKU: they are told zero.
+
     `limits` says how many numbers a call may have that is about a SKU whose last call failed: half of those, so that what is wrong
     with one number is soon asked for alone. SKUs that failed alone come `last`.
     """
@@ -97,6 +99,7 @@ class Board:
     asked: set[Cell] = field(default_factory=set)
     looks: dict[Cell, Look] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
+    gone: dict[str, set[str]] = field(default_factory=dict)
     refused: set[Cell] = field(default_factory=set)
     limits: dict[str, int] = field(default_factory=dict)
     last: set[str] = field(default_factory=set)
@@ -106,7 +109,10 @@ class Board:
         held = self.wants.get(number.sku)
         if held is None or number.offset >= held.offset:
             self.wants[number.sku] = number
-            for place in number.places:
+            had = self.gone.pop(number.sku, set()) | (held.places.keys() if held else set())
+            if gone := number.left(had):
+                self.gone[number.sku] = gone
+            for place in number.places.keys() | gone:
                 self.looks.pop((number.sku, place), None)
                 self.refused.discard((number.sku, place))
             self.due[number.sku] = number.quantity
@@ -181,8 +187,8 @@ class Board:
         return chosen
 
     def _targets(self, number: ChannelQuantity) -> Iterable[Target]:
-        for name, place in number.places.items():
-            cell = number.sku, name
+        for name in (*number.places, *sorted(self.gone.get(number.sku, ()))):
+            cell, place = (number.sku, name), number.at(name)
             known = cell not in self.unsure and (self.since is None or cell in self.shows)
             expected = place.shows(self.shows.get(cell)) if known else None
             wanted = self.connector.wanted(place)
@@ -335,6 +341,8 @@ class Pushing:
             else:
                 board.unsure.add(cell)
         positions = await self._read_receipts(board, consumer, receipts_at)
+        for sku, place in board.shows.keys() | board.unsure:
+            board.gone.setdefault(sku, set()).add(place)
         for number in numbers:
             board.want(number)
         topic = self.naming(CHANNEL_QUANTITIES)

@@ -242,7 +242,7 @@ class _Bookkeeping(_Folding):
             before, stock = self.before[key], book.closed()
             if stock.offset == (-1 if before is None else before.offset):  # there were only repeats of it
                 continue
-            known = None if self.again else before
+            known = None if self.again else before or Stock(sku=stock.sku)
             self.outputs.extend(_quantities(self.naming, self.numbers, known, stock, self.now))
             cells[key] = _cell(STOCK, key, stock, stock.offset, self.now)
         return cells
@@ -254,11 +254,9 @@ def _oversell(naming: Naming, found: Oversell) -> Out:
 
 
 class Said(NamedTuple):
-    """What a stock says to the channels: the numbers of the SKU itself, by channel (None where a channel may sell nothing of
-    it because it is not tracked), and its part in those of bundles, by bundle.
-    """
+    """What a stock says to the channels: the numbers of the SKU itself, by channel, and its part in those of bundles, by bundle."""
 
-    numbers: dict[str, ChannelQuantity | None]
+    numbers: dict[str, ChannelQuantity]
     parts: dict[str, BundlePart]
 
 
@@ -320,7 +318,7 @@ def _quantities(
 def _news(naming: Naming, before: Said | None, after: Said, now: datetime) -> Iterable[Out]:
     """What is new to the channels: a SKU's own numbers, and its parts in those of bundles. `before` None: all of it."""
     for channel, new in after.numbers.items():
-        if new is not None and not same_numbers(before and before.numbers.get(channel), new):
+        if not same_numbers(before and before.numbers.get(channel), new):
             yield _quantity(naming, new, now)
     for bundle, its in after.parts.items():
         if before is None or not same_part(before.parts[bundle], its):
@@ -369,7 +367,7 @@ class _Bundling(_Folding):
             for channel in rules.channels:
                 new = bundle_quantity(bundle, channel, rules)
                 old = None if self.again else bundle_quantity(self.before[key], channel, rules)
-                if new is not None and not same_numbers(old, new):
+                if not same_numbers(old, new):
                     self.outputs.append(_quantity(self.naming, new, self.now))
         return {
             key: _cell(BUNDLES, key, bundle, bundle.offset, self.now) for key, bundle in self.after.items()
@@ -414,7 +412,7 @@ def _moved(naming: Naming, stock: Stock, before: Rules | None, after: Rules, now
         return
     for channel, rules in after.channels.items():
         new, was = quantity(stock, channel, rules, after.version), before.channels.get(channel)
-        if new is not None and (was is None or places_of(stock, channel, was) != new.places):
+        if new.places != ({} if was is None else places_of(stock, channel, was)):
             yield _quantity(naming, new, now)
     for bundle in after.bundles_of(stock.sku) if after.bundles else ():
         its = part(stock, bundle, after)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -310,13 +311,15 @@ class Verifier:
             ours, held = due.get((channel, sku)), recorded.get((channel, sku))
             if sku in moved or (held is not None and self._later_number(held)):
                 continue
-            if not same_numbers(ours, held):
+            if not _same(ours, held):
                 report.differs("channel-quantities", f"{channel}/{sku}", _plain(ours), _plain(held))
         report.checks["channel-quantities"] = len(due)
 
     async def _pushed(self, report: Report) -> None:
         """What every platform shows by our last word with it, moved on by its own documents since. One in shadow is told nothing."""
-        told = {(row["channel"], row["sku"], row["place"]): row async for row in self.queries.all_told()}
+        told: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = defaultdict(dict)
+        async for word in self.queries.all_told():
+            told[word["channel"], word["sku"]][word["place"]] = word
         compared = 0
         async for number in self.queries.all_channel_quantities():
             if self._later_number(number):
@@ -324,8 +327,9 @@ class Verifier:
             its = self.rules.channels.get(number.channel, ChannelRules())
             if its.shadow:
                 continue
-            for name, place in number.places.items():
-                row = told.get((number.channel, number.sku, name))
+            words = told.get((number.channel, number.sku), {})
+            for name in (*number.places, *sorted(number.left(words))):
+                row, place = words.get(name), number.at(name)
                 if row is None and (its.told_since or not place.opened):
                     report.differs("pushed", f"{number.channel}/{number.sku}/{name}", place.quantity, None)
                     continue
@@ -337,6 +341,13 @@ class Verifier:
                 if wanted != shown or (row is not None and not _sure(row, its.told_since)):
                     report.differs("pushed", f"{number.channel}/{number.sku}/{name}", wanted, shown)
         report.checks["pushed"] = compared
+
+
+def _same(ours: ChannelQuantity | None, held: ChannelQuantity | None) -> bool:
+    """Whether a number is what was recorded; none is as good as one without a place."""
+    if ours is None:
+        return held is None or not held.places
+    return same_numbers(ours, held)
 
 
 def _sure(row: Mapping[str, Any], since: datetime | None) -> bool:
@@ -356,14 +367,14 @@ def _taken(folded: dict[str, Stock], movement: Movement, record: ConsumerRecord)
 
 
 def numbers(folded: Mapping[str, Stock], rules: Rules) -> Iterator[ChannelQuantity]:
-    """What every channel may sell of every SKU and every bundle."""
+    """What every channel may sell of every SKU and every bundle, where it has a place for it."""
     for channel, its in rules.channels.items():
         for sku in folded.keys() - rules.bundles.keys():
-            if (number := quantity(folded[sku], channel, its, rules.version)) is not None:
+            if (number := quantity(folded[sku], channel, its, rules.version)).places:
                 yield number
         for sku, recipe in rules.bundles.items():
             parts = {name: part(folded[name], sku, rules) for name in recipe if name in folded}
-            if (number := bundle_quantity(Bundle(sku=sku, parts=parts), channel, rules)) is not None:
+            if (number := bundle_quantity(Bundle(sku=sku, parts=parts), channel, rules)).places:
                 yield number
 
 

@@ -29,8 +29,10 @@ class Pushing:
     recipe: Recipe | None
 
     async def pushed(self, sku: str, places: Sequence[str]) -> int | None:
-        """What the platform shows in all its places, as far as that is known: nothing while somebody else tells it."""
-        if self.rules.shadow or not places:
+        """What the platform shows in all its places, and in those that it has no more, as far as that is known: nothing while somebody
+        else tells it. As of a moment only in those that it had then.
+        """
+        if self.rules.shadow:
             return None
         levels = await (self._then(sku, places) if self.reading.as_of.timed else self._now(sku))
         return sum(levels) if levels else None
@@ -44,8 +46,8 @@ class Pushing:
         rows = await queries.rows(PUSHED, [self.channel, sku, since, since])
         told = {row["place"]: Shown(row["level"], row["own"]) for row in rows}
         shown = [
-            place.shows(told.get(name))
-            for name, place in number.places.items()
+            number.at(name).shows(told.get(name))
+            for name in (*number.places, *number.left(told))
             if since is None or name in told
         ]
         return [level for level in shown if level is not None]

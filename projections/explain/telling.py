@@ -73,7 +73,7 @@ class Telling:
         known = {name: await self.reading.stock(name) for name in recipe}
         bundle = Bundle(sku=sku, parts={name: part(stock, sku, rules) for name, stock in known.items()})
         number = bundle_quantity(bundle, channel, rules)
-        if number is None:
+        if not number.places:
             label = "its components are not all tracked at a location of this channel"
             return [_nothing(label, "untracked")], ()
         lines: list[ExplainedLine] = []

@@ -112,7 +112,7 @@ def due(stocks: dict[str, Stock], sku: str, rules: Rules) -> int:
         number = bundle_quantity(Bundle(sku=sku, parts=parts), "web", rules)
     else:
         number = quantity(stocks[sku], "web", rules.channels["web"], "r")
-    return 0 if number is None else number.quantity
+    return number.quantity
 
 
 async def tell(shop, skus: Iterable[str], its: ChannelRules) -> None:

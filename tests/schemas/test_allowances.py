@@ -164,7 +164,7 @@ def test_given_numbers_by_location_then_only_where_demand_without_a_place_goes_m
 
 
 def test_given_a_sku_that_nobody_tracks_then_it_is_not_sold_on_backorder_either():
-    assert quantity(Stock(sku="MUG"), "web", network(backorder=5), "") is None
+    assert not quantity(Stock(sku="MUG"), "web", network(backorder=5), "").places
 
 
 # -- preorders

@@ -78,8 +78,7 @@ def stock_of(**available):
 
 
 def offered(stock, rules):
-    number = quantity(stock, "web", rules, "r1")
-    return None if number is None else number.quantity
+    return quantity(stock, "web", rules, "r1").quantity
 
 
 # -- laws
@@ -101,8 +100,7 @@ def test_given_the_numbers_of_before_then_those_of_now_are_the_same_as_worked_ou
 @given(stock=stocks, rules=any_rules, place=st.sampled_from((*LOCATIONS, NETWORK, "D")))
 @settings(max_examples=300, deadline=None)
 def test_given_one_place_then_its_number_alone_is_the_one_among_all_of_them(stock, rules, place):
-    number = quantity(stock, "web", rules, "r1")
-    places = {} if number is None else number.places
+    places = quantity(stock, "web", rules, "r1").places
     assert number_at(stock, "web", rules, place) == places.get(place, places.get(NETWORK))
 
 
@@ -111,10 +109,8 @@ def test_given_one_place_then_its_number_alone_is_the_one_among_all_of_them(stoc
 @settings(max_examples=400, deadline=None)
 def test_given_any_stock_and_rules_then_the_steps_sum_to_the_number_in_all_and_at_every_place(stock, rules):
     number = quantity(stock, "web", rules, "r1")
-    if number is None:
-        assert eligible(stock, rules) == ()
-        return
-    explained = list(steps(stock, rules))
+    assert bool(number.places) == bool(eligible(stock, rules))
+    explained = list(steps(stock, rules)) if number.places else []
     by_place: Counter[str] = Counter()
     for step in explained:
         by_place[step.place] += step.amount
@@ -138,7 +134,7 @@ def test_given_the_balances_are_shown_apart_then_the_other_steps_are_the_rest(st
 @settings(max_examples=200, deadline=None)
 def test_given_any_stock_and_rules_then_nobody_is_offered_less_than_nothing(stock, rules):
     number = quantity(stock, "web", rules, "r1")
-    assert number is None or all(place.quantity >= 0 for place in number.places.values())
+    assert all(place.quantity >= 0 for place in number.places.values())
 
 
 @given(stock=stocks, rules=any_rules, location=st.sampled_from(LOCATIONS), deeper=st.integers(1, 50))
@@ -150,8 +146,7 @@ def test_given_a_location_goes_further_below_zero_then_no_number_changes_but_wha
         return replace(stock, locations={**stock.locations, location: {"available": level}})
 
     assert offered(at(-deeper), rules.in_hand()) == offered(at(0), rules.in_hand())
-    beyond = (offered(at(level), rules) for level in (-deeper, 0))
-    assert None in (found := tuple(beyond)) or found[0] <= found[1]
+    assert offered(at(-deeper), rules) <= offered(at(0), rules)
 
 
 @given(stock=stocks, rules=any_rules)
@@ -161,7 +156,7 @@ def test_given_an_untracked_place_then_it_is_neither_offered_nor_named(stock, ru
     tracked = replace(
         stock, locations={name: here for name, here in stock.locations.items() if name in stock.tracked}
     )
-    if number is not None and rules.publish == "locations":
+    if rules.publish == "locations":
         assert number.places.keys() <= stock.tracked.keys() - {UNROUTED}
         assert offered(tracked, rules) == number.quantity
 
@@ -170,14 +165,13 @@ def test_given_an_untracked_place_then_it_is_neither_offered_nor_named(stock, ru
 @settings(max_examples=200, deadline=None)
 def test_given_stricter_rules_then_no_channel_is_offered_more(stock, rules, more):
     number = offered(stock, rules)
-    if number is not None:
-        assert offered(stock, replace(rules, threshold=rules.threshold + more)) <= number
-        assert offered(stock, replace(rules, share_percent=rules.share_percent // 2)) <= number
-        assert offered(stock, replace(rules, cap=max(0, number - more))) <= number
-        assert offered(stock, replace(rules, safety_percent=min(100, rules.safety_percent + more))) <= number
-        assert offered(stock, replace(rules, closed=LOCATIONS)) <= number
-        assert offered(stock, replace(rules, buffers={})) <= number
-        assert offered(stock, rules.in_hand()) <= number
+    assert offered(stock, replace(rules, threshold=rules.threshold + more)) <= number
+    assert offered(stock, replace(rules, share_percent=rules.share_percent // 2)) <= number
+    assert offered(stock, replace(rules, cap=max(0, number - more))) <= number
+    assert offered(stock, replace(rules, safety_percent=min(100, rules.safety_percent + more))) <= number
+    assert offered(stock, replace(rules, closed=LOCATIONS)) <= number
+    assert offered(stock, replace(rules, buffers={})) <= number
+    assert offered(stock, rules.in_hand()) <= number
 
 
 # -- policy
@@ -232,10 +226,31 @@ def test_given_goods_came_back_to_nobody_knows_where_then_they_are_counted_once(
     assert set(quantity(stock, "web", by_location(), "r1").places) == {"A"}
 
 
-def test_given_a_sku_tracked_nowhere_then_there_is_no_number_and_not_a_zero():
+def test_given_a_sku_tracked_nowhere_then_its_number_has_no_place_while_one_that_is_sold_out_has():
     stock = Stock(sku="mug", locations={"A": {"available": 5}})
-    assert quantity(stock, "web", network(), "r1") is None
-    assert quantity(stock_of(A=0), "web", network(), "r1").quantity == 0
+    number = quantity(stock, "web", network(), "r1")
+    assert (number.quantity, number.places) == (0, {})
+    assert quantity(stock_of(A=0), "web", network(), "r1").places[NETWORK].quantity == 0
+
+
+@given(stock=stocks, rules=any_rules, fewer=st.sets(st.sampled_from(LOCATIONS)))
+@settings(max_examples=300, deadline=None)
+def test_given_places_that_a_channel_has_no_more_then_each_is_left_with_zero_and_what_the_platform_did_there(
+    stock, rules, fewer
+):
+    before = quantity(stock, "web", rules, "r1")
+    kept = {name: by for name, by in stock.tracked.items() if name not in fewer}
+    after = quantity(replace(stock, tracked=kept), "web", rules, "r2")
+    assert after.left(before.places) == before.places.keys() - after.places.keys()
+    for place in after.left(before.places):
+        left = after.at(place)
+        assert (left.quantity, left.level, left.own) == (0, 0, before.places[place].own)
+
+
+def test_given_one_number_for_all_places_or_one_for_each_then_it_stands_for_what_was_told_the_other_way():
+    whole, each = (quantity(stock_of(A=3), "web", rules, "r1") for rules in (network(), by_location()))
+    assert whole.left({"A", "B"}) == set()
+    assert each.left({NETWORK, "A", "B"}) == {"B"}
 
 
 def test_given_a_channel_told_by_place_then_each_place_has_its_number_level_and_own_part():
@@ -330,7 +345,7 @@ def test_given_only_the_rules_version_or_the_offset_changed_then_there_is_nothin
     assert same_numbers(number, replace(number, rules="r2", offset=9))
     assert not same_numbers(number, quantity(stock_of(A=4), "web", network(), "r1"))
     assert same_numbers(None, None)
-    assert not same_numbers(number, None)
+    assert not same_numbers(number, None), "nobody knows what was said before"
 
 
 @pytest.mark.parametrize(

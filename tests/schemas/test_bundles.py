@@ -99,11 +99,11 @@ def test_given_stores_then_each_sells_what_its_own_shelf_makes():
     assert number.quantity == 3
 
 
-def test_given_a_component_that_nobody_keeps_anywhere_then_the_bundle_has_no_number():
-    assert bundle_quantity(bundle(stock_of("mug", STORE=4)), "shop", RULES) is None
-    assert bundle_quantity(bundle(stock_of("mug", STORE=4), Stock(sku="bowl")), "shop", RULES) is None
+def test_given_a_component_that_nobody_keeps_anywhere_then_the_bundle_has_no_place():
+    assert not bundle_quantity(bundle(stock_of("mug", STORE=4)), "shop", RULES).places
+    assert not bundle_quantity(bundle(stock_of("mug", STORE=4), Stock(sku="bowl")), "shop", RULES).places
     apart = bundle(stock_of("mug", STORE=4), stock_of("bowl", WAREHOUSE=4))
-    assert bundle_quantity(apart, "till", RULES) is None, "no single store has both"
+    assert not bundle_quantity(apart, "till", RULES).places, "no single store has both"
 
 
 def test_given_an_older_part_that_comes_late_then_the_newer_stands():

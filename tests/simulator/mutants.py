@@ -121,6 +121,11 @@ MUTANTS: dict[str, Mutant] = {
     "one-of-each-in-a-bundle": Mutant(
         "schemas.bundles", "quantity=line.quantity * each, bundle", "quantity=line.quantity, bundle"
     ),
+    "nothing-left-not-told": Mutant(
+        "streams.stages",
+        "if not same_numbers(before and before.numbers.get(channel), new):",
+        "if new.places and not same_numbers(before and before.numbers.get(channel), new):",
+    ),
     "bundle-not-told-of-its-parts": Mutant(
         "streams.stages", "if before is None or not same_part(", "if before is None and not same_part("
     ),

@@ -266,6 +266,7 @@ def _published(made: World, hub: Cluster, stocks: dict[str, Stock]) -> None:
         for sku, recipe in made.rules.bundles.items():
             if (found := _bundled(recipe, numbers)) is not None:
                 due[sku] = found
+        due |= {sku: 0 for name, sku in told if name == channel and sku not in due}
         for sku, units in due.items():
             if told.get((channel, sku), (0, None))[1] != units:
                 raise Wrong(f"{channel} is told {told.get((channel, sku))} of {sku}, not {units}")

@@ -188,9 +188,15 @@ def _deal(rng: random.Random, number: int, began: float, in_force: Rules) -> Dea
 
 
 def _opening(told: _Told, deal: Deal, rng: random.Random) -> None:
+    """A SKU is opened at a place; now and then one that there is not, which is withdrawn."""
     told.now = rng.randrange(600)
     place = rng.choice(PLACES)
+    mistaken = told.now % 10 == 0
+    if mistaken:
+        told.sku = "misread"
     deal.say("erp", f"opening/{told.sku}", 1, told.line("erp", Fact.OPENED, 20, place))
+    if mistaken:
+        deal.say("erp", f"opening/{told.sku}", 2)
 
 
 def _sale(told: _Told, deal: Deal, rng: random.Random) -> None:

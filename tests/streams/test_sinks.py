@@ -85,6 +85,43 @@ def test_given_a_sale_elsewhere_then_the_difference_is_told(board):
     assert (target.wanted, target.expected) == (2, 3)
 
 
+def nothing_left(sku, *, offset, elsewhere=None):
+    return ChannelQuantity(
+        channel="web", sku=sku, quantity=0, places={}, rules="r2", offset=offset, elsewhere=elsewhere
+    )
+
+
+def test_given_a_channel_has_a_place_no_more_then_it_is_told_zero_there_once(board):
+    told(board, number("MUG", 5))
+    board.want(nothing_left("MUG", offset=2, elsewhere={"network": -1}))
+    (target,) = board.next(100)
+    assert (target.place, target.wanted, target.expected, target.own) == ("network", 0, 4, -1)
+    board.saw(receipt("MUG", 0, own=-1))
+    board.want(nothing_left("MUG", offset=3, elsewhere={"network": -1}))
+    assert board.next(100) == []
+
+
+def test_given_a_place_that_comes_back_then_what_its_platform_did_meanwhile_counts(board):
+    told(board, number("MUG", 5))
+    board.want(nothing_left("MUG", offset=2))
+    board.next(100)
+    board.saw(receipt("MUG", 0))
+    board.want(number("MUG", 7, own=-2, offset=3))
+    (target,) = board.next(100)
+    assert (target.wanted, target.expected) == (7, -2)
+
+
+def test_given_one_of_several_places_is_left_then_only_it_is_told_zero_and_the_others_are_as_they_were(board):
+    places = {name: Place(quantity=3, level=3, own=0) for name in ("A", "B")}
+    both = replace(number("MUG", 6), places=places)
+    board.want(both)
+    for name in places:
+        board.saw(receipt("MUG", 3, place=name))
+    assert board.next(100) == []
+    board.want(replace(both, quantity=3, places={"A": places["A"]}, offset=2))
+    assert [(target.place, target.wanted, target.expected) for target in board.next(100)] == [("B", 0, 3)]
+
+
 def test_given_several_changes_then_only_the_newest_is_told_and_an_older_one_changes_nothing(board):
     told(board, number("MUG", 5))
     for offset, quantity in ((2, 4), (4, 1), (3, 9)):

@@ -137,6 +137,23 @@ def test_given_a_sku_that_was_never_counted_anywhere_then_no_channel_is_told_a_n
     assert table[b"MUG"].state.balance("SOHO") == -2
 
 
+def test_given_the_only_opening_of_a_sku_is_voided_then_its_channels_are_told_that_there_is_nothing_left(
+    claim, record, recorded
+):
+    stage = ledger_stage(NAMING, RULES)
+    opening = movements_of([claim("opening/1", (Fact.OPENED, "MUG", 5, "SOHO"))], recorded)
+    void = movements_of(
+        [claim("opening/1", (Fact.OPENED, "MUG", 5, "SOHO")), claim("opening/1", version=2)], recorded
+    )[len(opening) :]
+    folded, table = fold(stage, [record(out.key, out.value) for out in opening])
+    folded, table = fold(stage, [record(out.key, out.value) for out in void], table)
+    told = {q.channel: (q.quantity, q.places) for q in written(folded, CHANNEL_QUANTITIES, ChannelQuantity)}
+    assert told == {"web": (0, {}), "tills": (0, {})}
+    sale = movements_of([claim("sale/1", (Fact.SOLD, "MUG", 2, "SOHO"))], recorded)
+    folded, _ = fold(stage, [record(out.key, out.value) for out in sale], table)
+    assert written(folded, CHANNEL_QUANTITIES, ChannelQuantity) == [], "they have been told"
+
+
 def test_given_a_repeated_movement_then_nothing_is_written(claim, record, recorded):
     stage = ledger_stage(NAMING, RULES)
     (out,) = movements_of([claim("opening/1", (Fact.OPENED, "MUG", 5, "SOHO"))], recorded)
@@ -268,7 +285,7 @@ def test_given_records_folded_together_then_they_make_what_the_law_makes_of_one_
         for channel, its in RULES.channels.items()
     ]
     told_once = written(folded, CHANNEL_QUANTITIES, ChannelQuantity)
-    assert told_once == [number for number in numbers if number is not None]
+    assert told_once == [number for number in numbers if number.places]
 
 
 @pytest.mark.law("L7")

@@ -6,13 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
-
-from schemas.rules import ChannelRules, LocationRules
-from schemas.ruling import NOTED, WIRING
 
 EXAMPLES = int(os.environ.get("ONHAND_EXAMPLES", "3"))
 """Requests of each operation that are made up, besides those that follow from its limits."""
@@ -44,21 +40,6 @@ def shop(up):
     up.held = [held(up) for _ in range(3)]
     up.until(lambda: up.get("/v1/oversells")["items"] and up.get("/v1/dead-letters")["items"])
     return up
-
-
-def as_configured(shop):
-    """Takes all rules back to their defaults: a channel that a patch left without any location keeps the number that it had, and
-    `verify` expects none.
-    """
-    for kind, names in (
-        (ChannelRules, ("web", "tills")),
-        (LocationRules, ("location:SOHO", "location:HARLEM")),
-    ):
-        patch = dict.fromkeys({field.name for field in fields(kind)} - WIRING - NOTED)
-        for name in names:
-            headers = {"Authorization": f"Bearer {shop.key}", "Content_Type": "application/merge-patch+json"}
-            url = f"{shop.url}/v1/rules/{name}"
-            assert shop.ask("PATCH", url, json.dumps(patch).encode(), **headers)[0] == 200
 
 
 def test_given_a_key_that_an_operator_makes_then_it_is_good_at_once_for_what_it_is_for_and_ends_when_it_is_revoked(
@@ -102,5 +83,4 @@ def test_given_everything_the_document_allows_then_nothing_fails_and_every_promi
     log = (shop.config.parent / ".onhand" / "logs" / "serve.log").read_text()
     assert "request failed" not in log
     assert shop.ask("GET", f"{shop.url}/readyz")[0] == 200
-    as_configured(shop)
     assert shop.run("verify")["ok"], "what was posted on the way is in the books as anything else"

@@ -111,6 +111,20 @@ def test_given_more_may_be_sold_than_there_is_and_a_store_ships_nothing_then_all
     up.until(lambda: verified(up), 20)
 
 
+def test_given_a_channel_is_left_no_place_then_its_platform_is_told_that_there_is_nothing_to_sell(up):
+    up.run("rules", "set", "web", "backorder=30")
+    up.until(lambda: up.get(f"/v1/explain/{SKU}?channel=web")["pushed"] == shown(up) > 0)
+    place = up.run("rules", "show")["channels"]["web"]["locations"]
+    up.run("rules", "set", "web", "locations=[]")
+    up.until(lambda: shown(up) == 0)
+    up.until(lambda: explained(up) == 0)
+    up.until(lambda: up.get(f"/v1/explain/{SKU}?channel=web")["pushed"] == 0)
+    up.until(lambda: verified(up), 20)
+    up.run("rules", "set", "web", f"locations={json.dumps(place)}")
+    up.until(lambda: up.get(f"/v1/explain/{SKU}?channel=web")["pushed"] == shown(up) > 0)
+    up.until(lambda: verified(up), 20)
+
+
 def reserved(up, key, units) -> int:
     body = json.dumps({"channel": "web", "lines": [{"sku": SKU, "quantity": units}]}).encode()
     headers = {
