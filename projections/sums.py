@@ -44,15 +44,25 @@ TAIL = """
 RANGES = """
     WITH of_sku AS (
         SELECT apart, first_offset, last_offset, occurred_from, occurred_to, {inside} AS inside, {outside} AS outside,
-        coalesce(lag(last_offset) OVER (PARTITION BY apart ORDER BY last_offset), -1) AS before
-        FROM blocks WHERE sku = %(sku)s
+        coalesce(lag(last_offset) OVER in_order, -1) AS before
+        FROM blocks WHERE sku = %(sku)s WINDOW in_order AS (PARTITION BY apart ORDER BY last_offset)
+    ), judged AS (
+        SELECT *, inside AND first_offset = before + 1 AS whole FROM of_sku
+    ), counted AS (
+        SELECT *, whole::int - coalesce(lead(whole) OVER in_order, false)::int AS times
+        FROM judged WINDOW in_order AS (PARTITION BY apart ORDER BY last_offset)
     )
-    SELECT apart, first_offset AS low, last_offset AS high, occurred_from AS since, occurred_to AS until
-    FROM of_sku WHERE NOT inside AND NOT outside
+    SELECT apart, first_offset AS low, last_offset AS high, occurred_from AS since, occurred_to AS until, 0 AS times
+    FROM counted WHERE NOT whole AND NOT outside
     UNION ALL
-    SELECT apart, before + 1, first_offset - 1, NULL, NULL FROM of_sku WHERE first_offset > before + 1
+    SELECT apart, before + 1, first_offset - 1, NULL, NULL, 0 FROM counted WHERE first_offset > before + 1
+    UNION ALL
+    SELECT apart, NULL, last_offset, NULL, NULL, times FROM counted WHERE times <> 0
 """
-"""Blocks that straddle what is asked for, and where blocks are missing between others."""
+"""Where rows are to be read: blocks that straddle what is asked for, blocks before which one is missing (what they come to is not known),
+and where blocks are missing. And which blocks' sums up to their end count how many `times`: what follows each other in the log and lies
+within what is asked for comes to the sums up to the last of it, without those up to what is before the first.
+"""
 
 LEGS = f"""
     SELECT leg->>'location' AS location, leg->>'state' AS state, (leg->>'quantity')::bigint AS units, {TRACKS} AS tracking
@@ -88,8 +98,12 @@ what is not digested yet at the end of its partition.
 """
 
 WHOLE = """
-    SELECT cell.* FROM blocks, unnest(locations, states, units, tracking) AS cell (location, state, units, tracking)
-    WHERE sku = %(sku)s AND {inside}
+    SELECT location, state, units * times AS units, tracking * times AS tracking
+    FROM unnest(%(ofs)s::boolean[], %(ends)s::bigint[], %(times)s::int[]) AS e (apart, last_offset, times),
+    LATERAL (
+        SELECT * FROM blocks AS b
+        WHERE sku = %(sku)s AND b.apart = e.apart AND b.last_offset = e.last_offset OFFSET 0
+    ) AS b, unnest(upto_locations, upto_states, upto_units, upto_tracking) AS cell (location, state, units, tracking)
 """
 
 SUM = "SELECT location, state, sum(units)::bigint AS units, sum(tracking)::bigint AS tracking FROM ({cells}) AS cells GROUP BY 1, 2"
@@ -116,7 +130,7 @@ class Sums(Rows):
             else:
                 values |= await self._ranges(cursor, asked, values, tails)
                 legs = LEGS.format(movements=STRADDLING.format(counts=counts))
-                cells = f"{WHOLE.format(inside=_all(INSIDE, asked))} UNION ALL {legs}"
+                cells = f"{WHOLE} UNION ALL {legs}"
             # planned for these very values: a plan for any would read a SKU that always moves like one that never does
             await cursor.execute(SUM.format(cells=cells).encode(), values, prepare=False)
             return await cursor.fetchall()
@@ -124,10 +138,11 @@ class Sums(Rows):
     async def _ranges(
         self, cursor: AsyncCursor[Row], asked: Sequence[str], values: Mapping[str, Any], tails: Sequence[Row]
     ) -> dict[str, Any]:
-        """Where rows are to be read, as `STRADDLING` wants it."""
+        """Where rows are to be read, as `STRADDLING` wants it, and which blocks count how often, as `WHOLE` does."""
         sql = RANGES.format(inside=_all(INSIDE, asked), outside=_any(OUTSIDE, asked))
         await cursor.execute(sql.encode(), values)
-        found = await cursor.fetchall()
+        rows = await cursor.fetchall()
+        whole, found = [row for row in rows if row["times"]], [row for row in rows if not row["times"]]
         prompt, apart = tails
         ranges = [row for row in found if not row["apart"]]
         if prompt["prompt_from"] is not None:
@@ -141,6 +156,9 @@ class Sums(Rows):
             "until": [row["until"] for row in ranges],
             "apart_lows": [row["low"] for row in others],
             "apart_highs": [row["high"] for row in others],
+            "ofs": [row["apart"] for row in whole],
+            "ends": [row["high"] for row in whole],
+            "times": [row["times"] for row in whole],
             "partition": prompt["partition"],
             "next": prompt["next_offset"],
         }
