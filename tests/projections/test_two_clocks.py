@@ -194,6 +194,19 @@ async def test_given_transfers_then_what_has_arrived_is_carried_along_no_longer_
         assert await shop.queries.summed("TEE", at) == summed(counted), at
 
 
+async def test_given_that_all_was_taken_back_then_the_sku_has_moved_all_the_same(shop, after):
+    for number in range(4):
+        shop.void(shop.post(Kind.ORDER_PLACED, 2, at=after(minutes=number)), known=after(minutes=number))
+    await shop.record(MOVEMENTS, shop.journal)
+    before = await shop.queries.stock_as_of("TEE", after(days=1), None)
+    while await Blocks(shop.pool, 2).digest():
+        pass
+    assert (await shop.queries.rows("SELECT count(*)::int AS n FROM blocks"))[0]["n"] == 4
+    assert before is not None
+    assert await shop.queries.stock_as_of("TEE", after(days=1), None) == before
+    assert await shop.queries.stock_as_of("TEE", after(days=-1), None) is None
+
+
 async def test_given_that_all_is_forgotten_while_it_is_built_then_it_is_built_from_the_beginning(shop, after):
     chance = random.Random(10)
     busy_week(shop, after, chance, 200)
