@@ -4,6 +4,9 @@ A block is some movements of one SKU that follow each other in the log. It answe
 lie within what is asked for on both clocks; where it straddles, its rows are read. So a block must be narrow on both clocks. Most news
 is prompt, and blocks of it are. One late fact in a block would stretch it over days: what was not recorded promptly has blocks of its
 own (`apart`), few enough that those that straddle may be read.
+
+What a block keeps are the sums of its class from the beginning up to its end: blocks that follow each other come to the last one's sums
+without those of the block before the first, however many they are.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from schemas.accounts import TRANSIT_PREFIX
 from schemas.postings import TRACKING, Kind
 
 SIZE = 512
-"""Movements of a block: what is read at most where one straddles. Less costs more blocks to add up, more takes longer to read."""
+"""Movements of a block: what is read at most where one straddles. Less costs more blocks to look through, more takes longer to read."""
 
 SPAN = 10_000
 """Log offsets of a partition that are digested in one transaction."""
@@ -82,7 +85,8 @@ BUILD = """
         sum({tracks}) AS tracking
         FROM waiting JOIN spans USING (number), jsonb_array_elements(legs) AS leg GROUP BY 1, 2, 3
         UNION ALL
-        SELECT -1, cell.* FROM built, unnest(upto_locations, upto_states, upto_units, upto_tracking) AS cell
+        SELECT -1, cell.*  -- before all of them
+        FROM built, unnest(upto_locations, upto_states, upto_units, upto_tracking) AS cell
     ), totals AS (
         SELECT number, array_agg(location) AS locations, array_agg(state) AS states, array_agg(units) AS units,
         array_agg(tracking::bigint) AS tracking

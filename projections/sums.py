@@ -99,7 +99,7 @@ what is not digested yet at the end of its partition.
 
 WHOLE = """
     SELECT location, state, units * times AS units, tracking * times AS tracking
-    FROM unnest(%(ofs)s::boolean[], %(ends)s::bigint[], %(times)s::int[]) AS e (apart, last_offset, times),
+    FROM unnest(%(classes)s::boolean[], %(ends)s::bigint[], %(times)s::int[]) AS e (apart, last_offset, times),
     LATERAL (
         SELECT * FROM blocks AS b
         WHERE sku = %(sku)s AND b.apart = e.apart AND b.last_offset = e.last_offset OFFSET 0
@@ -156,7 +156,7 @@ class Sums(Rows):
             "until": [row["until"] for row in ranges],
             "apart_lows": [row["low"] for row in others],
             "apart_highs": [row["high"] for row in others],
-            "ofs": [row["apart"] for row in whole],
+            "classes": [row["apart"] for row in whole],
             "ends": [row["high"] for row in whole],
             "times": [row["times"] for row in whole],
             "partition": prompt["partition"],
