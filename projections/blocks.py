@@ -4,6 +4,9 @@ A block is some movements of one SKU that follow each other in the log. It answe
 lie within what is asked for on both clocks; where it straddles, its rows are read. So a block must be narrow on both clocks. Most news
 is prompt, and blocks of it are. One late fact in a block would stretch it over days: what was not recorded promptly has blocks of its
 own (`apart`), few enough that those that straddle may be read.
+
+What a block keeps are the sums of its class from the beginning up to its end: blocks that follow each other come to the last one's sums
+without those of the block before the first, however many they are.
 """
 
 from __future__ import annotations
@@ -12,11 +15,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from projections import open_orders
 from projections.pool import Connection, Pool
+from schemas.accounts import TRANSIT_PREFIX
 from schemas.postings import TRACKING, Kind
 
 SIZE = 512
-"""Movements of a block: what is read at most where one straddles. Less costs more blocks to add up, more takes longer to read."""
+"""Movements of a block: what is read at most where one straddles. Less costs more blocks to look through, more takes longer to read."""
 
 SPAN = 10_000
 """Log offsets of a partition that are digested in one transaction."""
@@ -39,11 +44,14 @@ BEHIND = """
     ORDER BY o.next_offset - coalesce(p.next_offset, 0) DESC LIMIT 1
 """
 
+BEGIN = (
+    "INSERT INTO block_progress VALUES (%(partition)s, %(stop)s) ON CONFLICT DO NOTHING RETURNING next_offset"
+)
 ADVANCE = """
-    INSERT INTO block_progress AS p VALUES (%(partition)s, %(stop)s)
-    ON CONFLICT (partition) DO UPDATE SET next_offset = excluded.next_offset WHERE p.next_offset = %(start)s
+    UPDATE block_progress SET next_offset = %(stop)s WHERE partition = %(partition)s AND next_offset = %(start)s
     RETURNING next_offset
 """
+"""Where a partition was digested to is there, or another process has moved it, or everything is to be built anew: then nothing moves."""
 
 GATHER = f"""
     WITH fresh AS (
@@ -61,40 +69,40 @@ GATHER = f"""
     ORDER BY 1, 2
 """  # noqa: S608  # our own text
 
-OPEN = """
-    INSERT INTO open_units AS o
-    SELECT transaction, sku, leg->>'location', %(partition)s, sum((leg->>'quantity')::bigint)
-    FROM movements, jsonb_array_elements(legs) AS leg
-    WHERE partition = %(partition)s AND log_offset >= %(start)s AND log_offset < %(stop)s AND leg->>'state' = 'committed'
-    GROUP BY 1, 2, 3 HAVING sum((leg->>'quantity')::bigint) <> 0 ORDER BY 1, 2, 3
-    ON CONFLICT (transaction, sku, location) DO UPDATE SET units = o.units + excluded.units
-"""
-CLOSED = "DELETE FROM open_units WHERE partition = %(partition)s AND units = 0"
-
 BUILD = """
     WITH built AS (
-        SELECT coalesce(max(last_offset), -1) AS last FROM blocks WHERE sku = %(sku)s AND apart = %(apart)s
+        SELECT * FROM blocks WHERE sku = %(sku)s AND apart = %(apart)s ORDER BY last_offset DESC LIMIT 1
     ), waiting AS (
         SELECT m.*, (row_number() OVER (ORDER BY log_offset) - 1) / %(size)s AS number
         FROM movements AS m WHERE sku = %(sku)s AND {of_class} AND log_offset < %(stop)s
-        AND log_offset > (SELECT last FROM built){since}
+        AND log_offset > coalesce((SELECT last_offset FROM built), -1){since}
     ), spans AS (
-        SELECT number, max(log_offset) AS last_offset, count(*) AS movements, min(occurred_at) AS occurred_from,
+        SELECT number, max(log_offset) AS last_offset, min(occurred_at) AS occurred_from,
         max(occurred_at) AS occurred_to, min(recorded_at) AS recorded_from, max(recorded_at) AS recorded_to
         FROM waiting GROUP BY number HAVING count(*) = %(size)s
     ), cells AS (
         SELECT number, leg->>'location' AS location, leg->>'state' AS state, sum((leg->>'quantity')::bigint) AS units,
         sum({tracks}) AS tracking
         FROM waiting JOIN spans USING (number), jsonb_array_elements(legs) AS leg GROUP BY 1, 2, 3
-    ), sums AS (
+        UNION ALL
+        SELECT -1, cell.*  -- before all of them
+        FROM built, unnest(upto_locations, upto_states, upto_units, upto_tracking) AS cell
+    ), totals AS (
         SELECT number, array_agg(location) AS locations, array_agg(state) AS states, array_agg(units) AS units,
-        array_agg(tracking::bigint) AS tracking FROM cells GROUP BY number
+        array_agg(tracking::bigint) AS tracking
+        FROM spans, LATERAL (
+            SELECT location, state, sum(units) AS units, sum(tracking) AS tracking FROM cells WHERE number <= spans.number
+            GROUP BY 1, 2 HAVING sum(units) <> 0 OR NOT starts_with(location, '{transit}')
+        ) AS upto GROUP BY number
     )
-    INSERT INTO blocks
-    SELECT %(sku)s, %(apart)s, coalesce(lag(last_offset) OVER (ORDER BY number), (SELECT last FROM built)) + 1, last_offset,
-    movements, occurred_from, occurred_to, recorded_from, recorded_to, coalesce(locations, ARRAY[]::text[]),
+    INSERT INTO blocks (
+        sku, apart, first_offset, last_offset, occurred_from, occurred_to, recorded_from, recorded_to,
+        upto_locations, upto_states, upto_units, upto_tracking
+    )
+    SELECT %(sku)s, %(apart)s, coalesce(lag(last_offset) OVER (ORDER BY number), (SELECT last_offset FROM built), -1) + 1,
+    last_offset, occurred_from, occurred_to, recorded_from, recorded_to, coalesce(locations, ARRAY[]::text[]),
     coalesce(states, ARRAY[]::text[]), coalesce(units, ARRAY[]::numeric[]), coalesce(tracking, ARRAY[]::bigint[])
-    FROM spans LEFT JOIN sums USING (number)
+    FROM spans LEFT JOIN totals USING (number)
 """
 
 RECOUNT = """
@@ -134,11 +142,10 @@ class Blocks:
             if row is None:
                 return False
             part = {"partition": row[0], "start": row[1], "stop": row[2], "size": self._size}
-            moved = await connection.execute(ADVANCE.encode(), part)
-            if await moved.fetchone() is None:  # another process has
+            moved = await connection.execute((ADVANCE if part["start"] else BEGIN).encode(), part)
+            if await moved.fetchone() is None:
                 return True
-            for sql in (OPEN, CLOSED):
-                await connection.execute(sql.encode(), part)
+            await open_orders.digest(connection, part)
             full = await connection.execute(GATHER.encode(), part)
             for sku, apart in await full.fetchall():
                 await self._build(connection, {**part, "sku": sku, "apart": apart})
@@ -152,7 +159,8 @@ class Blocks:
         values = {**part, "since": since[0] if since else None}
         of_class = f"NOT {PROMPT}" if part["apart"] else PROMPT
         await connection.execute(
-            BUILD.format(of_class=of_class, tracks=TRACKS, since=bounded).encode(), values
+            BUILD.format(of_class=of_class, tracks=TRACKS, since=bounded, transit=TRANSIT_PREFIX).encode(),
+            values,
         )
         recount = RECOUNT_APART if part["apart"] else RECOUNT
         await connection.execute(recount.format(prompt=PROMPT, since=bounded).encode(), values)

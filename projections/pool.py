@@ -32,10 +32,21 @@ class MigrationChanged(Exception):
 async def open_pool(dsn: str, size: int = 6) -> Pool:
     """A pool of at most `size` connections; it opens whether or not PostgreSQL is there yet."""
     pool: Pool = AsyncConnectionPool(
-        dsn, min_size=1, max_size=size, timeout=5.0, open=False, kwargs={"autocommit": True}
+        dsn,
+        min_size=1,
+        max_size=size,
+        timeout=5.0,
+        open=False,
+        kwargs={"autocommit": True},
+        configure=_uncompiled,
     )
     await pool.open(wait=False)
     return pool
+
+
+async def _uncompiled(connection: Connection) -> None:
+    """Questions are short. One whose costs look high, where statistics are old, would be compiled for a tenth of a second first."""
+    await connection.execute("SET jit = off")
 
 
 async def migrate(dsn: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,8 @@ from projections.blocks import PROMPT, TRACKS
 from projections.rows import Rows
 
 Row = dict[str, Any]
+Range = tuple[int, int, datetime | None, datetime | None]
+"""Of the log, from and to; and between which instants all of it occurred, where that is known."""
 
 INSIDE = {
     "at": "occurred_to <= %(at)s",
@@ -41,18 +43,25 @@ TAIL = """
     WHERE t.sku = %(sku)s ORDER BY class.apart
 """
 
-RANGES = """
+NEAR = """
     WITH of_sku AS (
         SELECT apart, first_offset, last_offset, occurred_from, occurred_to, {inside} AS inside, {outside} AS outside,
-        coalesce(lag(last_offset) OVER (PARTITION BY apart ORDER BY last_offset), -1) AS before
-        FROM blocks WHERE sku = %(sku)s
+        coalesce(lag(last_offset) OVER in_order, -1) AS before,
+        coalesce(lead({inside}) OVER in_order AND lead(first_offset) OVER in_order = last_offset + 1, false) AS goes_on
+        FROM blocks WHERE sku = %(sku)s WINDOW in_order AS (PARTITION BY apart ORDER BY last_offset)
+    ), judged AS (
+        SELECT *, inside AND first_offset = before + 1 AS whole FROM of_sku
+    ), counted AS (
+        SELECT *, whole::int - goes_on::int AS times, NOT whole AND NOT outside AS straddles, first_offset > before + 1 AS gap
+        FROM judged
     )
-    SELECT apart, first_offset AS low, last_offset AS high, occurred_from AS since, occurred_to AS until
-    FROM of_sku WHERE NOT inside AND NOT outside
-    UNION ALL
-    SELECT apart, before + 1, first_offset - 1, NULL, NULL FROM of_sku WHERE first_offset > before + 1
+    SELECT apart, before, first_offset, last_offset, occurred_from, occurred_to, times, straddles, gap
+    FROM counted WHERE times <> 0 OR straddles OR gap
 """
-"""Blocks that straddle what is asked for, and where blocks are missing between others."""
+"""Blocks that straddle what is asked for, or before which one is missing, so that what they come to is not known; and blocks whose sums
+up to their end count how many `times`: what follows each other in the log and lies within what is asked for comes to the sums up to the
+last of it, without those up to what is before the first.
+"""
 
 LEGS = f"""
     SELECT leg->>'location' AS location, leg->>'state' AS state, (leg->>'quantity')::bigint AS units, {TRACKS} AS tracking
@@ -88,8 +97,12 @@ what is not digested yet at the end of its partition.
 """
 
 WHOLE = """
-    SELECT cell.* FROM blocks, unnest(locations, states, units, tracking) AS cell (location, state, units, tracking)
-    WHERE sku = %(sku)s AND {inside}
+    SELECT location, state, units * times AS units, tracking * times AS tracking
+    FROM unnest(%(classes)s::boolean[], %(ends)s::bigint[], %(times)s::int[]) AS e (apart, last_offset, times),
+    LATERAL (
+        SELECT * FROM blocks AS b
+        WHERE sku = %(sku)s AND b.apart = e.apart AND b.last_offset = e.last_offset OFFSET 0
+    ) AS b, unnest(upto_locations, upto_states, upto_units, upto_tracking) AS cell (location, state, units, tracking)
 """
 
 SUM = "SELECT location, state, sum(units)::bigint AS units, sum(tracking)::bigint AS tracking FROM ({cells}) AS cells GROUP BY 1, 2"
@@ -114,36 +127,48 @@ class Sums(Rows):
             if all(tail["last"] < 0 for tail in tails):
                 cells = LEGS.format(movements=OF_SKU.format(counts=counts))
             else:
-                values |= await self._ranges(cursor, asked, values, tails)
+                values |= await self._taken(cursor, asked, values, tails)
                 legs = LEGS.format(movements=STRADDLING.format(counts=counts))
-                cells = f"{WHOLE.format(inside=_all(INSIDE, asked))} UNION ALL {legs}"
+                cells = f"{WHOLE} UNION ALL {legs}"
             # planned for these very values: a plan for any would read a SKU that always moves like one that never does
             await cursor.execute(SUM.format(cells=cells).encode(), values, prepare=False)
             return await cursor.fetchall()
 
-    async def _ranges(
+    async def _taken(
         self, cursor: AsyncCursor[Row], asked: Sequence[str], values: Mapping[str, Any], tails: Sequence[Row]
     ) -> dict[str, Any]:
-        """Where rows are to be read, as `STRADDLING` wants it."""
-        sql = RANGES.format(inside=_all(INSIDE, asked), outside=_any(OUTSIDE, asked))
+        """Where rows are to be read, as `STRADDLING` wants it, and which blocks count how often, as `WHOLE` does."""
+        sql = NEAR.format(inside=_all(INSIDE, asked), outside=_any(OUTSIDE, asked))
         await cursor.execute(sql.encode(), values)
-        found = await cursor.fetchall()
+        near = await cursor.fetchall()
+        whole = [row for row in near if row["times"]]
+        ranges, others = (
+            [one for row in near if row["apart"] is apart for one in _ranges(row)] for apart in (False, True)
+        )
         prompt, apart = tails
-        ranges = [row for row in found if not row["apart"]]
         if prompt["prompt_from"] is not None:
-            waiting = {"since": prompt["prompt_from"], "until": None}
-            ranges.append({"low": prompt["last"] + 1, "high": prompt["next_offset"] - 1, **waiting})
-        others = [row for row in found if row["apart"]] + [{"low": apart["last"] + 1, "high": END}]
+            ranges.append((prompt["last"] + 1, prompt["next_offset"] - 1, prompt["prompt_from"], None))
+        others.append((apart["last"] + 1, END, None, None))
         return {
-            "lows": [row["low"] for row in ranges],
-            "highs": [row["high"] for row in ranges],
-            "since": [row["since"] for row in ranges],
-            "until": [row["until"] for row in ranges],
-            "apart_lows": [row["low"] for row in others],
-            "apart_highs": [row["high"] for row in others],
+            "lows": [low for low, _, _, _ in ranges],
+            "highs": [high for _, high, _, _ in ranges],
+            "since": [since for _, _, since, _ in ranges],
+            "until": [until for _, _, _, until in ranges],
+            "apart_lows": [low for low, _, _, _ in others],
+            "apart_highs": [high for _, high, _, _ in others],
+            "classes": [row["apart"] for row in whole],
+            "ends": [row["last_offset"] for row in whole],
+            "times": [row["times"] for row in whole],
             "partition": prompt["partition"],
             "next": prompt["next_offset"],
         }
+
+
+def _ranges(row: Row) -> Iterator[Range]:
+    if row["gap"]:
+        yield row["before"] + 1, row["first_offset"] - 1, None, None
+    if row["straddles"]:
+        yield row["first_offset"], row["last_offset"], row["occurred_from"], row["occurred_to"]
 
 
 def _all(conditions: Mapping[str, str], asked: Sequence[str]) -> str:

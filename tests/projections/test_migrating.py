@@ -23,13 +23,18 @@ async def journal_of(dsn: str) -> list[dict]:
         return await found.fetchall()
 
 
+async def made_before(dsn: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tables as they were before the migration of that name."""
+    every = migrations()
+    with monkeypatch.context() as patched:
+        patched.setattr(pools, "migrations", lambda: [one for one in every if one[0] < name])
+        await migrate(dsn)
+
+
 @pytest.fixture
 async def old(dsn, monkeypatch):
     """A database as the version before the journal was parted made it."""
-    every = migrations()
-    with monkeypatch.context() as patched:
-        patched.setattr(pools, "migrations", lambda: [one for one in every if one[0] < BEFORE])
-        await migrate(dsn)
+    await made_before(dsn, BEFORE, monkeypatch)
     return dsn
 
 
@@ -88,5 +93,41 @@ async def test_given_a_version_that_runs_on_while_the_next_migrates_then_its_mov
 
         await asyncio.gather(record(), migrate(old))
         assert [row["id"] for row in await journal_of(old)] == [movement.id for movement in shop.journal]
+    finally:
+        await pool.close()
+
+
+OLD_BLOCK = """
+    INSERT INTO blocks SELECT 'TEE', false, 0, 3, 4, now(), now(), now(), now(), ARRAY['WH'], ARRAY['available'], ARRAY[-99::numeric],
+    ARRAY[0::bigint]
+"""
+OLD_UNITS = "INSERT INTO open_units SELECT 'web/order/1', 'TEE', 'WH', 0, 99"
+
+
+async def test_given_blocks_of_the_version_before_then_they_are_forgotten_and_none_of_its_comes_after(
+    dsn, shop, after, monkeypatch
+):
+    await made_before(dsn, "0016_running_totals.sql", monkeypatch)
+    pool = await open_pool(dsn)
+    shop.pool = pool
+    try:
+        for number in range(9):
+            shop.post(Kind.ORDER_PLACED, 1, at=after(minutes=number))
+        await shop.record(MOVEMENTS, shop.journal)
+        digested = "INSERT INTO block_progress VALUES (0, 4)"
+        for sql in (digested, "INSERT INTO block_tails VALUES ('TEE', 0, 0, NULL, 0)", OLD_BLOCK, OLD_UNITS):
+            await shop.queries.run(sql, [])
+
+        assert "0016_running_totals.sql" in await migrate(dsn)
+        assert (await shop.queries.summed("TEE"))["WH", "available"] == -9
+        assert (await shop.queries.commitments(after(days=1))).items[0]["units"] == 9
+        while await Blocks(pool, 4).digest():
+            pass
+        for sql in (OLD_BLOCK, OLD_UNITS):
+            with pytest.raises(psycopg.Error):
+                await shop.queries.run(sql, [])
+        assert (await shop.queries.summed("TEE"))["WH", "available"] == -9
+        (row,) = (await shop.queries.commitments(after(days=1))).items
+        assert (row["units"], row["since"]) == (9, after())
     finally:
         await pool.close()

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from projections import pool as pools
-from projections.pool import MigrationChanged, leadership, migrate, migrations
+from projections.pool import MigrationChanged, leadership, migrate, migrations, open_pool
 
 
 async def tables(dsn: str) -> set[str]:
@@ -116,3 +116,12 @@ async def test_given_a_candidate_gives_up_waiting_then_it_leaves_no_claim_behind
                 pytest.fail("two leaders")
     async with asyncio.timeout(5), leadership(dsn, "recorder"):
         pass
+
+
+async def test_given_a_pool_then_its_connections_compile_no_question(dsn):
+    pool = await open_pool(dsn)
+    try:
+        async with pool.connection() as connection:
+            assert await (await connection.execute("SHOW jit")).fetchone() == ("off",)
+    finally:
+        await pool.close()

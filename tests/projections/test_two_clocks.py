@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Iterable
@@ -146,6 +147,83 @@ async def test_given_any_week_in_any_pieces_then_its_sums_are_those_of_its_movem
     busy_week(shop, after, chance, chance.randint(1, 300))
     await recorded_and_digested(shop, chance, chance.randint(1, 40), chance.randint(1, 200))
     await asked_everything(shop, after, chance, 25)
+
+
+async def test_given_blocks_lost_and_more_movements_then_what_is_built_after_them_still_counts_all(
+    shop, after
+):
+    chance = random.Random(8)
+    busy_week(shop, after, chance, 400)
+    blocks, half = Blocks(shop.pool, 5, span=30), len(shop.journal) // 2
+    await shop.record(MOVEMENTS, shop.journal[:half])
+    while await blocks.digest():
+        pass
+    await shop.queries.run(
+        "DELETE FROM blocks AS b WHERE (last_offset %% 4 = 0 OR last_offset < 60) AND last_offset < ("
+        " SELECT max(last_offset) FROM blocks AS newer WHERE (newer.sku, newer.apart) = (b.sku, b.apart))",
+        [],
+    )
+    await shop.record(MOVEMENTS, shop.journal[half:])
+    while await blocks.digest():
+        await asked_everything(shop, after, chance, 5)
+    await asked_everything(shop, after, chance, 60)
+
+
+async def test_given_transfers_then_what_has_arrived_is_carried_along_no_longer_and_asked_for_all_the_same(
+    shop, after
+):
+    chance = random.Random(9)
+    shop.post(Kind.STOCK_INITIALISED, 500, at=after(hours=-1), known=after(hours=-1))
+    for number in range(120):
+        way = {"there": "LA", "transit": f"T{number}", "document": f"transfer/{number}"}
+        for kind, minutes in ((Kind.TRANSFER_SHIPPED, 0), (Kind.TRANSFER_RECEIVED, chance.randint(1, 400))):
+            at = after(minutes=10 * number + minutes)
+            if kind is Kind.TRANSFER_SHIPPED or number % 40:
+                shop.post(kind, 2, at=at, known=at, **way)
+    await recorded_and_digested(shop, chance, size=7, span=40)
+    while await Blocks(shop.pool, 7, 40).digest():
+        pass
+    newest = await shop.queries.rows(
+        "SELECT upto_locations AS places FROM blocks ORDER BY last_offset DESC LIMIT 1"
+    )
+    under_way = {f"transit:T{number}" for number in (0, 40, 80)}
+    assert {place for place in newest[0]["places"] if place.startswith("transit:")} == under_way
+    for _ in range(80):
+        at = after(minutes=chance.uniform(-90, 1_800))
+        counted = [movement for _, movement in known_then(shop, "TEE", at, None)]
+        assert await shop.queries.summed("TEE", at) == summed(counted), at
+
+
+async def test_given_that_all_was_taken_back_then_the_sku_has_moved_all_the_same(shop, after):
+    for number in range(4):
+        shop.void(shop.post(Kind.ORDER_PLACED, 2, at=after(minutes=number)), known=after(minutes=number))
+    await shop.record(MOVEMENTS, shop.journal)
+    before = await shop.queries.stock_as_of("TEE", after(days=1), None)
+    while await Blocks(shop.pool, 2).digest():
+        pass
+    assert (await shop.queries.rows("SELECT count(*)::int AS n FROM blocks"))[0]["n"] == 4
+    assert before is not None
+    assert await shop.queries.stock_as_of("TEE", after(days=1), None) == before
+    assert await shop.queries.stock_as_of("TEE", after(days=-1), None) is None
+
+
+async def test_given_that_all_is_forgotten_while_it_is_built_then_it_is_built_from_the_beginning(shop, after):
+    chance = random.Random(10)
+    busy_week(shop, after, chance, 200)
+    await shop.record(MOVEMENTS, shop.journal)
+    blocks = Blocks(shop.pool, 4, span=60)
+    assert await blocks.digest()
+    async with shop.pool.connection() as connection, connection.transaction():
+        await connection.execute("DELETE FROM block_progress")
+        digesting = asyncio.create_task(blocks.digest())
+        waits = "SELECT count(*)::int AS n FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+        while (await shop.queries.rows(waits))[0]["n"] == 0:
+            await asyncio.sleep(0.01)
+    assert await digesting
+    assert await shop.queries.rows("SELECT * FROM block_progress") == []
+    while await blocks.digest():
+        await asked_everything(shop, after, chance, 10)
+    await asked_everything(shop, after, chance, 30)
 
 
 async def test_given_units_beyond_any_shelf_then_blocks_are_built_and_the_sum_still_fits(shop, after):
