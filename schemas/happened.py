@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 from schemas.accounts import BOUNDARIES, TRANSIT_PREFIX, UNROUTED, State
 from schemas.counts import micros
@@ -98,15 +99,20 @@ def _places(moved: Legs) -> set[str]:
 
 
 Entry = tuple[int, int, Move, str, str, int, int]
-"""When a movement occurred, when it was in the log (microseconds since 1970), what it moved, its channel, its transaction (empty for a
-sale in person, which nothing depends on), and its cause: the partition, and the position in it (`position`)."""
+"""When a movement occurred, when it was in the log (microseconds since 1970), what it moved, its channel, its transaction (empty
+where nothing depends on it), and its cause: the partition, and the position in it (`position`)."""
+
+PARTS = 7
+"""Of an entry."""
 
 
 @dataclass(slots=True)
 class History:
-    """What happened to one SKU, in the order of the log. What was `told` of it is read when somebody asks: by then it is all there."""
+    """What happened to one SKU, in the order of the log. What was `told` of it, the parts of one entry after the other, is read when
+    somebody asks: by then it is all there, and its entries come to lie side by side in memory.
+    """
 
-    told: list[Entry] = field(default_factory=list)
+    told: list[Any] = field(default_factory=list)
     _log: list[Entry] = field(default_factory=list)
     _asking: set[str] = field(default_factory=set)
     _linked: bool = False
@@ -118,13 +124,13 @@ class History:
         move = Move.of(movement.kind, movement.voids, movement.legs, movement.bundle)
         if movement.request is None and (move.legs or move.tracks):
             cause = movement.cause
-            self.told.append(
+            self.told.extend(
                 (
                     micros(movement.occurred_at),
                     micros(movement.recorded_at),
                     move,
                     movement.channel,
-                    "" if move.act is IN_PERSON else movement.transaction,
+                    movement.transaction if move.depends else "",
                     cause.partition,
                     position(cause.offset, cause.index),
                 )
@@ -150,11 +156,14 @@ class History:
     def _read(self) -> None:
         log, causes = self._log, self._causes
         known = log[-1][1] if log else 0
-        for entry in self.told:
+        last, newest = None, -1
+        for entry in zip(*[iter(self.told)] * PARTS, strict=True):
             occurred, recorded, move, channel, transaction, source, cause = entry
-            if cause <= causes.get(source, -1):
+            if source != last:
+                last, newest = source, causes.get(source, -1)
+            if cause <= newest:
                 continue
-            causes[source] = cause
+            causes[source] = newest = cause
             if occurred <= recorded >= known:
                 known = recorded
                 log.append(entry)

@@ -68,20 +68,24 @@ class World:
         """What came of it. Most of what occurs depends on nobody's order, and is taken here; all else by `step`."""
         log, truth, tracked, heard, since = self.log, self.truth, self.tracked, self.heard, self.since
         tallies = self.outcome.by_channel
-        for index in self.order[start:] if start else self.order:
-            at, _, move, channel, _, _, _ = entry = log[index]
+        order = self.order[start:] if start else self.order
+        for index, entry in zip(order, map(log.__getitem__, order), strict=True):
+            at, _, move, channel, _, _, _ = entry
             if move.depends or channel in heard:
                 self.step(index, entry)
                 continue
+            short = False
             for cell, units in move.cells:
-                truth[cell] += units
+                truth[cell] = level = truth[cell] + units
+                if level < 0:
+                    short = True
             if move.tracks:
                 for name in move.tracks:
                     tracked[name] += move.says
             elif move.act is IN_PERSON and at >= since:
                 tally = tallies.get(channel) or self.outcome.of(channel)
                 tally.in_person += move.units
-                if move.source and truth.get(move.source, 0) < 0:
+                if short:
                     self._short(move, tally)
         return self.ended()
 
