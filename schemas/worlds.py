@@ -62,7 +62,7 @@ class World:
         if other is not None:
             other.truth, other.tracked, other.outcome = self.truth, self.tracked, self.outcome
             for name, heard in self.heard.items():
-                heard.beside = other.heard[name]
+                heard.hears_with(other.heard[name])
 
     def played(self, start: int = 0) -> Outcome:
         """What came of it. Most of what occurs depends on nobody's order, and is taken here; all else by `step`."""
@@ -137,17 +137,15 @@ class World:
     def tell(self, heard: Heard, at: int, index: int) -> None:
         """Tells a channel all that is due, but nothing that occurs only now."""
         log, due, position, otherwise = self.log, at - heard.delay, heard.position, self.otherwise
-        meters = heard.meters
+        meter = heard.meter
         while position < len(log):
             occurred, known, move, channel, _, _, _ = log[position]
             if known > due or (occurred >= at and position >= index):
                 break
             cells = otherwise.get(position, move.cells) if otherwise else move.cells
-            for meter in meters:
-                meter.post(cells)
+            meter.post(cells)
             if move.tracks:
-                for meter in meters:
-                    meter.track(move.tracks, move.says)
+                meter.track(move.tracks, move.says)
             if channel == heard.channel and move.bundle is None:
                 heard.did(cells, -1)
             position += 1
