@@ -91,25 +91,26 @@ class Histories:
                 kind, sku, legs, transaction, channel, span, partition, offset, index = read.groups()
                 try:
                     occurred_at, recorded_at = spans[span]
-                except (ValueError, TypeError):  # written in a way of its own, or no instant at all
-                    self._decoded(decode(Movement, value))
-                    continue
-                if recorded_at > until:
-                    continue
-                seen += 1
-                move = moves[kind].get(legs) or words.move(kind, legs, value)
-                if move.legs:
-                    told[sku].extend(
-                        (
+                    if recorded_at > until:
+                        continue
+                    move = moves[kind].get(legs) or words.move(kind, legs, value)
+                    if move.legs:
+                        deal = transaction.decode() if move.depends else ""
+                        cause = int(offset) << 32 | numbers[index]
+                        entry = (
                             occurred_at,
                             recorded_at,
                             move,
                             channels[channel],
-                            transaction.decode() if move.depends else "",
+                            deal,
                             numbers[partition],
-                            int(offset) << 32 | numbers[index],
+                            cause,
                         )
-                    )
+                        told[sku].extend(entry)
+                except (ValueError, TypeError):  # in a writing of its own, or no instant, or no text
+                    self._decoded(decode(Movement, value))
+                else:
+                    seen += 1
         finally:
             self.seen += seen
 

@@ -86,6 +86,16 @@ def test_given_an_instant_that_is_none_then_it_is_refused_though_all_else_is_as_
             read([value, value.replace(b'"recorded_at":"' + text, b'"recorded_at":"' + wrong)])
 
 
+@pytest.mark.parametrize("name", ["sku", "channel", "transaction"])
+def test_given_a_text_that_is_none_then_its_movement_is_refused_and_leaves_nothing(name):
+    value = encode(decode(Movement, next(p for p in EXAMPLES if "order-placed" in p.stem).read_bytes()))
+    wrong = value.replace(b'"%s":"' % name.encode(), b'"%s":"\xff' % name.encode())
+    histories = Histories()
+    with pytest.raises(Undecodable):
+        histories.take([value, wrong])
+    assert histories.seen == len(histories.of) == 1
+
+
 @given(data=st.data())
 @settings(max_examples=200, deadline=None)
 def test_given_any_movement_then_its_bytes_say_what_it_says(data, any_value):
