@@ -156,14 +156,11 @@ class History:
     def _read(self) -> None:
         log, causes = self._log, self._causes
         known = log[-1][1] if log else 0
-        last, newest = None, -1
         for entry in zip(*[iter(self.told)] * PARTS, strict=True):
             occurred, recorded, move, channel, transaction, source, cause = entry
-            if source != last:
-                last, newest = source, causes.get(source, -1)
-            if cause <= newest:
+            if cause <= causes.get(source, -1):
                 continue
-            causes[source] = newest = cause
+            causes[source] = cause
             if occurred <= recorded >= known:
                 known = recorded
                 log.append(entry)

@@ -73,7 +73,8 @@ class Histories:
         self.seen = 0
         self._until = FOREVER if until is None else until
         self._words = words or Words()
-        self._told = Known(lambda sku: self._history(sku.decode()).told)
+        of = self.of  # and not `self`: what refers to itself stays where nobody collects it
+        self._told = Known(lambda sku: _history(of, sku.decode()).told)
 
     def take(self, values: Iterable[bytes | None]) -> None:
         """Takes in movements as they stand in the log, but for what was recorded later than `until`. Raises `Undecodable` at one that is
@@ -117,12 +118,13 @@ class Histories:
     def _decoded(self, movement: Movement) -> None:
         if micros(movement.recorded_at) <= self._until:
             self.seen += 1
-            self._history(movement.sku).add(movement)
+            _history(self.of, movement.sku).add(movement)
 
-    def _history(self, sku: str) -> History:
-        if sku not in self.of:
-            self.of[sku] = History()
-        return self.of[sku]
+
+def _history(of: dict[str, History], sku: str) -> History:
+    if sku not in of:
+        of[sku] = History()
+    return of[sku]
 
 
 def instant_of(text: bytes) -> int:

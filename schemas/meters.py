@@ -22,7 +22,7 @@ class Meter:
     """
 
     __slots__ = (
-        "_all",
+        "_beside",
         "_eligible",
         "balances",
         "channel",
@@ -39,19 +39,22 @@ class Meter:
         self.sku, self.channel = sku, channel
         self.balances: defaultdict[Cell, int] = defaultdict(int)
         self.tracked: dict[str, int] = {}
-        self._all: tuple[Meter, ...] = (self,)
+        self._beside: Meter | None = None
         self.rule(rules)
 
     def beside(self, other: Meter) -> None:
         """Another meter, that has not been told anything else, is told what this one is told."""
         other.balances, other.tracked = self.balances, self.tracked
-        self._all = (self, other)
+        self._beside = other
 
     def part(self) -> None:
         """Whoever was beside is told by others from now on."""
-        for other in self._all[1:]:
+        other, self._beside = self._beside, None
+        if other is not None:
             other.balances, other.tracked = self.balances.copy(), self.tracked.copy()
-        self._all = (self,)
+
+    def _all(self) -> tuple[Meter, ...]:
+        return (self,) if self._beside is None else (self, self._beside)
 
     def rule(self, rules: ChannelRules) -> None:
         """Other rules hold."""
@@ -64,7 +67,8 @@ class Meter:
 
     def post(self, cells: Legs) -> None:
         """Units came and went."""
-        balances, meters = self.balances, self._all
+        balances, other = self.balances, self._beside
+        meters = (self,) if other is None else (self, other)
         for cell, units in cells:
             name, state = cell
             before = balances[cell]
@@ -85,10 +89,10 @@ class Meter:
             before = self.tracked.get(name, 0)
             self.tracked[name] = before + says
             if not before:
-                for meter in self._all:
+                for meter in self._all():
                     meter.count((name,))
             elif not before + says:
-                for meter in self._all:
+                for meter in self._all():
                     meter.leave(name)
 
     def leave(self, name: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from datetime import datetime
 from pathlib import Path
 
@@ -94,6 +96,18 @@ def test_given_a_text_that_is_none_then_its_movement_is_refused_and_leaves_nothi
     with pytest.raises(Undecodable):
         histories.take([value, wrong])
     assert histories.seen == len(histories.of) == 1
+
+
+def test_given_nobody_who_collects_garbage_then_histories_are_gone_with_whoever_had_them():
+    gc.disable()
+    try:
+        histories = read([encode(decode(Movement, path.read_bytes())) for path in EXAMPLES])
+        left = weakref.ref(histories)
+        assert [history.log for history in histories.of.values()]
+        del histories
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 @given(data=st.data())
