@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
+from sys import intern
 from typing import Any
 
 from schemas.accounts import BOUNDARIES, TRANSIT_PREFIX, UNROUTED, State
@@ -71,7 +73,7 @@ class Move:
     @classmethod
     def of(cls, kind: Kind, voids: Kind | None, legs: Iterable[Leg], bundle: str | None = None) -> Move:
         """What a movement of these legs moves."""
-        moved = tuple(((leg.location, leg.state), leg.quantity) for leg in legs)
+        moved = tuple((_cell(leg.location, leg.state), leg.quantity) for leg in legs)
         taken = [(cell, units) for cell, units in moved if units < 0]
         act = ACTS.get(kind, GIVEN)
         if act is FOLLOWS:
@@ -92,6 +94,12 @@ class Move:
             depends=act in (ORDERED, FOLLOWS),
             bundle=bundle,
         )
+
+
+@lru_cache(maxsize=100_000)
+def _cell(location: str, state: str) -> Cell:
+    """A cell, the same one each time: whoever looks for it in balances need not compare its letters."""
+    return intern(location), intern(state)
 
 
 def _places(moved: Legs) -> set[str]:

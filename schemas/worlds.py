@@ -137,16 +137,16 @@ class World:
     def tell(self, heard: Heard, at: int, index: int) -> None:
         """Tells a channel all that is due, but nothing that occurs only now."""
         log, due, position, otherwise = self.log, at - heard.delay, heard.position, self.otherwise
-        meter = heard.meter
+        post, track, its = heard.meter.post, heard.meter.track, heard.channel
         while position < len(log):
             occurred, known, move, channel, _, _, _ = log[position]
             if known > due or (occurred >= at and position >= index):
                 break
             cells = otherwise.get(position, move.cells) if otherwise else move.cells
-            meter.post(cells)
+            post(cells)
             if move.tracks:
-                meter.track(move.tracks, move.says)
-            if channel == heard.channel and move.bundle is None:
+                track(move.tracks, move.says)
+            if channel == its and move.bundle is None:
                 heard.did(cells, -1)
             position += 1
         heard.position = position
