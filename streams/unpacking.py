@@ -29,7 +29,7 @@ class Room:
         self._records = self._all[HEAD:]
 
     def values(self, packed: Packed, begin: int, end: int) -> list[bytes | None]:
-        """The values of a batch's records from `begin` up to, not including, `end`. Raises `KafkaError` for records that are broken."""
+        """The values of a batch's records from `begin` up to, not including, `end`. Raises what aiokafka raises for broken ones."""
         batch, records = packed.batch, self._unpacked(packed)
         if begin <= batch.base_offset and batch.next_offset <= end:
             return [record.value for record in records]
