@@ -98,8 +98,8 @@ class Move:
 
 @lru_cache(maxsize=100_000)
 def _cell(location: str, state: str) -> Cell:
-    """A cell, the same one each time: whoever looks for it in balances need not compare its letters."""
-    return intern(location), intern(state)
+    """A cell, of plain text and the same one each time: whoever looks for it in balances need not compare its letters."""
+    return intern(str(location)), intern(str(state))
 
 
 def _places(moved: Legs) -> set[str]:

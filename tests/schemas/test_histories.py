@@ -12,13 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.accounts import State
 from schemas.codec import Undecodable, decode, encode
 from schemas.counts import micros
 from schemas.granting import step
-from schemas.happened import History
+from schemas.happened import History, Move
 from schemas.histories import LAYOUT, Histories, instant_of
 from schemas.ledger import Stock
 from schemas.movements import Movement
+from schemas.postings import Kind, Leg
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "schemas" / "examples").glob("movement.v1.*.json"))
 
@@ -161,3 +163,14 @@ def test_given_an_instant_then_nothing_recorded_later_is_read(data, log):
 )
 def test_given_an_instant_as_text_then_it_is_the_one_that_it_names(text):
     assert instant_of(text.encode()) == micros(datetime.fromisoformat(text))
+
+
+def test_given_two_movements_at_a_place_then_they_name_one_cell_whoever_made_them():
+    states = (State.IN_TRANSIT, "in_transit")
+    moves = [
+        Move.of(Kind.TRANSFER_SHIPPED, None, (Leg("transit:1", state, units), Leg("A", "available", -units)))
+        for units, state in enumerate(states, 1)
+    ]
+    first, second = ([cell for cell, _ in move.legs] for move in moves)
+    assert first == second == [("transit:1", "in_transit"), ("A", "available")]
+    assert all(one is other for one, other in zip(first, second, strict=True))
