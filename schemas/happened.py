@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
+from sys import intern
+from typing import Any
 
 from schemas.accounts import BOUNDARIES, TRANSIT_PREFIX, UNROUTED, State
 from schemas.counts import micros
@@ -70,7 +73,7 @@ class Move:
     @classmethod
     def of(cls, kind: Kind, voids: Kind | None, legs: Iterable[Leg], bundle: str | None = None) -> Move:
         """What a movement of these legs moves."""
-        moved = tuple(((leg.location, leg.state), leg.quantity) for leg in legs)
+        moved = tuple((_cell(leg.location, leg.state), leg.quantity) for leg in legs)
         taken = [(cell, units) for cell, units in moved if units < 0]
         act = ACTS.get(kind, GIVEN)
         if act is FOLLOWS:
@@ -93,20 +96,31 @@ class Move:
         )
 
 
+@lru_cache(maxsize=100_000)
+def _cell(location: str, state: str) -> Cell:
+    """A cell, of plain text and the same one each time: whoever looks for it in balances need not compare its letters."""
+    return intern(str(location)), intern(str(state))
+
+
 def _places(moved: Legs) -> set[str]:
     return {name for (name, _), _ in moved if name not in BOUNDARIES and not name.startswith(TRANSIT_PREFIX)}
 
 
 Entry = tuple[int, int, Move, str, str, int, int]
-"""When a movement occurred, when it was in the log (microseconds since 1970), what it moved, its channel, its transaction (empty for a
-sale in person, which nothing depends on), and its cause: the partition, and the position in it (`position`)."""
+"""When a movement occurred, when it was in the log (microseconds since 1970), what it moved, its channel, its transaction (empty
+where nothing depends on it), and its cause: the partition, and the position in it (`position`)."""
+
+PARTS = 7
+"""Of an entry."""
 
 
 @dataclass(slots=True)
 class History:
-    """What happened to one SKU, in the order of the log. What was `told` of it is read when somebody asks: by then it is all there."""
+    """What happened to one SKU, in the order of the log. What was `told` of it, the parts of one entry after the other, is read when
+    somebody asks: by then it is all there, and its entries come to lie side by side in memory.
+    """
 
-    told: list[Entry] = field(default_factory=list)
+    told: list[Any] = field(default_factory=list)
     _log: list[Entry] = field(default_factory=list)
     _asking: set[str] = field(default_factory=set)
     _linked: bool = False
@@ -118,13 +132,13 @@ class History:
         move = Move.of(movement.kind, movement.voids, movement.legs, movement.bundle)
         if movement.request is None and (move.legs or move.tracks):
             cause = movement.cause
-            self.told.append(
+            self.told.extend(
                 (
                     micros(movement.occurred_at),
                     micros(movement.recorded_at),
                     move,
                     movement.channel,
-                    "" if move.act is IN_PERSON else movement.transaction,
+                    movement.transaction if move.depends else "",
                     cause.partition,
                     position(cause.offset, cause.index),
                 )
@@ -150,7 +164,7 @@ class History:
     def _read(self) -> None:
         log, causes = self._log, self._causes
         known = log[-1][1] if log else 0
-        for entry in self.told:
+        for entry in zip(*[iter(self.told)] * PARTS, strict=True):
             occurred, recorded, move, channel, transaction, source, cause = entry
             if cause <= causes.get(source, -1):
                 continue

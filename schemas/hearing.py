@@ -28,14 +28,15 @@ class Heard:
         self.rules = rules
         self.meter.rule(rules or ChannelRules())
 
-    @property
-    def meters(self) -> tuple[Meter, ...]:
-        """All that have to be told."""
-        return (self.meter,) if self.beside is None else (self.meter, self.beside.meter)
+    def hears_with(self, other: Heard) -> None:
+        """Another one hears and does the same, from the beginning on."""
+        self.beside = other
+        self.meter.beside(other.meter)
 
     def part(self) -> None:
         """What is beside it goes its own way, from where both are."""
         if self.beside is not None:
+            self.meter.part()
             self.beside.position, self.beside = self.position, None
 
     def sells(self, cell: Cell, wanted: int) -> int:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from schemas.codec import decode
 from schemas.counts import micros
-from schemas.happened import IN_PERSON, History, Move
+from schemas.happened import History, Move
 from schemas.movements import Movement
 from schemas.outcomes import FOREVER
 
@@ -21,11 +21,8 @@ TEXT = rb'"([^"]*+)"'
 LAYOUT = re.compile(
     rb'\{"id":"[^"]*+","kind":' + TEXT + rb',"sku":' + TEXT + rb',"quantity":-?\d+,"legs":(\[[^\]]*+\])'
     rb',"transaction":' + TEXT + rb',"channel":' + TEXT + rb',"document":"[^"]*+"'
-    rb',"occurred_at":'
-    + TEXT
-    + rb',"recorded_at":'
-    + TEXT
-    + rb',"cause":\{"partition":(-?\d+),"offset":(\d+),"index":(\d+)\}'
+    rb',"occurred_at":"([^"]*+","recorded_at":"[^"]*+)"'
+    rb',"cause":\{"partition":(-?\d+),"offset":(\d+),"index":(\d+)\}'
     rb'(?:,"reason":"[^"]*+")?,"demand_class":"retail","v":1\}'
 )
 """A movement as the hub writes it, without what few have, and where no text contains an escape: then every quote ends one."""
@@ -56,7 +53,7 @@ class Words:
     def __init__(self) -> None:
         self.moves: Known[dict[bytes, Move]] = Known(lambda _: {})
         self.channels = Known(bytes.decode)
-        self.instants = Known(instant_of)
+        self.spans = Known(span_of)
         self.numbers = Known(int)
 
     def move(self, kind: bytes, legs: bytes, value: bytes | None) -> Move:
@@ -76,55 +73,66 @@ class Histories:
         self.seen = 0
         self._until = FOREVER if until is None else until
         self._words = words or Words()
-        self._tell = Known(lambda sku: self._history(sku.decode()).told.append)
+        of = self.of  # and not `self`: what refers to itself stays where nobody collects it
+        self._told = Known(lambda sku: _history(of, sku.decode()).told)
 
     def take(self, values: Iterable[bytes | None]) -> None:
         """Takes in movements as they stand in the log, but for what was recorded later than `until`. Raises `Undecodable` at one that is
         none; those before it are taken in.
         """
-        words, match, tell, until = self._words, LAYOUT.fullmatch, self._tell, self._until
-        moves, channels, instants, numbers = words.moves, words.channels, words.instants, words.numbers
-        for value in values:
-            read = None if value is None or b"\\" in value else match(value)
-            if read is None:
-                self._decoded(decode(Movement, value))
-                continue
-            kind, sku, legs, transaction, channel, occurred, recorded, partition, offset, index = (
-                read.groups()
-            )
-            try:
-                occurred_at, recorded_at = instants[occurred], instants[recorded]
-            except (ValueError, TypeError):  # written in a way of its own, or no instant at all
-                self._decoded(decode(Movement, value))
-                continue
-            if recorded_at > until:
-                continue
-            self.seen += 1
-            move = moves[kind].get(legs) or words.move(kind, legs, value)
-            if move.legs:
-                tell[sku](
-                    (
-                        occurred_at,
-                        recorded_at,
-                        move,
-                        channels[channel],
-                        "" if move.act is IN_PERSON else transaction.decode(),
-                        numbers[partition],
-                        int(offset) << 32 | numbers[index],
-                    )
-                )
+        words, match, told, until = self._words, LAYOUT.fullmatch, self._told, self._until
+        moves, channels, spans, numbers = words.moves, words.channels, words.spans, words.numbers
+        seen = 0
+        try:
+            for value in values:
+                read = None if value is None or b"\\" in value else match(value)
+                if read is None:
+                    self._decoded(decode(Movement, value))
+                    continue
+                kind, sku, legs, transaction, channel, span, partition, offset, index = read.groups()
+                try:
+                    occurred_at, recorded_at = spans[span]
+                    if recorded_at > until:
+                        continue
+                    move = moves[kind].get(legs) or words.move(kind, legs, value)
+                    if move.legs:
+                        deal = transaction.decode() if move.depends else ""
+                        cause = int(offset) << 32 | numbers[index]
+                        entry = (
+                            occurred_at,
+                            recorded_at,
+                            move,
+                            channels[channel],
+                            deal,
+                            numbers[partition],
+                            cause,
+                        )
+                        told[sku].extend(entry)
+                except (ValueError, TypeError):  # in a writing of its own, or no instant, or no text
+                    self._decoded(decode(Movement, value))
+                else:
+                    seen += 1
+        finally:
+            self.seen += seen
 
     def _decoded(self, movement: Movement) -> None:
         if micros(movement.recorded_at) <= self._until:
             self.seen += 1
-            self._history(movement.sku).add(movement)
+            _history(self.of, movement.sku).add(movement)
 
-    def _history(self, sku: str) -> History:
-        if sku not in self.of:
-            self.of[sku] = History()
-        return self.of[sku]
+
+def _history(of: dict[str, History], sku: str) -> History:
+    if sku not in of:
+        of[sku] = History()
+    return of[sku]
 
 
 def instant_of(text: bytes) -> int:
     """The microseconds since 1970 of an instant in ISO 8601. Raises `ValueError` or `TypeError` for what is none, or has no zone."""
     return micros(datetime.fromisoformat(text.decode()))
+
+
+def span_of(text: bytes) -> tuple[int, int]:
+    """When something occurred and when it was recorded, as it stands in a movement. Raises as `instant_of` does."""
+    occurred, _, recorded = text.partition(b'","recorded_at":"')
+    return instant_of(occurred), instant_of(recorded)

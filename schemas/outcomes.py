@@ -77,6 +77,8 @@ class Side:
         return self.turns[turn][0] if turn < len(self.turns) else FOREVER
 
     def _passed(self, instant: int) -> int:
+        if len(self.turns) == 1:
+            return int(self.turns[0][0] <= instant)
         return bisect_right(self.turns, instant, key=itemgetter(0))
 
 

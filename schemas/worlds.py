@@ -62,26 +62,30 @@ class World:
         if other is not None:
             other.truth, other.tracked, other.outcome = self.truth, self.tracked, self.outcome
             for name, heard in self.heard.items():
-                heard.beside = other.heard[name]
+                heard.hears_with(other.heard[name])
 
     def played(self, start: int = 0) -> Outcome:
         """What came of it. Most of what occurs depends on nobody's order, and is taken here; all else by `step`."""
         log, truth, tracked, heard, since = self.log, self.truth, self.tracked, self.heard, self.since
         tallies = self.outcome.by_channel
-        for index in self.order[start:] if start else self.order:
-            at, _, move, channel, _, _, _ = entry = log[index]
+        order = self.order[start:] if start else self.order
+        for index, entry in zip(order, map(log.__getitem__, order), strict=True):
+            at, _, move, channel, _, _, _ = entry
             if move.depends or channel in heard:
                 self.step(index, entry)
                 continue
+            short = False
             for cell, units in move.cells:
-                truth[cell] += units
+                truth[cell] = level = truth[cell] + units
+                if level < 0:
+                    short = True
             if move.tracks:
                 for name in move.tracks:
                     tracked[name] += move.says
             elif move.act is IN_PERSON and at >= since:
                 tally = tallies.get(channel) or self.outcome.of(channel)
                 tally.in_person += move.units
-                if move.source and truth.get(move.source, 0) < 0:
+                if short:
                     self._short(move, tally)
         return self.ended()
 
@@ -133,18 +137,16 @@ class World:
     def tell(self, heard: Heard, at: int, index: int) -> None:
         """Tells a channel all that is due, but nothing that occurs only now."""
         log, due, position, otherwise = self.log, at - heard.delay, heard.position, self.otherwise
-        meters = heard.meters
+        post, track, its = heard.meter.post, heard.meter.track, heard.channel
         while position < len(log):
             occurred, known, move, channel, _, _, _ = log[position]
             if known > due or (occurred >= at and position >= index):
                 break
             cells = otherwise.get(position, move.cells) if otherwise else move.cells
-            for meter in meters:
-                meter.post(cells)
+            post(cells)
             if move.tracks:
-                for meter in meters:
-                    meter.track(move.tracks, move.says)
-            if channel == heard.channel and move.bundle is None:
+                track(move.tracks, move.says)
+            if channel == its and move.bundle is None:
                 heard.did(cells, -1)
             position += 1
         heard.position = position

@@ -20,11 +20,15 @@ from aiokafka.errors import (
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.memory_records import MemoryRecords
 
+from streams.unpacking import Packed, Room
+
 FETCHED = 1024 * 1024
 """Bytes of one fetch, compressed: some ten thousand movements."""
 WAIT_MS = 500
 PATIENCE = 30.0
 """Seconds that a partition may be without a leader that answers."""
+SIZE = slice(8, 12)
+"""Where a batch has the number of bytes that stand behind there."""
 
 
 class Batches:
@@ -33,6 +37,7 @@ class Batches:
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         self._client: Any = None
+        self._room = Room()
 
     async def start(self) -> None:
         """Connects. Raises `KafkaError` when no broker answers."""
@@ -61,12 +66,12 @@ class Batches:
         try:
             while coming is not None:
                 batches = _batches(await coming)
-                begin, start = start, batches[-1].next_offset if batches else start
+                begin, start = start, batches[-1].batch.next_offset if batches else start
                 coming = asyncio.ensure_future(self._fetch(topic, partition, start)) if start < end else None
                 await asyncio.sleep(0)
-                for batch in batches:
-                    if not batch.is_control_batch:
-                        yield [record.value for record in batch if begin <= record.offset < end]
+                for packed in batches:
+                    if not packed.batch.is_control_batch:
+                        yield self._room.values(packed, begin, end)
         finally:
             if coming is not None:
                 coming.cancel()
@@ -94,14 +99,16 @@ class Batches:
             await asyncio.sleep(0.1)
 
 
-def _batches(data: bytes) -> list[Any]:
+def _batches(data: bytes) -> list[Packed]:
     """The batches in a fetch; the last is left out where it was cut off."""
-    records, found = MemoryRecords(data), []
+    records, view, found, start = MemoryRecords(data), memoryview(data), list[Packed](), 0
     while records.has_next():
         batch = records.next_batch()
         if not batch.validate_crc():
             raise CorruptRecordException("the checksum of a batch is wrong")
-        found.append(batch)
+        size = int.from_bytes(view[start:][SIZE]) + SIZE.stop
+        found.append(Packed(batch, view[start : start + size]))
+        start += size
     if data and not found:
         raise RecordTooLargeError(f"a batch has more than {FETCHED} bytes")
     return found

@@ -130,6 +130,7 @@ class Replay:
         stocks: dict[str, Stock] = {}
         async for found in self.histories():
             stocks |= {sku: history.stock(sku) for sku, history in found.of.items()}
+            found.of.clear()  # before the next is read
         return stocks
 
     def is_later(self, stock: Stock) -> bool:

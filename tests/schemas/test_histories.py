@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from datetime import datetime
 from pathlib import Path
 
@@ -10,13 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.accounts import State
 from schemas.codec import Undecodable, decode, encode
 from schemas.counts import micros
 from schemas.granting import step
-from schemas.happened import History
+from schemas.happened import History, Move
 from schemas.histories import LAYOUT, Histories, instant_of
 from schemas.ledger import Stock
 from schemas.movements import Movement
+from schemas.postings import Kind, Leg
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "schemas" / "examples").glob("movement.v1.*.json"))
 
@@ -86,6 +90,28 @@ def test_given_an_instant_that_is_none_then_it_is_refused_though_all_else_is_as_
             read([value, value.replace(b'"recorded_at":"' + text, b'"recorded_at":"' + wrong)])
 
 
+@pytest.mark.parametrize("name", ["sku", "channel", "transaction"])
+def test_given_a_text_that_is_none_then_its_movement_is_refused_and_leaves_nothing(name):
+    value = encode(decode(Movement, next(p for p in EXAMPLES if "order-placed" in p.stem).read_bytes()))
+    wrong = value.replace(b'"%s":"' % name.encode(), b'"%s":"\xff' % name.encode())
+    histories = Histories()
+    with pytest.raises(Undecodable):
+        histories.take([value, wrong])
+    assert histories.seen == len(histories.of) == 1
+
+
+def test_given_nobody_who_collects_garbage_then_histories_are_gone_with_whoever_had_them():
+    gc.disable()
+    try:
+        histories = read([encode(decode(Movement, path.read_bytes())) for path in EXAMPLES])
+        left = weakref.ref(histories)
+        assert [history.log for history in histories.of.values()]
+        del histories
+        assert left() is None
+    finally:
+        gc.enable()
+
+
 @given(data=st.data())
 @settings(max_examples=200, deadline=None)
 def test_given_any_movement_then_its_bytes_say_what_it_says(data, any_value):
@@ -137,3 +163,14 @@ def test_given_an_instant_then_nothing_recorded_later_is_read(data, log):
 )
 def test_given_an_instant_as_text_then_it_is_the_one_that_it_names(text):
     assert instant_of(text.encode()) == micros(datetime.fromisoformat(text))
+
+
+def test_given_two_movements_at_a_place_then_they_name_one_cell_whoever_made_them():
+    states = (State.IN_TRANSIT, "in_transit")
+    moves = [
+        Move.of(Kind.TRANSFER_SHIPPED, None, (Leg("transit:1", state, units), Leg("A", "available", -units)))
+        for units, state in enumerate(states, 1)
+    ]
+    first, second = ([cell for cell, _ in move.legs] for move in moves)
+    assert first == second == [("transit:1", "in_transit"), ("A", "available")]
+    assert all(one is other for one, other in zip(first, second, strict=True))

@@ -99,6 +99,31 @@ def test_given_any_movements_and_rules_then_the_number_is_the_published_one_afte
         as_published(meter, stock_of("mug", balances, kept))
 
 
+@given(happened=steps, its=placed, others=placed, until=st.integers(0, 16))
+@settings(max_examples=500, deadline=None)
+def test_given_two_meters_side_by_side_then_each_shows_what_it_would_alone_and_goes_on_so_when_they_part(
+    happened, its, others, until
+):
+    pair = [Meter("mug", "shop", rules) for rules in (its, others)]
+    alone = [Meter("mug", "shop", rules) for rules in (its, others)]
+    pair[0].beside(pair[1])
+    for number, (place, state, units, says) in enumerate(happened):
+        if number == until:
+            pair[0].part()
+        for meter in [*pair[: 1 + (number >= until)], *alone]:
+            more = units if meter in (pair[0], alone[0]) or number < until else 2 * units
+            meter.post((((place, state), more),))
+            if says > 0 or meter.tracked.get(place, 0) > 0:
+                meter.track((place,), says)
+        for meter, single in zip(pair, alone, strict=True):
+            if number == len(happened) // 2:
+                meter.rule(others)
+                single.rule(others)
+            assert meter.stock() == single.stock()
+            for name in (*PLACES, UNROUTED):
+                assert meter.number(name) == single.number(name)
+
+
 def as_published(meter, stock):
     """Every number is the one that the stock makes."""
     published = places_of(stock, "shop", meter.rules)
