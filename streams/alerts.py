@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 PREFIX = "whsec_"
 AGED_EVERY = 600.0
-"""Seconds between two looks for aged commitments: they add the whole journal up."""
+"""Seconds between two looks for aged commitments, which go over all that is open."""
 
 
 def signed(secret: str, ident: str, at: int, body: bytes) -> dict[str, str]:
