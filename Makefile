@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz-api bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-channels chaos day stories oversell screenshots laws race simulate mutation lock clean
+.PHONY: help setup demo test check fuzz-api bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-idle bench-channels chaos day stories oversell screenshots laws race simulate mutation lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -52,6 +52,9 @@ bench-asking: $(READY) ## how soon questions are answered beside a history that 
 
 bench-export: $(READY) ## how fast an audit export is written, and checked, of a million movements (ONHAND_MOVEMENTS=10000000)
 	@$(BIN)/python -m pytest -q -s tests/bench/bench_export.py -o python_files="bench_*.py" -o timeout=1800 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+
+bench-idle: $(READY) ## what an installation holds that has nothing to do, and how soon it is there
+	@$(BIN)/python -m pytest -q -s tests/bench/bench_idle.py -o python_files="bench_*.py" -o timeout=600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
 
 chaos: $(READY) ## kills, stops and starves hubs on real engines under load, and counts what was lost (ARGS="-k 'worker and memory'")
 	@$(BIN)/python tests/chaos/chaos.py $(ARGS)
