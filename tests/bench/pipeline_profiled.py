@@ -1,0 +1,68 @@
+"""`onhand worker`, sampled: `pipeline_profiled.py FILE ARGUMENTS...` runs `onhand ARGUMENTS...` in this process.
+
+From SIGUSR1 on the kernel interrupts it after every few milliseconds of its own processor time (SIGPROF), so that only work is sampled and
+no waiting. When it ends, FILE says in how many samples each function was the one at work, and in how many it was on the stack, as JSON.
+What is written in C is its caller's.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+
+from streams import cli
+
+ROOT = Path(__file__).resolve().parents[2]
+EVERY = 0.004
+at_work: Counter[str] = Counter()
+on_the_stack: Counter[str] = Counter()
+_names: dict[object, str] = {}
+
+
+def name_of(frame: FrameType) -> str:
+    """Where a function is: `own streams/chunks.py commit`, or `lib aiokafka/...`."""
+    code = frame.f_code
+    if code not in _names:
+        file = Path(code.co_filename)
+        if file.is_relative_to(ROOT) and ".venv" not in file.parts:
+            where = f"own {file.relative_to(ROOT)}"
+        else:
+            where = f"lib {'/'.join(file.parts[-2:])}"
+        _names[code] = f"{where} {code.co_qualname}"
+    return _names[code]
+
+
+def sample(_: int, frame: FrameType | None) -> None:
+    if frame is None:
+        return
+    at_work[name_of(frame)] += 1
+    seen = set()
+    while frame is not None:
+        seen.add(name_of(frame))
+        frame = frame.f_back
+    on_the_stack.update(seen)
+
+
+def begin(_: int, __: FrameType | None) -> None:
+    signal.setitimer(signal.ITIMER_PROF, EVERY, EVERY)
+
+
+def main(file: str, *arguments: str) -> None:
+    signal.signal(signal.SIGPROF, sample)
+    signal.signal(signal.SIGUSR1, begin)
+    sys.argv = ["onhand", *arguments]
+    try:
+        cli.main()
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        Path(file).write_text(
+            json.dumps({"at_work": at_work, "on_the_stack": on_the_stack}), encoding="utf-8"
+        )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
