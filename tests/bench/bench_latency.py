@@ -16,8 +16,6 @@ import asyncio
 import json
 import math
 import os
-import subprocess
-import sys
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -30,6 +28,7 @@ from footprint import cpu
 from installed import Progress, onhand, port_of, running, watching
 from rich.console import Console
 from rich.table import Table
+from scripts import Script
 from shop_orders import OPENING, PLACE
 
 from deploy.kafka import version
@@ -43,7 +42,6 @@ SECONDS, WHOLE = float(os.environ.get("ONHAND_SECONDS", "30")), 30.0
 SKUS, PARTITIONS, PACE = int(os.environ.get("ONHAND_SKUS", "10000")), 4, 0.005
 WARM_UP, DRAIN = (50, 4.0), 300.0
 PROMISED_AT, MOST = 1_000, {"readable": 150.0, "called": 500.0}
-HERE = Path(__file__).parent
 CONFIG = """
 data = "{data}"
 [kafka]
@@ -69,35 +67,6 @@ publish = "locations"
 ships_from = "{place}"
 """
 console = Console(width=130)
-
-
-class Script:
-    """A script of this folder in a process of its own, which is told what to do line by line."""
-
-    def __init__(self, name: str, *arguments: object) -> None:
-        command = [sys.executable, str(HERE / name), *map(str, arguments)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parents[1]
-        )
-
-    async def says(self, word: str) -> None:
-        assert self.process.stdout is not None
-        said = await asyncio.to_thread(self.process.stdout.readline)
-        assert said.strip() == word, said
-
-    async def told(self, line: str, answer: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{line}\n")
-        self.process.stdin.flush()
-        await self.says(answer)
-
-    def end(self) -> None:
-        """It ends with its standard input."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.wait(60)
-        self.process.stdout.close()
 
 
 @dataclass
