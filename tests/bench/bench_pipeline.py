@@ -1,8 +1,8 @@
 """How many real sale documents a worker settles, posts and publishes: `make bench-pipeline` (ONHAND_DOCUMENTS=100000 ONHAND_PROFILE=1).
 
 `onhand serve` and `onhand worker` run as `onhand up` runs them, all stages, laws and crash order on. The opening stock goes through first.
-Then the worker is stopped, the documents are written into `claims`, and it is started again; what counts is from when it says that it is ready (its
-tables are restored) to the last record that it writes. Both channels are in shadow: numbers are published, and no platform is called. Beside it
+Then the worker is stopped, the documents are written into `claims`, and it is started again, to the last record that it writes. What a start
+takes that finds nothing to do is measured just before, and taken off. Both channels are in shadow: numbers are published, and no platform is called. Beside it
 stands what reading the same claims costs that does nothing with them. It ends with `onhand verify`.
 
 With ONHAND_PROFILE=1 the worker is sampled, which makes it a little slower, and where its time went is printed.
@@ -21,6 +21,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from footprint import cpu
@@ -86,13 +87,21 @@ async def write(kafka: str, naming: Naming, claims: Iterable[Claim]) -> tuple[in
     return count, lines
 
 
+class Start(NamedTuple):
+    """Seconds and seconds of CPU from a worker's start until it was ready."""
+
+    seconds: float
+    cpu: float
+
+
 @asynccontextmanager
-async def worker(config: Path, profile: Path | None) -> AsyncIterator[Process]:
-    """A worker that has just said that it is ready."""
+async def worker(config: Path, profile: Path | None) -> AsyncIterator[tuple[Process, Start]]:
+    """A worker that has just said that it is ready, and what that took."""
     arguments = ["worker", "--config", str(config)]
     command = ["-m", "streams.cli", *arguments]
     if profile is not None:
         command = [str(Path(__file__).with_name("pipeline_profiled.py")), str(profile), *arguments]
+    began = time.time()
     with (config.parent / "worker.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable, *command, stdout=asyncio.subprocess.PIPE, stderr=log, cwd=ROOT
@@ -103,7 +112,7 @@ async def worker(config: Path, profile: Path | None) -> AsyncIterator[Process]:
         assert said.startswith(b"ready"), (config.parent / "worker.log").read_text()[-2_000:]
         if profile is not None:
             process.send_signal(signal.SIGUSR1)
-        yield process
+        yield process, Start(time.time() - began, cpu(process.pid))
     finally:
         if process.returncode is None:
             process.terminate()
@@ -146,18 +155,20 @@ async def test_pipeline(config, kafka, dsn, prefix, run, tmp_path):
     generate(load(config).data)
     profile = tmp_path / "profile.json" if PROFILE else None
     async with running(config, "serve"), watching(kafka, dsn, prefix, PARTITIONS) as progress:
-        async with worker(config, None) as process:
+        async with worker(config, None) as (process, _):
             await write(kafka, naming, openings(day))
             await until_folded(process, progress)
             await progress.settled(WITHIN)
+        async with worker(config, None) as (_, start):
+            pass
         moved = await progress.ends(MOVEMENTS)
         count, lines = await write(kafka, naming, documents(day))
         raw = await asyncio.to_thread(run, "replay_raw.py", kafka, naming(CLAIMS), str(PARTITIONS))
-        async with worker(config, profile) as process:
-            began, before = time.time(), cpu(process.pid)
+        began = time.time() + start.seconds
+        async with worker(config, profile) as (process, _):
             await until_folded(process, progress)
-            used = cpu(process.pid) - before
-            seconds = await last_written(progress._reader, naming) - began
+            used = cpu(process.pid) - start.cpu
+            seconds = await last_written(progress.reader, naming) - began
             moved = await progress.ends(MOVEMENTS) - moved
             await progress.settled(WITHIN)
         show(count, lines, moved, seconds, used, raw)

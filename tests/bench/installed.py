@@ -55,16 +55,16 @@ class Progress:
     """How far the stages and the recorder have come."""
 
     def __init__(self, reader: Reader, queries: Queries, prefix: str, partitions: int) -> None:
-        self._reader, self._queries = reader, queries
+        self.reader, self._queries = reader, queries
         self._naming, self._partitions = Naming(prefix), partitions
 
     async def ends(self, topic: Topic) -> int:
-        return sum((await self._reader.ends(self._naming(topic), range(self._partitions))).values())
+        return sum((await self.reader.ends(self._naming(topic), range(self._partitions))).values())
 
     async def unfolded(self) -> int:
         """Records that the stages have not committed."""
         ends = [await self.ends(topic) for topic in STAGES]
-        committed = await self._reader.committed(f"{self._naming.prefix}onhand")
+        committed = await self.reader.committed(f"{self._naming.prefix}onhand")
         names = {self._naming(topic) for topic in STAGES}
         return sum(ends) - sum(o.offset for tp, o in committed.items() if tp.topic in names)
 

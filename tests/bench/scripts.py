@@ -19,15 +19,22 @@ class Script:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parents[1]
         )
 
-    async def says(self, word: str) -> None:
+    async def line(self) -> str:
+        """What it says next; empty where it has ended."""
         assert self.process.stdout is not None
-        said = await asyncio.to_thread(self.process.stdout.readline)
-        assert said.strip() == word, said
+        return (await asyncio.to_thread(self.process.stdout.readline)).strip()
 
-    async def told(self, line: str, answer: str) -> None:
+    async def says(self, word: str) -> None:
+        said = await self.line()
+        assert said == word, said
+
+    def tell(self, line: str) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
+
+    async def told(self, line: str, answer: str) -> None:
+        self.tell(line)
         await self.says(answer)
 
     def end(self) -> None:
