@@ -109,7 +109,7 @@ async def test_intake(config, platform, kafka, dsn, prefix, run):
     ):
         with server(script) as (port, pid):
             found[name] = await asyncio.to_thread(loaded, run, port, pid)
-    async with running(config, "serve") as [hub], watching(kafka, dsn, prefix, PARTITIONS) as progress:
+    async with watching(kafka, dsn, prefix, PARTITIONS) as progress, running(config, "serve") as [hub]:
         assert hub.process is not None
         await asyncio.to_thread(run, "intake_load.py", str(port_of(hub)), str(SKUS), "50", "open", "50", "1")
         before = await progress.ends(CLAIMS)

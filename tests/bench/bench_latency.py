@@ -243,8 +243,8 @@ async def test_latency(config, scripts, kafka, dsn, prefix):
     sender, platforms = scripts
     await asyncio.gather(sender.says("ready"), platforms.says("ready"))
     async with (
-        running(config, "serve", "worker") as children,
         watching(kafka, dsn, prefix, PARTITIONS) as progress,
+        running(config, "serve", "worker") as children,
     ):
         await asyncio.to_thread(onhand, config, "import", "web")
         await until_open(dsn)

@@ -154,7 +154,7 @@ async def test_pipeline(config, kafka, dsn, prefix, run, tmp_path):
     )
     generate(load(config).data)
     profile = tmp_path / "profile.json" if PROFILE else None
-    async with running(config, "serve"), watching(kafka, dsn, prefix, PARTITIONS) as progress:
+    async with watching(kafka, dsn, prefix, PARTITIONS) as progress, running(config, "serve"):
         async with worker(config, None) as (process, _):
             await write(kafka, naming, openings(day))
             await until_folded(process, progress)

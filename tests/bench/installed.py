@@ -18,6 +18,7 @@ from schemas.topics import CHANNEL_QUANTITIES, CLAIMS, MOVEMENTS, STOCK, Topic
 from streams.reader import Reader
 from streams.stages import Naming
 from streams.system import Child
+from streams.topics import create_topics
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES, RECORDED = (CLAIMS, MOVEMENTS), (MOVEMENTS, STOCK, CHANNEL_QUANTITIES)
@@ -86,6 +87,8 @@ class Progress:
 
 @contextlib.asynccontextmanager
 async def watching(kafka: str, dsn: str, prefix: str, partitions: int) -> AsyncIterator[Progress]:
+    """Makes the topics, as a worker does that is first, and watches them."""
+    await create_topics(kafka, Naming(prefix), partitions)
     reader, pool = Reader(kafka), await open_pool(dsn, 2)
     await reader.start()
     try:
