@@ -30,15 +30,16 @@ PARTITIONS = [int(count) for count in os.environ.get("ONHAND_PARTITIONS", "1,4,8
 WORKERS, WITHIN, STABLE = (1, 2), 1_800.0, 3.0
 
 
-async def until_joined(admin: AIOKafkaAdminClient, group: str, workers: int) -> None:
-    """Waits until so many are in the group and it has been quiet for a while."""
+async def until_joined(admin: AIOKafkaAdminClient, group: str, scripts: list[Script]) -> None:
+    """Waits until all of them are in the group and it has been quiet for a while."""
     began = since = time.monotonic()
     while time.monotonic() - since < STABLE:
         assert time.monotonic() - began < 120, "the workers did not join"
+        assert all(script.process.poll() is None for script in scripts), "a worker ended"
         await asyncio.sleep(0.2)
         [answer] = await admin.describe_consumer_groups([group])
         _, _, state, *_, members = answer.groups[0][:6]
-        if state != "Stable" or len(members) != workers:
+        if state != "Stable" or len(members) != len(scripts):
             since = time.monotonic()
 
 
@@ -60,7 +61,7 @@ async def folded(kafka: str, prefix: str, partitions: int, workers: int, folder:
     names = [f"worker-{number}" for number in range(workers)]
     scripts = [Script("workers_onhand.py", kafka, prefix, partitions, folder / name, name) for name in names]
     try:
-        await until_joined(admin, f"{prefix}onhand", workers)
+        await until_joined(admin, f"{prefix}onhand", scripts)
         began = time.time()
         for script in scripts:
             script.tell("go")

@@ -56,13 +56,16 @@ class Clock:
 
 
 class Timed(Writer):
-    """A writer that notes when its last write was acknowledged."""
+    """A writer that notes how much it wrote, and when its last write was acknowledged."""
 
     clock: Clock
+    records = 0
 
     async def write(self, outs: Iterable[Out]) -> Any:
+        outs = list(outs)
         written = await super().write(outs)
         self.clock.ended = self.clock.now()
+        self.records += len(outs)
         return written
 
 
@@ -110,7 +113,13 @@ async def main(bootstrap: str, prefix: str, partitions: int, datadir: str, store
         await topology.begin()
         await asyncio.sleep(0.05 if not topology.ready else 0.5)
     (began, cpu_before), (ended, cpu) = clock.began, clock.ended
-    found = {"empty": empty, "held": held, "after": rss(os.getpid()), "restored": clock.restored}
+    found = {
+        "empty": empty,
+        "held": held,
+        "after": rss(os.getpid()),
+        "restored": clock.restored,
+        "written": writer.records,
+    }
     sys.stdout.write(json.dumps({**found, "seconds": ended - began, "cpu": cpu - cpu_before}) + "\n")
     await topology.app.stop()
     await topology.close()

@@ -11,6 +11,7 @@ import gc
 import json
 import sys
 import time
+from pathlib import Path
 
 from faust.contrib.asgi import bind_to_running_loop
 
@@ -27,6 +28,7 @@ RULES = Rules(version="bench", channels={"web": ChannelRules()})
 async def main(bootstrap: str, prefix: str, partitions: int, datadir: str, name: str) -> None:
     gc.freeze()
     gc.set_threshold(100_000, 10, 1_000)  # as every command does
+    Path(datadir).mkdir(parents=True, exist_ok=True)
     ruled = Ruled(RULES, known=False)
     writer, reader = Writer(bootstrap, partitions), Reader(bootstrap)
     await writer.start()
