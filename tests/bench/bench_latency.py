@@ -16,20 +16,20 @@ import asyncio
 import json
 import math
 import os
-from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
 from footprint import cpu
 from installed import Progress, onhand, port_of, running, watching
+from latency_times import Journal, Steps, Took, timed
 from rich.console import Console
 from rich.table import Table
 from scripts import Script
-from shop_orders import OPENING, PLACE
+from shop_orders import PLACE
 
 from deploy.kafka import version
 from deploy.processes import free_port
@@ -66,67 +66,8 @@ reconcile_every = 0
 publish = "locations"
 ships_from = "{place}"
 """
+PROCESSES = "server", "worker", "both platforms", "sender"
 console = Console(width=130)
-
-
-@dataclass
-class Took:
-    """Milliseconds; without end where it did not happen."""
-
-    each: list[float] = field(default_factory=list)
-
-    def at(self, percent: float) -> float:
-        return sorted(self.each)[max(0, math.ceil(len(self.each) * percent / 100) - 1)]
-
-    def add(self, since: float, until: float) -> None:
-        self.each.append((until - since) * 1_000)
-
-    def shown(self) -> list[str]:
-        return [f"{one:,.1f}" if math.isfinite(one := self.at(p)) else "-" for p in (50, 99, 99.9, 100)]
-
-
-@dataclass
-class Journal:
-    """What the recorder has of orders: the newest rows since the last look, and how many of each SKU there were before."""
-
-    dsn: str
-    reached: dict[int, int] = field(default_factory=lambda: dict.fromkeys(range(PARTITIONS), -1))
-    sold: Counter[str] = field(default_factory=Counter)
-
-    def news(self) -> dict[str, list[tuple[int, int, str, int]]]:
-        """By order: partition and offset of each of its movements, its SKU, and the level that must come of it."""
-        found = defaultdict(list)
-        with psycopg.connect(self.dsn) as connection:
-            for partition, after in self.reached.items():
-                rows = connection.execute(
-                    "SELECT transaction, sku, log_offset FROM movements WHERE partition = %s AND log_offset > %s"
-                    " AND kind = 'OrderPlaced' ORDER BY log_offset",
-                    [partition, after],
-                ).fetchall()
-                for deal, sku, offset in rows:
-                    self.sold[sku] += 1
-                    self.reached[partition] = offset
-                    found[deal].append((partition, offset, sku, OPENING - self.sold[sku]))
-        return found
-
-
-class Steps:
-    """When the recorder was seen to have passed an offset."""
-
-    def __init__(self, seen: list[tuple[int, int, float]]) -> None:
-        self._ends, self._times = defaultdict(list), defaultdict(list)
-        for partition, end, at in seen:
-            self._ends[partition].append(end)
-            self._times[partition].append(at)
-
-    def passed(self, partition: int, offset: int) -> float:
-        at = bisect_left(self._ends[partition], offset + 1)
-        return self._times[partition][at] if at < len(self._times[partition]) else math.inf
-
-
-def shown_at(arrived: list[tuple[int, float]], level: int) -> float:
-    """When a platform was told a level, or one that follows it: it falls with every order."""
-    return next((at for told, at in arrived if told <= level), math.inf)
 
 
 @dataclass
@@ -147,13 +88,13 @@ class Installation:
         found: dict[str, list[tuple[int, float]]] = json.loads(file.read_text())
         return found
 
-    async def until_told(self) -> dict[str, list[tuple[int, float]]]:
-        """What it was told, once it shows what is there; or what it was told until nobody waits any longer."""
+    async def until_told(self, sold: set[str]) -> dict[str, list[tuple[int, float]]]:
+        """What it was told, once it shows what is there of all that was sold; or until nobody waits any longer."""
         arrived: dict[str, list[tuple[int, float]]] = defaultdict(list)
         for _ in range(int(DRAIN)):
             for sku, levels in (await self.calls()).items():
                 arrived[sku] += levels
-            if all(levels[-1][0] == OPENING - self.journal.sold[sku] for sku, levels in arrived.items()):
+            if all(sku in arrived and arrived[sku][-1][0] == self.journal.left(sku) for sku in sold):
                 break
             await asyncio.sleep(1.0)
         return arrived
@@ -164,46 +105,30 @@ class Installation:
         await self.sender.told(f"{port_of(self.children[0])} {rate} {seconds} {sent}", "made")
         watch = Script("latency_watch.py", self.journal.dsn, steps, PACE)
         await watch.says("ready")
-        before = [cpu(child.process.pid) for child in self.children if child.process]
-        await self.sender.told("go", "sent")
-        used = [
-            cpu(child.process.pid) - b
-            for child, b in zip(self.children, before, strict=True)
-            if child.process
+        costs = self.cpu()
+        try:
+            await self.sender.told("go", "sent")
+            drained = await self.progress.settled(DRAIN)
+        finally:
+            watch.end()
+        costs = [
+            (after - before) / (rate * seconds) * 1_000
+            for before, after in zip(costs, self.cpu(), strict=True)
         ]
-        drained = await self.progress.settled(DRAIN)
-        watch.end()
         deals = self.journal.news()
-        arrived = await self.until_told()
+        arrived = await self.until_told({sku for rows in deals.values() for _, _, sku, _ in rows})
         took = timed(json.loads(sent.read_text()), deals, Steps(json.loads(steps.read_text())), arrived)
         refused = sum(math.isinf(one) for one in took["accepted"].each)
-        server, worker = (f"{one / seconds * 100:.0f} %" for one in used)
+        spent = ", ".join(f"{name} {cost:.2f}" for name, cost in zip(PROCESSES, costs, strict=True))
         return (
             took,
-            f"{refused} not accepted; settled {drained:.1f} s after the last answer; of a core: server {server}, worker {worker}",
+            f"{refused} not accepted; settled {drained:.1f} s after the last answer; CPU ms an order: {spent}",
         )
 
-
-def timed(
-    sent: list[list[float]],
-    deals: dict[str, list[tuple[int, int, str, int]]],
-    steps: Steps,
-    arrived: dict[str, list[tuple[int, float]]],
-) -> dict[str, Took]:
-    took: dict[str, Took] = defaultdict(Took)
-    for number, due, asked, ended, status in sent:
-        accepted = ended if status // 100 == 2 else math.inf
-        rows = deals.get(f"order/web/{number:.0f}", [])
-        assert rows or math.isinf(accepted), f"order {number} was accepted and is not recorded"
-        readable = max((steps.passed(p, o) for p, o, _, _ in rows), default=math.inf)
-        called = max((shown_at(arrived.get(sku, []), level) for _, _, sku, level in rows), default=math.inf)
-        took["sender's own lateness"].add(due, asked)
-        for name, at in {"accepted": accepted, "readable": readable, "called": called}.items():
-            took[name].add(due, at)
-        if math.isfinite(accepted):
-            took["readable, since accepted"].add(accepted, max(accepted, readable))
-            took["called, since accepted"].add(accepted, max(accepted, called))
-    return took
+    def cpu(self) -> list[float]:
+        """Seconds of CPU so far, of each of `PROCESSES`."""
+        children = [child.process.pid for child in self.children if child.process is not None]
+        return [cpu(pid) for pid in (*children, self.platforms.process.pid, self.sender.process.pid)]
 
 
 @pytest.fixture
@@ -248,7 +173,7 @@ async def test_latency(config, scripts, kafka, dsn, prefix):
     ):
         await asyncio.to_thread(onhand, config, "import", "web")
         await until_open(dsn)
-        installation = Installation(config, Journal(dsn), children, progress, sender, platforms)
+        installation = Installation(config, Journal(dsn, PARTITIONS), children, progress, sender, platforms)
         await installation.play(*WARM_UP)
         late = []
         for rate in RATES:

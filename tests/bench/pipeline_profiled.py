@@ -28,12 +28,21 @@ def name_of(frame: FrameType) -> str:
     code = frame.f_code
     if code not in _names:
         file = Path(code.co_filename)
-        if file.is_relative_to(ROOT) and ".venv" not in file.parts:
-            where = f"own {file.relative_to(ROOT)}"
+        if code.co_filename == "<string>":
+            _names[code] = generated(frame)
+        elif file.is_relative_to(ROOT) and ".venv" not in file.parts:
+            _names[code] = f"own {file.relative_to(ROOT)} {code.co_qualname}"
         else:
-            where = f"lib {'/'.join(file.parts[-2:])}"
-        _names[code] = f"{where} {code.co_qualname}"
+            _names[code] = f"lib {'/'.join(file.parts[-2:])} {code.co_qualname}"
     return _names[code]
+
+
+def generated(frame: FrameType) -> str:
+    """Whose code it is that dataclasses and named tuples have generated: it makes one of them."""
+    made = frame.f_locals.get("_cls") or type(frame.f_locals.get("self"))
+    module = str(made.__module__)
+    whose = "own" if (ROOT / module.partition(".")[0]).is_dir() else "lib"
+    return f"{whose} {module} {made.__qualname__}(...)"
 
 
 def sample(_: int, frame: FrameType | None) -> None:

@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import structlog
 from faust.contrib.asgi import bind_to_running_loop
 
 from schemas.rules import ChannelRules, Rules
@@ -26,6 +27,7 @@ RULES = Rules(version="bench", channels={"web": ChannelRules()})
 
 
 async def main(bootstrap: str, prefix: str, partitions: int, datadir: str, name: str) -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     gc.freeze()
     gc.set_threshold(100_000, 10, 1_000)  # as every command does
     Path(datadir).mkdir(parents=True, exist_ok=True)
