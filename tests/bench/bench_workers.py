@@ -1,8 +1,8 @@
 """What a second worker brings, and what partitions cost: `make bench-workers` (ONHAND_MOVEMENTS=100000 ONHAND_PARTITIONS=1,4,8,32).
 
-The same movements (`asking_movements.py`: a year of openings, sales, orders and returns after Zipf) lie in `movements` of so many partitions. One
-worker, then two of another installation, join their group and wait; once it is stable they are let go together. What counts is from then
-to the last record of stock or numbers. Kafka shares the cores, so that of two cores a second worker cannot have all of another one.
+One worker, then two of another installation, join their group; once it is stable the same movements (`asking_movements.py`: a year of openings,
+sales, orders and returns after Zipf) are written into so many partitions, while the workers do not know their rules, without which no ledger begins.
+Then they are let go together. What counts is from then to the last record of stock or numbers. Kafka shares the cores, so that of two cores a second worker cannot have all of another one.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import asyncio
 import json
 import os
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -23,6 +25,7 @@ from deploy.kafka import version
 from schemas.topics import CHANNEL_QUANTITIES, MOVEMENTS, STOCK
 from streams.reader import Reader
 from streams.stages import Naming
+from streams.topics import create_topics
 
 MOVEMENTS_MADE = int(os.environ.get("ONHAND_MOVEMENTS", "100000"))
 SKUS = max(1, MOVEMENTS_MADE // 5)
@@ -53,15 +56,18 @@ async def last_written(reader: Reader, naming: Naming, partitions: int) -> float
     return newest / 1_000
 
 
-async def folded(kafka: str, prefix: str, partitions: int, workers: int, folder: Path) -> tuple[float, float]:
-    """Seconds, and seconds of CPU of all workers."""
+async def folded(
+    kafka: str, prefix: str, partitions: int, folders: list[Path], write: Callable[[], Awaitable[object]]
+) -> tuple[float, float]:
+    """Seconds, and seconds of CPU of all workers, each with a folder of its own."""
     naming, reader, admin = Naming(prefix), Reader(kafka), AIOKafkaAdminClient(bootstrap_servers=kafka)
     await reader.start()
     await admin.start()
-    names = [f"worker-{number}" for number in range(workers)]
-    scripts = [Script("workers_onhand.py", kafka, prefix, partitions, folder / name, name) for name in names]
+    await create_topics(kafka, naming, partitions)
+    scripts = [Script("workers_onhand.py", kafka, prefix, partitions, one, one.name) for one in folders]
     try:
         await until_joined(admin, f"{prefix}onhand", scripts)
+        await write()
         began = time.time()
         for script in scripts:
             script.tell("go")
@@ -86,10 +92,10 @@ async def test_workers_and_partitions(kafka, prefix, tmp_path, run):
     for partitions in PARTITIONS:
         for workers in WORKERS:
             its = f"{prefix}{partitions}.{workers}."
-            made = map(str, (partitions, MOVEMENTS_MADE, SKUS))
-            await asyncio.to_thread(run, "asking_movements.py", kafka, its, *made, within=WITHIN)
-            folder = tmp_path / f"{partitions}-{workers}"
-            found[partitions, workers] = await folded(kafka, its, partitions, workers, folder)
+            made = kafka, its, *map(str, (partitions, MOVEMENTS_MADE, SKUS))
+            write = partial(asyncio.to_thread, run, "asking_movements.py", *made, within=WITHIN)
+            folders = [tmp_path / f"{partitions}-{workers}" / f"worker-{number}" for number in range(workers)]
+            found[partitions, workers] = await folded(kafka, its, partitions, folders, write)
     table = Table(
         title=f"{MOVEMENTS_MADE:,} movements of {SKUS:,} SKUs; Kafka {version()}, {os.cpu_count()} cores",
         caption="events a second, and for each second of the workers' CPU; the broker shares the cores",
