@@ -175,7 +175,8 @@ class Full:
 
 async def saturated(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Full:
     """Asks for so long as fast as answers come; the requests in turn. Those of the first tenth of the time are not counted."""
-    full, due, turn = Full(), {}, cycle(range(len(requests)))
+    full, turn = Full(), cycle(range(len(requests)))
+    due: dict[int, float] = {}
     began = time.perf_counter()
     counts, ends = began + seconds / 10, began + seconds * 1.1
 

@@ -63,11 +63,12 @@ class Progress:
         return sum((await self.reader.ends(self._naming(topic), range(self._partitions))).values())
 
     async def unfolded(self) -> int:
-        """Records that the stages have not committed."""
-        ends = [await self.ends(topic) for topic in STAGES]
+        """Records that the stages have not committed. Where the log ends is asked afterwards: what a commit stands for is in it by then."""
         committed = await self.reader.committed(f"{self._naming.prefix}onhand")
+        ends = [await self.ends(topic) for topic in STAGES]
         names = {self._naming(topic) for topic in STAGES}
-        return sum(ends) - sum(o.offset for tp, o in committed.items() if tp.topic in names)
+        folded: int = sum(o.offset for tp, o in committed.items() if tp.topic in names)
+        return sum(ends) - folded
 
     async def unrecorded(self) -> int:
         """Records that PostgreSQL does not have."""
