@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz-api bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-channels chaos day stories oversell screenshots laws race simulate mutation lock clean
+.PHONY: help setup demo test check fuzz-api bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-idle bench-latency bench-pipeline bench-intake bench-projection bench-growth bench-workers bench-channels chaos day stories oversell screenshots laws race simulate mutation lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -52,6 +52,27 @@ bench-asking: $(READY) ## how soon questions are answered beside a history that 
 
 bench-export: $(READY) ## how fast an audit export is written, and checked, of a million movements (ONHAND_MOVEMENTS=10000000)
 	@$(BIN)/python -m pytest -q -s tests/bench/bench_export.py -o python_files="bench_*.py" -o timeout=1800 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+
+bench-idle: $(READY) ## what an installation holds that has nothing to do, and how soon it is there
+	@$(BIN)/python -m pytest -q -s tests/bench/bench_idle.py -o python_files="bench_*.py" -o timeout=600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+
+bench-latency: $(READY) ## how soon an order is readable and told, open loop (ONHAND_RATES=100,500,1000,2000)
+	@$(BIN)/python -m pytest -q -s tests/bench/bench_latency.py -o python_files="bench_*.py" -o timeout=7200 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+
+bench-pipeline: $(READY) ## how many real sale documents a worker settles, posts and publishes (ONHAND_PROFILE=1: where its time goes)
+	@$(BIN)/python -m pytest -q -s tests/bench/bench_pipeline.py -o python_files="bench_*.py" -o timeout=7200 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+
+bench-intake: $(READY) ## how many signed webhooks are taken in, beside a bare endpoint
+	@$(BIN)/python -m pytest -q -s tests/bench/bench_intake.py -o python_files="bench_*.py" -o timeout=3600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+
+bench-projection: $(READY) ## how fast the log gets into PostgreSQL, beside COPY of the same rows
+	@$(BIN)/python -m pytest -q -s tests/bench/bench_projection.py -o python_files="bench_*.py" -o timeout=7200 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+
+bench-growth: $(READY) ## what an event and a key cost, from ten thousand keys to three million (ONHAND_KEYS=10000,300000)
+	@$(BIN)/python -m pytest -q -s tests/bench/bench_growth.py -o python_files="bench_*.py" -o timeout=14400 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+
+bench-workers: $(READY) ## what a second worker brings, and what partitions cost
+	@$(BIN)/python -m pytest -q -s tests/bench/bench_workers.py -o python_files="bench_*.py" -o timeout=14400 --engines-at-least 1 -p no:cacheprovider $(ARGS)
 
 chaos: $(READY) ## kills, stops and starves hubs on real engines under load, and counts what was lost (ARGS="-k 'worker and memory'")
 	@$(BIN)/python tests/chaos/chaos.py $(ARGS)
