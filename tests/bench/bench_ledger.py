@@ -16,7 +16,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -74,14 +74,14 @@ def measured(command: Sequence[str]) -> dict[str, float]:
 
 
 @pytest.fixture
-async def reader(kafka):
+async def reader(kafka: str) -> AsyncIterator[Reader]:
     opened = Reader(kafka)
     await opened.start()
     yield opened
     await opened.stop()
 
 
-async def test_ledger_beside_its_rivals(kafka, prefix, tmp_path, reader):
+async def test_ledger_beside_its_rivals(kafka: str, prefix: str, tmp_path: Path, reader: Reader) -> None:
     found = [
         await compared(kafka, f"{prefix}{one.name}.", tmp_path, reader, one) for one in asked("SETS", SETS)
     ]
@@ -91,8 +91,9 @@ async def test_ledger_beside_its_rivals(kafka, prefix, tmp_path, reader):
 
 def asked(what: str, known: Sequence[Named]) -> list[Named]:
     """Those that the environment names, or all; the yardstick among them in any case."""
-    names = os.environ.get(f"ONHAND_{what}", ",".join(one.name for one in known)).split(",")
-    assert set(names) <= {one.name for one in known}, f"ONHAND_{what} may name {[one.name for one in known]}"
+    all_names = [one.name for one in known]
+    names = os.environ.get(f"ONHAND_{what}", ",".join(all_names)).split(",")
+    assert set(names) <= set(all_names), f"ONHAND_{what} may name {', '.join(all_names)}"
     return [one for one in known if one.name in {*names, YARDSTICK}]
 
 

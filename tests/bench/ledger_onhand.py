@@ -20,7 +20,7 @@ from schemas.topics import MOVEMENTS, Topic
 from schemas.witnesses import NOBODY
 from streams.app import create_app
 from streams.reader import Reader
-from streams.stages import Naming, ledger_stage
+from streams.stages import Naming, Ruled, ledger_stage
 from streams.writer import Writer
 
 RULES = Rules(version="bench", channels={"web": ChannelRules(publish="network")})
@@ -36,7 +36,7 @@ class Shared(Naming):
         return self.source if topic is MOVEMENTS else self.prefix + topic.name
 
 
-def timed(clock: Clock, naming: Naming, rules: Rules) -> Any:
+def timed(clock: Clock, naming: Naming, rules: Rules | Ruled) -> Any:
     """The ledger's fold, noting its first chunk."""
     fold = ledger_stage(naming, rules)
 

@@ -26,22 +26,27 @@ WRITING = {
 }
 
 
-def timed(clock: Clock) -> None:
-    """Every checkpoint waits until all is acknowledged: the last of these is the end."""
-    flush = InternalProducer.flush
+class Timed(Clock):
+    """Every checkpoint waits until all is acknowledged: the last that had anything to wait for is the end."""
 
-    def flushed(producer: InternalProducer, timeout: float | None = None) -> int:
-        left: int = flush(producer, timeout)
-        if not clock.ended or left == 0:
-            clock.acknowledged()
-        return left
+    waiting = False
 
-    InternalProducer.flush = flushed
+    def __init__(self) -> None:
+        super().__init__()
+        flush = InternalProducer.flush
+
+        def flushed(producer: InternalProducer, timeout: float | None = None) -> int:
+            left: int = flush(producer, timeout)
+            if self.waiting:
+                self.acknowledged()
+            self.waiting = False
+            return left
+
+        InternalProducer.flush = flushed
 
 
 def main(bootstrap: str, source: str, count: int, target: str, group: str, folder: str) -> None:
-    clock = Clock()
-    timed(clock)
+    clock = Timed()
     app = Application(
         bootstrap,
         consumer_group=group,
@@ -55,6 +60,7 @@ def main(bootstrap: str, source: str, count: int, target: str, group: str, folde
 
     def fold(movement: dict[str, Any], state: State) -> dict[str, Any]:
         clock.take()
+        clock.waiting = True
         balances: dict[str, int] = state.get("balances", {})
         for leg in movement["legs"]:
             if leg["location"][0] != "@":

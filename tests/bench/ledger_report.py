@@ -12,6 +12,7 @@ from pathlib import Path
 from ledger_rivals import YARDSTICK, Rival
 from rich.console import Console
 from rich.table import Table
+from rival_environment import versions
 
 from deploy.kafka import version
 from streams.charting import Panel, chart
@@ -110,6 +111,7 @@ def write(sets: Sequence[SetFindings], path: Path) -> None:
         "kafka": version(),
         "python": sys.version.split()[0],
         "cores": os.cpu_count(),
+        "competitors": versions(),
         "sets": [
             {
                 **{name: getattr(found, name) for name in ("name", "title", "movements", "keys")},

@@ -7,11 +7,13 @@ Nothing of it is among the product's dependencies. Packages come by the hashes i
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 from deploy.kafka import cache, version
@@ -81,6 +83,13 @@ def ran(command: Sequence[str], else_: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise NoRival(f"{else_}: {(done.stdout + done.stderr)[-1_500:]}")
+
+
+def versions() -> dict[str, str]:
+    """Which version of whom competes."""
+    pinned = dict(re.findall(r"^(\S+)==(\S+)", PACKAGES.read_text(encoding="ascii"), re.MULTILINE))
+    theirs = {name: pinned[name] for name in ("confluent-kafka", "quixstreams", "orjson")}
+    return theirs | {"kafka-streams": version(), "faust-streaming": metadata.version("faust-streaming")}
 
 
 def said(text: str) -> None:

@@ -30,6 +30,12 @@ public final class Rival {
   private static final long CACHE = 128L << 20;
   private static final int BATCH = 512 << 10;
 
+  /**
+   * Outputs leave with a commit, and a channel that hears of a sale later than this sells what is gone. It is the library's own
+   * value for exactly once; for at least once that would be half a minute. -Dcommit=1000 tries another.
+   */
+  private static final int COMMIT_MS = Integer.getInteger("commit", 100);
+
   private Rival() {}
 
   static Topology topology(String source, String target, boolean onDisk) {
@@ -61,14 +67,12 @@ public final class Rival {
     settings.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, 1);
     settings.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, 1);
     settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, CACHE);
-    // outputs leave with a commit: a channel that hears of a sale later than this sells what is gone
-    settings.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, Integer.getInteger("commit", 100));
+    settings.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, COMMIT_MS);
     settings.put(StreamsConfig.consumerPrefix(ConsumerConfig.MAX_POLL_RECORDS_CONFIG), 5_000);
     settings.put(StreamsConfig.consumerPrefix(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG), 4 << 20);
     settings.put(StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG), BATCH);
     settings.put(StreamsConfig.producerPrefix(ProducerConfig.BUFFER_MEMORY_CONFIG), 128L << 20);
-    settings.put(
-        StreamsConfig.producerPrefix(ProducerConfig.COMPRESSION_TYPE_CONFIG), System.getProperty("codec", "lz4"));
+    settings.put(StreamsConfig.producerPrefix(ProducerConfig.COMPRESSION_TYPE_CONFIG), "lz4");
     settings.put(
         StreamsConfig.producerPrefix(ProducerConfig.INTERCEPTOR_CLASSES_CONFIG), Clock.class.getName());
     return settings;
