@@ -10,10 +10,16 @@ import sys
 from collections import defaultdict
 
 import orjson
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from ledger_clock import Clock
 
 BATCH = 2_000
+
+
+def failed(error: KafkaError, _record: Message) -> None:
+    raise KafkaException(error)
+
+
 READING = {
     "group.id": "plain",  # no group is joined and nothing committed: the library wants a name
     "enable.auto.commit": False,
@@ -21,7 +27,9 @@ READING = {
     "max.partition.fetch.bytes": 4 << 20,
 }
 WRITING = {
-    "acks": "1",
+    "enable.idempotence": True,  # without, a write that is tried again may put an older state behind a newer one
+    "delivery.report.only.error": True,
+    "on_delivery": failed,
     "compression.type": "lz4",
     "linger.ms": 20,
     "batch.size": 1 << 20,
