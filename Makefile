@@ -29,11 +29,14 @@ check: $(READY) ## format, lint, types, import contracts
 	@echo "-- types" && $(BIN)/mypy
 	@echo "-- contracts" && $(BIN)/lint-imports --no-timing --no-logo 2>/dev/null || $(BIN)/lint-imports
 
-bench: $(READY) ## how fast the ledger worker is beside its rivals, on the same real Kafka (ONHAND_MOVEMENTS=200000 ONHAND_RIVALS=onhand,streams)
+bench: $(READY) ## how fast the ledger worker is beside its rivals, all on the same real Kafka (ONHAND_MOVEMENTS=200000 ONHAND_SETS=real ONHAND_RIVALS=onhand,streams)
 	@ONHAND_BENCH_JSON=$(or $(ONHAND_BENCH_JSON),tests/bench/results/ledger.json) $(BIN)/python -m pytest -q -s tests/bench/bench_ledger.py -o python_files="bench_*.py" -o timeout=14400 --engines-at-least 1 -p no:cacheprovider $(ARGS)
 
-bench-smoke: $(READY) ## the same with 2,000 movements: that the benchmark runs, and that all competitors come to the same units
-	@ONHAND_MOVEMENTS=$(or $(ONHAND_MOVEMENTS),2000) ONHAND_ROUNDS=1 $(BIN)/python -m pytest -q -s tests/bench/bench_ledger.py -o python_files="bench_*.py" -o timeout=1800 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+# Those that are done in a minute with a few thousand of everything, and promise no time then.
+SMOKE := ledger restore rules replay export
+bench-smoke: $(READY) ## small, and only that they run: the benchmarks on rivals, restore, rules, replay and export
+	@ONHAND_MOVEMENTS=2000 ONHAND_ROUNDS=1 ONHAND_KEYS=2000 ONHAND_SKUS=500 ONHAND_BASKETS=200 $(BIN)/python -m pytest -q -s $(SMOKE:%=tests/bench/bench_%.py) \
+	  -o python_files="bench_*.py" -o timeout=1800 --engines-at-least 5 -p no:cacheprovider $(ARGS)
 
 bench-restore: $(READY) ## how fast a starting worker has a million keys back
 	@$(BIN)/python -m pytest -q -s tests/bench/bench_restore.py -o python_files="bench_*.py" -o timeout=600 --engines-at-least 1 -p no:cacheprovider $(ARGS)

@@ -27,7 +27,9 @@ READING = {
     "max.partition.fetch.bytes": 4 << 20,
 }
 WRITING = {
-    "enable.idempotence": True,  # without, a write that is tried again may put an older state behind a newer one
+    # Without, it came to other units now and then: the broker of a topic just created refuses the first batches, because it does not
+    # lead a partition yet, and these are tried again behind later ones, an older state behind a newer.
+    "enable.idempotence": True,
     "delivery.report.only.error": True,
     "on_delivery": failed,
     "compression.type": "lz4",

@@ -16,7 +16,11 @@ from quixstreams.internal_producer import InternalProducer
 
 CHECKPOINT_SECONDS = 1.0
 """As often as Onhand's worker commits."""
-READING = {"fetch.wait.max.ms": 20, "max.partition.fetch.bytes": 4 << 20}
+READING = {
+    "fetch.wait.max.ms": 20,
+    "max.partition.fetch.bytes": 4 << 20,
+    "session.timeout.ms": 120_000,  # on a machine with other work a member that lost its place would count twice
+}
 WRITING = {
     "compression.type": "lz4",
     "linger.ms": 20,

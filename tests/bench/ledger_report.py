@@ -18,14 +18,14 @@ from deploy.kafka import version
 from streams.charting import Panel, chart
 
 CAPTION = (
-    "from the first batch at hand to the last acknowledgement; outputs: records written, and with them the changelog's;"
-    " JVM: its second pass over the movements, the first is in the JSON"
+    "from the first batch at hand to the last acknowledgement; broker s: its CPU meanwhile; outputs: records written, and with them the"
+    " changelog's; Kafka Streams: its second pass over the movements, the first, while the JVM compiles, is in the JSON"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A competitor's best round over one set. `seconds` and `cpu_seconds` of each round are in `rounds`."""
+    """A competitor's best round over one set: seconds, its own of CPU, and the broker's of CPU meanwhile. All rounds are in `rounds`."""
 
     name: str
     label: str
@@ -35,6 +35,7 @@ class Finding:
     changes: int
     seconds: float
     cpu_seconds: float
+    broker_seconds: float
     megabytes: float
     rounds: list[dict[str, float]]
 
@@ -51,17 +52,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class SetFindings:
-    """All competitors over one set."""
+    """All competitors over one set that finished. `faults`: who did not, and who came to other units."""
 
     name: str
     title: str
     movements: int
     keys: int
     findings: Sequence[Finding]
+    faults: Sequence[str]
 
-    def ratio(self, finding: Finding) -> float:
-        """Its rate by the yardstick's."""
-        return finding.rate / next(one.rate for one in self.findings if one.name == YARDSTICK)
+    def ratio(self, finding: Finding) -> float | None:
+        """Its rate by the yardstick's, if that finished."""
+        return next((finding.rate / one.rate for one in self.findings if one.name == YARDSTICK), None)
 
 
 def best(rival: Rival, movements: int, rounds: list[dict[str, float]]) -> Finding:
@@ -75,6 +77,7 @@ def best(rival: Rival, movements: int, rounds: list[dict[str, float]]) -> Findin
         changes=int(fastest["changes"]),
         seconds=fastest["seconds"],
         cpu_seconds=fastest["cpu"],
+        broker_seconds=fastest["broker"],
         megabytes=fastest["megabytes"],
         rounds=rounds,
     )
@@ -87,21 +90,27 @@ def show(found: SetFindings, pinned: bool) -> None:
         f" {os.cpu_count()} cores ({where}), Python {sys.version.split()[0]}",
         caption=CAPTION,
     )
-    for name in ("competitor", "promises", "movements/s", "ratio", "per CPU s", "MB", "outputs", "changelog"):
-        table.add_column(name, justify="left" if name in {"competitor", "promises"} else "right")
+    for name in ("competitor", "promises"):
+        table.add_column(name)
+    for name in ("movements/s", "ratio", "per CPU s", "broker s", "MB", "outputs", "changelog"):
+        table.add_column(name, justify="right")
     for one in found.findings:
         few = "" if one.movements == found.movements else f" (of {one.movements:,})"
         table.add_row(
             one.label + few,
             one.promises,
             f"{one.rate:,.0f}",
-            f"{found.ratio(one):.2f}",
+            "" if (ratio := found.ratio(one)) is None else f"{ratio:.2f}",
             f"{one.per_cpu_second:,.0f}",
+            f"{one.broker_seconds:,.1f}",
             f"{one.megabytes:,.0f}",
             f"{one.outputs:,}",
             f"{one.changes:,}",
         )
-    Console(width=150).print(table)
+    console = Console(width=160)
+    console.print(table)
+    for fault in found.faults:
+        console.print(f"WRONG {fault}", markup=False)
 
 
 def write(sets: Sequence[SetFindings], path: Path) -> None:
@@ -114,13 +123,13 @@ def write(sets: Sequence[SetFindings], path: Path) -> None:
         "competitors": versions(),
         "sets": [
             {
-                **{name: getattr(found, name) for name in ("name", "title", "movements", "keys")},
+                **{name: getattr(found, name) for name in ("name", "title", "movements", "keys", "faults")},
                 "competitors": [
                     {
                         **asdict(one),
                         "movements_per_second": round(one.rate),
                         "movements_per_cpu_second": round(one.per_cpu_second),
-                        "ratio_to_plain": round(found.ratio(one), 3),
+                        "ratio_to_plain": found.ratio(one),
                     }
                     for one in found.findings
                 ],
@@ -133,14 +142,19 @@ def write(sets: Sequence[SetFindings], path: Path) -> None:
 
 
 def drawn(sets: Sequence[SetFindings]) -> str:
-    names = [one.label for one in sets[0].findings]
+    """Everybody's bar in every set; none for whoever did not finish."""
+    labels = {one.name: one.label for found in sets for one in found.findings}
+    rates = [{one.name: one.rate for one in found.findings} for found in sets]
     panels = [
         Panel(
             found.title,
             f"{found.movements:,} movements, {found.keys:,} keys",
-            tuple((one.rate, f"{one.rate:,.0f} /s") for one in found.findings),
+            tuple(
+                (here.get(name, 0.0), f"{here[name]:,.0f} /s" if name in here else "failed")
+                for name in labels
+            ),
         )
-        for found in sets
+        for found, here in zip(sets, rates, strict=True)
     ]
     title = "Movements folded to stock a second, on one core, all on the same Kafka in the same run"
-    return chart(title, names, panels, label=80)
+    return chart(title, list(labels.values()), panels, label=80)

@@ -12,6 +12,7 @@ from asking_movements import checked, movements, zipf
 from replay_lines import EVERY_BASKET, outs, year
 
 from schemas.topics import MOVEMENTS
+from streams.reader import Reader
 from streams.stages import Naming
 from streams.topics import create_topics
 from streams.writer import Out, Writer
@@ -67,7 +68,7 @@ SETS = (
 
 
 async def fill(bootstrap: str, prefix: str, made: Iterable[tuple[bytes, bytes]]) -> Source:
-    """Writes movements into a topic of their own, and adds their legs up on the way."""
+    """Writes movements into a topic of their own, and adds their legs up on the way. Asserts that the log has each once."""
     naming, writer = Naming(prefix), Writer(bootstrap, PARTITIONS, timeout=120.0)
     await create_topics(bootstrap, naming, PARTITIONS)
     await writer.start()
@@ -83,6 +84,13 @@ async def fill(bootstrap: str, prefix: str, made: Iterable[tuple[bytes, bytes]])
                         balances[key][f"{leg['location']}/{leg['state']}"] += leg["quantity"]
     finally:
         await writer.stop()
+    reader = Reader(bootstrap)
+    await reader.start()
+    try:
+        there = sum((await reader.ends(naming(MOVEMENTS), range(PARTITIONS))).values())
+    finally:
+        await reader.stop()
+    assert there == count, f"{there} movements are in the log, {count} were written"
     return Source(naming(MOVEMENTS), count, {key: without_zeros(cells) for key, cells in balances.items()})
 
 

@@ -1,7 +1,11 @@
 package io.onhand.bench;
 
 import com.sun.management.OperatingSystemMXBean;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import org.apache.kafka.clients.producer.ProducerInterceptor;
@@ -17,6 +21,7 @@ public final class Clock implements ProducerInterceptor<byte[], byte[]> {
   private static long left;
   private static long began;
   private static long beganCpu;
+  private static double beganBroker;
   private static volatile long acknowledged;
 
   static void expect(long count) {
@@ -28,6 +33,7 @@ public final class Clock implements ProducerInterceptor<byte[], byte[]> {
   /** Called by the one stream thread for every movement. */
   static void take() {
     if (began == 0) {
+      beganBroker = brokerSoFar();
       beganCpu = SYSTEM.getProcessCpuTime();
       began = System.nanoTime();
     }
@@ -46,6 +52,22 @@ public final class Clock implements ProducerInterceptor<byte[], byte[]> {
 
   static double cpu() {
     return (SYSTEM.getProcessCpuTime() - beganCpu) / 1e9;
+  }
+
+  /** What the broker worked meanwhile. */
+  static double broker() {
+    return brokerSoFar() - beganBroker;
+  }
+
+  /** The broker's seconds of CPU so far: user and system time, which the kernel counts in hundredths. */
+  private static double brokerSoFar() {
+    try {
+      var stat = Files.readString(Path.of("/proc", System.getenv("ONHAND_BROKER_PID"), "stat"));
+      var fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
+      return (Long.parseLong(fields[11]) + Long.parseLong(fields[12])) / 100.0;
+    } catch (IOException error) {
+      throw new UncheckedIOException(error);
+    }
   }
 
   @Override
