@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz-api bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-idle bench-latency bench-pipeline bench-intake bench-projection bench-growth bench-workers bench-channels chaos day stories oversell screenshots laws race simulate mutation lock clean
+.PHONY: help setup demo test check fuzz-api bench bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-idle bench-latency bench-pipeline bench-intake bench-projection bench-growth bench-workers bench-channels chaos day stories oversell screenshots laws race simulate mutation lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,8 +29,14 @@ check: $(READY) ## format, lint, types, import contracts
 	@echo "-- types" && $(BIN)/mypy
 	@echo "-- contracts" && $(BIN)/lint-imports --no-timing --no-logo 2>/dev/null || $(BIN)/lint-imports
 
-bench-smoke: $(READY) ## a short benchmark: the ledger worker beside a plain loop, on real Kafka
-	@$(BIN)/python -m pytest -q -s tests/bench/bench_ledger.py -o python_files="bench_*.py" -o timeout=600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+bench: $(READY) ## how fast the ledger worker is beside its rivals, all on the same real Kafka (ONHAND_MOVEMENTS=200000 ONHAND_SETS=real ONHAND_RIVALS=onhand,streams)
+	@ONHAND_BENCH_JSON=$(or $(ONHAND_BENCH_JSON),tests/bench/results/ledger.json) $(BIN)/python -m pytest -q -s tests/bench/bench_ledger.py -o python_files="bench_*.py" -o timeout=14400 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+
+# Those that are done in a minute with a few thousand of everything, and promise no time then.
+SMOKE := ledger restore rules replay export
+bench-smoke: $(READY) ## small, and only that they run: the benchmarks on rivals, restore, rules, replay and export
+	@ONHAND_MOVEMENTS=2000 ONHAND_ROUNDS=1 ONHAND_KEYS=2000 ONHAND_SKUS=500 ONHAND_BASKETS=200 $(BIN)/python -m pytest -q -s $(SMOKE:%=tests/bench/bench_%.py) \
+	  -o python_files="bench_*.py" -o timeout=1800 --engines-at-least 5 -p no:cacheprovider $(ARGS)
 
 bench-restore: $(READY) ## how fast a starting worker has a million keys back
 	@$(BIN)/python -m pytest -q -s tests/bench/bench_restore.py -o python_files="bench_*.py" -o timeout=600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
@@ -111,7 +117,7 @@ lock: $(READY) ## resolves the dependencies again and writes requirements.lock
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate --output-file requirements.lock pyproject.toml
 
 clean: ## forgets the virtual environment and what demo and tests left here
-	rm -rf $(VENV) .onhand .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-rivals .onhand .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(READY): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: apt-get install python3.11"; exit 2; }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable
@@ -22,6 +21,7 @@ from rich.console import Console
 from projections.pool import Pool, migrate, open_pool
 from projections.queries import Queries
 from schemas.ruling import BadRules
+from streams.garbage import collect_seldom
 from streams.settings import BadConfiguration, Settings, load
 from streams.system import addresses
 
@@ -168,11 +168,7 @@ async def opened(config: Path) -> AsyncIterator[Parts]:
 def run(body: Awaitable[Result]) -> Result:
     """Runs a command's body; what can go wrong ends in one line on standard error and its exit code."""
     _log_to_stderr()
-    # A full collection walks every balance in memory and halts the process for half a second at 16,000 SKUs; what we
-    # keep has no cycles, and those of finished tasks are young. What a fold makes is walked once in a million objects: ten times
-    # as often takes a seventh of its time.
-    gc.freeze()
-    gc.set_threshold(1_000_000, 10, 1_000)
+    collect_seldom()
 
     async def main() -> Result:
         return await body

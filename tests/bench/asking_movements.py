@@ -13,7 +13,7 @@ import random
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate, islice
 from typing import Any
@@ -42,6 +42,10 @@ CARTON, OPENED = 48, 100
 Made = dict[str, Any]
 
 
+def zipf(rank: int) -> float:
+    return 1 / rank
+
+
 def posted(kind: Kind, units: int, store: str) -> list[dict[str, Any]]:
     return [
         {"location": leg.location, "state": leg.state, "quantity": leg.quantity}
@@ -49,10 +53,10 @@ def posted(kind: Kind, units: int, store: str) -> list[dict[str, Any]]:
     ]
 
 
-def movements(count: int, skus: int) -> Iterator[Made]:
-    """So many movements in the order of the log, as their JSON has them."""
+def movements(count: int, skus: int, weigh: Callable[[int], float] = zipf) -> Iterator[Made]:
+    """So many movements in the order of the log, as their JSON has them. `weigh` says how often a SKU moves, by its rank."""
     chance = random.Random(SEED)
-    weights = list(accumulate(1 / rank for rank in range(1, skus + 1)))
+    weights = list(accumulate(map(weigh, range(1, skus + 1))))
     shuffled = list(range(skus))
     chance.shuffle(shuffled)
     voidable: deque[Made] = deque(maxlen=1_000)

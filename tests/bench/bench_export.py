@@ -1,6 +1,6 @@
 """How many movements a second an audit export writes, and its check goes through again: `make bench-export`. A seeded journal is
 copied into PostgreSQL, sealed as the recorder seals it. An export checks what it has written before it is signed for; both are
-timed, each in a process of its own.
+timed, each in a process of its own. With fewer than `WHOLE` (`ONHAND_MOVEMENTS=2000`) it says how fast that was, and promises nothing.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from schemas.seals import FIRST, seal
 
 MOVEMENTS = int(os.environ.get("ONHAND_MOVEMENTS", "1000000"))
 PARTITIONS, SKUS, SEED = 4, 50_000, 1
-LEAST = 10_000.0
-"""Movements that each of both must manage in a second of its own processor time."""
+WHOLE, LEAST = 100_000, 10_000.0
+"""From so many movements on, each of both must manage so many in a second of its own processor time."""
 WITHIN = 60 + MOVEMENTS / 1_000
 KINDS = (
     *(Kind.POS_SALE_COMPLETED, Kind.POS_SALE_COMPLETED, Kind.ORDER_PLACED, Kind.ORDER_SHIPPED),
@@ -122,4 +122,4 @@ def test_export(filled, tmp_path, run):
     Console(width=110).print(table)
     for name, its in found.items():
         assert its["movements"] == MOVEMENTS
-        assert its["movements"] / its["cpu"] >= LEAST, name
+        assert MOVEMENTS < WHOLE or its["movements"] / its["cpu"] >= LEAST, name

@@ -1,121 +1,181 @@
-"""How fast the ledger worker is, beside a plain loop that promises nothing: `make bench-smoke`."""
+"""How fast the ledger worker is beside its rivals, all in turn on the same Kafka: `make bench`, and `make bench-smoke`, which only
+shows that it runs.
+
+Each does the same work in a process of its own: decode a movement, fold it to units by SKU, location and state, write the
+changelog and an output for each changed key of a batch. Each has one core, the broker has the others. Start-up is not measured, and the
+broker's work is counted apart. What each comes to is compared, in its outputs and in its changelog, to the unit with the sum of the legs
+that were written: a rival that computes less is no rival. Whoever differs, or fails, is named, and the run ends with that.
+
+`ONHAND_BENCH_JSON` says where the figures are written, with a chart beside them. `ONHAND_SETS=uniform`,
+`ONHAND_RIVALS=onhand,streams` (the plain loop always runs) and `ONHAND_MOVEMENTS=200000` are for whoever has less time,
+`ONHAND_ROUNDS=3`, of which the best counts, for whoever has more.
+"""
 
 from __future__ import annotations
 
+import json
 import os
-import random
-import sys
-from datetime import UTC, datetime, timedelta
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
-import orjson
-from rich.console import Console
-from rich.table import Table
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from ledger_clock import BROKER
+from ledger_report import SetFindings, best, show, write
+from ledger_rivals import RIVALS, YARDSTICK, Heat, Rival
+from ledger_sets import PARTITIONS, SETS, MovementSet, fill
+from ledger_units import Newest
 
-from deploy.kafka import version
-from schemas.claims import Claim, Document, Fact, Line
-from schemas.codec import decode, encode
-from schemas.ledger import Stock
-from schemas.movements import Cause
-from schemas.settling import Transaction, apply
-from schemas.topics import CHANNEL_QUANTITIES, MOVEMENTS, STOCK
+from deploy.engines import Engines, remove
+from schemas.topics import CHANNEL_QUANTITIES
 from streams.reader import Reader
 from streams.stages import Naming
 from streams.topics import create_topics
-from streams.writer import Out, Writer, partition_of
 
-MOVEMENTS_MADE, SKUS, PARTITIONS, ROUNDS, SEED = 100_000, 20_000, 4, 2, 1
-SINCE = datetime(2026, 11, 20, tzinfo=UTC)
+ROUNDS, SEVERAL_MINUTES = int(os.environ.get("ONHAND_ROUNDS", "1")), 1_800.0
+CORES = sorted(os.sched_getaffinity(0))
+PINNED = len(CORES) > 1
+Named = TypeVar("Named", Rival, MovementSet)
 
 
-def movements() -> list[tuple[bytes, bytes]]:
-    """Opening stock of every SKU, then sales of random ones, settled as in the product; keys and values."""
-    chance, made = random.Random(SEED), []
-    offsets = [0] * PARTITIONS
-    for number in range(MOVEMENTS_MADE):
-        opening = number < SKUS
-        sku = f"SKU-{number if opening else chance.randrange(SKUS):05d}"
-        name = f"{'opening' if opening else 'sale'}/tills/{number}"
-        at = SINCE + timedelta(seconds=number)
-        line = Line(
-            fact=Fact.OPENED if opening else Fact.SOLD,
-            sku=sku,
-            quantity=100 if opening else chance.randint(1, 3),
-            at=at,
-            location=f"S{number % 10}" if opening else f"S{chance.randrange(10)}",
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A Kafka that keeps off the core of whoever is measured."""
+
+    address: str
+    pid: int
+
+
+class Failed(Exception):
+    """A competitor did not finish. The message is the end of what it said."""
+
+
+@pytest.fixture(scope="module")
+def kafka() -> Iterator[Broker]:
+    data = Path(tempfile.mkdtemp(prefix="onhand-bench-"))
+    try:
+        with Engines(data / "engines", postgres=False) as engines:
+            pid = engines.info.pids["kafka"]
+            if PINNED:
+                pin(pid, CORES[1:])
+            yield Broker(engines.bootstrap, pid)
+    finally:
+        remove(data / "engines")
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def pin(pid: int, cores: Sequence[int]) -> None:
+    """Keeps a process on some cores; threads that it starts later inherit that."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), cores)
+
+
+def measured(command: Sequence[str], broker: Broker) -> dict[str, float]:
+    """Runs a competitor on a core of its own and returns what it printed last. Raises `Failed`."""
+    try:
+        done = subprocess.run(
+            ["taskset", "-c", str(CORES[0]), *command],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=SEVERAL_MINUTES,
+            cwd=Path(__file__).resolve().parents[2],
+            env={**os.environ, BROKER: str(broker.pid)},
         )
-        claim = Claim(
-            transaction=name,
-            channel="tills",
-            topic="bench",
-            occurred_at=at,
-            documents=(Document(id=name, version=1, lines=(line,)),),
-        )
-        partition = partition_of(name.encode(), PARTITIONS)
-        cause = Cause(partition, offsets[partition], 0)
-        offsets[partition] += 1
-        made += [(m.sku.encode(), encode(m)) for m in apply(Transaction(), claim, at, cause)[1]]
-    return made
+    except subprocess.CalledProcessError as error:
+        raise Failed(f"ended with {error.returncode}: {error.stderr[-2_000:]}") from error
+    except subprocess.TimeoutExpired as error:
+        raise Failed(f"did not end within {error.timeout:,.0f} s") from error
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
-async def newest(reader: Reader, topic: str) -> dict[bytes, bytes]:
-    return {r.key: r.value async for some in reader.whole(topic, PARTITIONS) for r in some}
+async def test_ledger_beside_its_rivals(kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    found = []
+    for one in asked("SETS", SETS):
+        found.append(await compared(kafka, f"{prefix}{one.name}.", tmp_path, one))
+        show(found[-1], PINNED)
+        if path := os.environ.get("ONHAND_BENCH_JSON"):
+            write(found, Path(path))
+    assert [f"{one.title}: {fault}" for one in found for fault in one.faults] == []
 
 
-async def test_ledger_beside_a_plain_loop(kafka, prefix, tmp_path, run):
-    made = movements()
-    timed: dict[str, list[dict[str, float]]] = {"onhand": [], "plain": []}
-    writer, reader = Writer(kafka, PARTITIONS), Reader(kafka)
-    await writer.start()
+def asked(what: str, known: Sequence[Named]) -> list[Named]:
+    """Those that the environment names, or all; of competitors the yardstick in any case."""
+    all_names = [one.name for one in known]
+    names = os.environ.get(f"ONHAND_{what}", ",".join(all_names)).split(",")
+    assert set(names) <= set(all_names), f"ONHAND_{what} may name {', '.join(all_names)}"
+    return [one for one in known if one.name in {*names, YARDSTICK}]
+
+
+async def compared(broker: Broker, prefix: str, path: Path, movements: MovementSet) -> SetFindings:
+    """All competitors in turn over one set, and again; what they wrote is deleted after each."""
+    rivals = asked("RIVALS", RIVALS)
+    count = int(os.environ.get("ONHAND_MOVEMENTS", movements.usual))
+    source = await fill(broker.address, f"{prefix}all.", movements.make(count))
+    sources = {
+        fewer: await fill(broker.address, f"{prefix}{fewer}.", movements.make(fewer))
+        for fewer in {rival.at_most for rival in rivals}
+        if fewer < count
+    }
+    timed: dict[str, list[dict[str, float]]] = {rival.name: [] for rival in rivals}
+    faults = []
+    for number in range(ROUNDS):
+        for rival in rivals:
+            naming = Naming(f"{prefix}{number}.{rival.name}.")
+            with tempfile.TemporaryDirectory(dir=path) as folder:
+                heat = Heat(broker.address, sources.get(rival.at_most, source), naming, folder)
+                await create_topics(broker.address, naming, PARTITIONS)
+                try:
+                    found = measured(rival.command(heat), broker)
+                    written, wrong = await checked(heat, rival)
+                    timed[rival.name].append(found | written)
+                    faults += [f"{rival.label}: {fault}" for fault in wrong]
+                except Failed as failed:
+                    faults.append(f"{rival.label}: {failed}")
+                await forget(broker.address, naming)
+    findings = [
+        best(rival, sources.get(rival.at_most, source).count, rounds)
+        for rival in rivals
+        if (rounds := timed[rival.name])
+    ]
+    await forget(broker.address, Naming(prefix))
+    return SetFindings(movements.name, movements.title, source.count, len(source.expected), findings, faults)
+
+
+async def checked(heat: Heat, rival: Rival) -> tuple[dict[str, float], list[str]]:
+    """How many outputs and changelog records it wrote, and what is wrong with them."""
+    reader = Reader(heat.bootstrap)
     await reader.start()
     try:
-        for number in range(ROUNDS):
-            naming, plain = Naming(f"{prefix}{number}."), Naming(f"{prefix}{number}.plain.")
-            await create_topics(kafka, naming, PARTITIONS)
-            await create_topics(kafka, plain, PARTITIONS)
-            for start in range(0, len(made), 5_000):
-                await writer.write(
-                    Out(naming(MOVEMENTS), key, value, ()) for key, value in made[start : start + 5_000]
-                )
-            data = str(tmp_path / str(number))
-            timed["onhand"].append(run("ledger_onhand.py", kafka, naming.prefix, str(PARTITIONS), data))
-            target = plain(CHANNEL_QUANTITIES)
-            timed["plain"].append(run("ledger_plain.py", kafka, naming(MOVEMENTS), target, str(PARTITIONS)))
-            ours = {
-                key: {
-                    f"{location}/{state}": units
-                    for location, states in decode(Stock, value).locations.items()
-                    for state, units in states.items()
-                    if units
-                }
-                for key, value in (await newest(reader, naming(STOCK))).items()
-            }
-            theirs = {
-                key: {cell: units for cell, units in orjson.loads(value)["balances"].items() if units}
-                for key, value in (await newest(reader, target)).items()
-            }
-            assert len(ours) == SKUS
-            assert ours == theirs
-            assert len(await newest(reader, naming(CHANNEL_QUANTITIES))) == SKUS
+        outputs, written = await newest(reader, heat.naming(CHANNEL_QUANTITIES))
+        changes, recorded = await newest(reader, rival.restores_from(heat))
     finally:
-        await writer.stop()
         await reader.stop()
-    show(len(made), timed)
+    wrong = rival.compare(heat.source.expected, outputs, changes)
+    return {"outputs": written, "changes": recorded}, wrong
 
 
-def show(count: int, timed: dict[str, list[dict[str, float]]]) -> None:
-    best = {name: min(rounds, key=lambda one: one["seconds"]) for name, rounds in timed.items()}
-    table = Table(
-        title=f"{count:,} movements over {SKUS:,} SKUs, best of {ROUNDS}; Kafka {version()},"
-        f" {os.cpu_count()} cores, Python {sys.version.split()[0]}",
-        caption="from the first chunk at hand to the last acknowledgement; the broker shares the cores",
-    )
-    for name in ("worker", "guarantees", "movements/s", "ratio"):
-        table.add_column(name, justify="left" if name in {"worker", "guarantees"} else "right")
-    rivals = {
-        "onhand": ("Onhand's ledger", "laws, changelog, crash order"),
-        "plain": ("plain aiokafka loop", "none"),
-    }
-    for name, labels in rivals.items():
-        ratio = best["plain"]["seconds"] / best[name]["seconds"]
-        table.add_row(*labels, f"{count / best[name]['seconds']:,.0f}", f"{ratio:.2f}")
-    Console(width=110).print(table)
+async def newest(reader: Reader, topic: str) -> tuple[Newest, int]:
+    """The newest value of every key, and how many records there are."""
+    found, count = Newest(), 0
+    async for records in reader.whole(topic, PARTITIONS):
+        count += len(records)
+        found.update((record.key, record.value) for record in records)
+    return found, count
+
+
+async def forget(kafka: str, naming: Naming) -> None:
+    """Deletes the topics of a competitor, or of all: a run would fill a disk."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        ours = [topic for topic in await admin.list_topics() if naming.prefix in topic]
+        await admin.delete_topics(ours)
+    finally:
+        await admin.close()

@@ -17,7 +17,8 @@ from streams.stages import Naming
 from streams.topics import create_topics
 from streams.writer import Out, Writer, partition_of
 
-SKUS, PLACES, PARTITIONS, ROUNDS = 50_000, 3, 4, 2
+SKUS, ROUNDS = int(os.environ.get("ONHAND_SKUS", "50000")), int(os.environ.get("ONHAND_ROUNDS", "2"))
+PLACES, PARTITIONS = 3, 4
 SINCE = datetime(2026, 11, 20, tzinfo=UTC)
 
 

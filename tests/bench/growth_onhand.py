@@ -25,6 +25,7 @@ from schemas.rules import ChannelRules, Rules
 from schemas.topics import MOVEMENTS, STOCK
 from schemas.witnesses import NOBODY
 from streams.app import create_app
+from streams.garbage import collect_seldom
 from streams.reader import Reader
 from streams.stages import Naming, Ruled, ledger_stage
 from streams.tables import ChunkTable
@@ -70,8 +71,7 @@ class Timed(Writer):
 
 
 async def main(bootstrap: str, prefix: str, partitions: int, datadir: str, store: str, group: str) -> None:
-    gc.freeze()
-    gc.set_threshold(100_000, 10, 1_000)  # as every command does
+    collect_seldom()
     clock, naming, ruled = Clock(), Naming(prefix), Ruled(UNDER, known=False)
     streams.app.ledger_stage = clock.stage  # type: ignore[assignment]
     restoring = ChunkTable.apply_changelog_batch

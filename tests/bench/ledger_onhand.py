@@ -1,44 +1,50 @@
-"""The ledger worker as shipped, in a process of its own; prints when it began its first chunk and when the last was in.
+"""The ledger worker as shipped, in a process of its own: its settings, its three stages, its laws and its order of writes.
 
-Runs until the group has committed everything: `ledger_onhand.py BOOTSTRAP PREFIX PARTITIONS DATADIR`.
+Runs until the group has committed everything: `ledger_onhand.py BOOTSTRAP SOURCE PREFIX PARTITIONS memory|rocksdict FOLDER`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
-import time
 from dataclasses import dataclass
 from typing import Any
 
 from faust.contrib.asgi import bind_to_running_loop
+from ledger_clock import Clock
 
 import streams.app
 from schemas.rules import ChannelRules, Rules
-from schemas.topics import MOVEMENTS
+from schemas.topics import MOVEMENTS, Topic
 from schemas.witnesses import NOBODY
 from streams.app import create_app
+from streams.garbage import collect_seldom
 from streams.reader import Reader
-from streams.stages import Naming, ledger_stage
+from streams.stages import Naming, Ruled, ledger_stage
 from streams.writer import Writer
 
 RULES = Rules(version="bench", channels={"web": ChannelRules(publish="network")})
 
 
-@dataclass
-class Clock:
-    began: float = 0.0
-    ended: float = 0.0
+@dataclass(frozen=True, slots=True)
+class Shared(Naming):
+    """Topics of its own, but the movements that all competitors read."""
 
-    def stage(self, naming: Naming, rules: Rules) -> Any:
-        fold = ledger_stage(naming, rules)
+    source: str = ""
 
-        def timed(*chunk: Any) -> Any:
-            self.began = self.began or time.perf_counter()
-            return fold(*chunk)
+    def __call__(self, topic: Topic) -> str:
+        return self.source if topic is MOVEMENTS else self.prefix + topic.name
 
-        return timed
+
+def timed(clock: Clock, naming: Naming, rules: Rules | Ruled) -> Any:
+    """The ledger's fold, noting its first chunk."""
+    fold = ledger_stage(naming, rules)
+
+    def noted(*chunk: Any) -> Any:
+        clock.take()
+        return fold(*chunk)
+
+    return noted
 
 
 class Timed(Writer):
@@ -48,13 +54,14 @@ class Timed(Writer):
 
     async def write(self, outs: Any) -> Any:
         written = await super().write(outs)
-        self.clock.ended = time.perf_counter()
+        self.clock.acknowledged()
         return written
 
 
-async def main(bootstrap: str, prefix: str, partitions: int, datadir: str) -> None:
-    clock, naming = Clock(), Naming(prefix)
-    streams.app.ledger_stage = clock.stage
+async def main(bootstrap: str, source: str, prefix: str, partitions: int, store: str, folder: str) -> None:
+    collect_seldom()
+    clock, naming = Clock(), Shared(prefix, source)
+    streams.app.ledger_stage = lambda naming, rules: timed(clock, naming, rules)
     writer, reader = Timed(bootstrap, partitions), Reader(bootstrap)
     writer.clock = clock
     await writer.start()
@@ -67,17 +74,19 @@ async def main(bootstrap: str, prefix: str, partitions: int, datadir: str) -> No
         authority=NOBODY,
         writer=writer,
         reader=reader,
-        datadir=datadir,
+        datadir=folder,
+        store=store,
     )
     bind_to_running_loop(topology.app)
     topology.app.finalize()
     await topology.app.start()
-    ends = await reader.ends(naming(MOVEMENTS), range(partitions))
-    while await left(reader, prefix, naming(MOVEMENTS), ends):
+    ends = await reader.ends(source, range(partitions))
+    while await left(reader, prefix, source, ends):
         await topology.begin()
         await asyncio.sleep(0.05 if not topology.ready else 0.5)
-    sys.stdout.write(json.dumps({"seconds": clock.ended - clock.began, "cpu": time.process_time()}) + "\n")
+    clock.tell()
     await topology.app.stop()
+    await topology.close()
     await writer.stop()
     await reader.stop()
 
@@ -89,4 +98,4 @@ async def left(reader: Reader, prefix: str, topic: str, ends: dict[int, int]) ->
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]))
+    asyncio.run(main(*sys.argv[1:4], int(sys.argv[4]), *sys.argv[5:7]))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import json
 import sys
 import time
@@ -19,6 +18,7 @@ from projections.pool import migrate, open_pool
 from projections.queries import Queries
 from projections.recorder import Batch, Recorder
 from schemas.topics import CHANNEL_QUANTITIES, MOVEMENTS, STOCK
+from streams.garbage import collect_seldom
 from streams.reader import Reader
 from streams.recorder import Recording
 from streams.stages import Naming
@@ -41,8 +41,7 @@ class Timed(Recorder):
 
 
 async def main(bootstrap: str, prefix: str, partitions: int, dsn: str, topic: str, blocks: bool) -> None:
-    gc.freeze()
-    gc.set_threshold(100_000, 10, 1_000)  # as every command does
+    collect_seldom()
     naming = Naming(prefix)
     await migrate(dsn)
     pool, writer, reader = await open_pool(dsn), Writer(bootstrap, partitions), Reader(bootstrap)

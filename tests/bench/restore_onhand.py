@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import resource
 import sys
@@ -18,6 +17,7 @@ from faust.contrib.asgi import bind_to_running_loop
 from schemas.rules import Rules
 from schemas.witnesses import NOBODY
 from streams.app import create_app
+from streams.garbage import collect_seldom
 from streams.reader import Reader
 from streams.stages import Naming
 from streams.tables import ChunkTable
@@ -25,7 +25,7 @@ from streams.writer import Writer
 
 
 async def main(bootstrap: str, prefix: str, partitions: int, datadir: str, store: str) -> None:
-    gc.set_threshold(10_000, 10, 1_000)  # as `onhand worker` does
+    collect_seldom()
     first = last = began_cpu = spent = 0.0
     read = 0
     apply = ChunkTable.apply_changelog_batch

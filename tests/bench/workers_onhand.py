@@ -7,7 +7,6 @@ that line on.
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import sys
 import time
@@ -19,6 +18,7 @@ from faust.contrib.asgi import bind_to_running_loop
 from schemas.rules import ChannelRules, Rules
 from schemas.witnesses import NOBODY
 from streams.app import create_app
+from streams.garbage import collect_seldom
 from streams.reader import Reader
 from streams.stages import Naming, Ruled
 from streams.writer import Writer
@@ -28,8 +28,7 @@ RULES = Rules(version="bench", channels={"web": ChannelRules()})
 
 async def main(bootstrap: str, prefix: str, partitions: int, datadir: str, name: str) -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    gc.freeze()
-    gc.set_threshold(100_000, 10, 1_000)  # as every command does
+    collect_seldom()
     Path(datadir).mkdir(parents=True, exist_ok=True)
     ruled = Ruled(RULES, known=False)
     writer, reader = Writer(bootstrap, partitions), Reader(bootstrap)
