@@ -110,7 +110,7 @@ def ordered(at):
         {"location": "SOHO", "state": "committed", "quantity": 2},
     ]
     row = ["m9", "MUG", "OrderPlaced", 2, json.dumps(legs), ["SOHO"], "order/web/9", "web", "order/9"]
-    return (
+    told = (
         (
             "INSERT INTO movements (id, sku, kind, quantity, legs, locations, transaction, channel, document, occurred_at,"
             " recorded_at, demand_class, partition, log_offset, seal)"
@@ -118,10 +118,11 @@ def ordered(at):
         ),
         [*row, at, at],
     )
+    return told, ("INSERT INTO offsets (topic, partition, next_offset) VALUES ('movements', 0, 10)", [])
 
 
 async def test_given_what_stands_then_each_is_told_once_with_what_it_is(alerting, pool, receiver, http):
-    await rows(pool, oversell(1), *drifted("drifted"), ordered(NOW - 9 * 24 * HOUR))
+    await rows(pool, oversell(1), *drifted("drifted"), *ordered(NOW - 9 * 24 * HOUR))
     await alerting.queries.save_health("web", 12, NOW - HOUR, "HTTP 500", NOW)
     for _ in range(2):
         await alerting.once(http)
@@ -139,7 +140,7 @@ async def test_given_what_stands_then_each_is_told_once_with_what_it_is(alerting
 
 
 async def test_given_nothing_out_of_the_ordinary_then_nobody_is_told(alerting, pool, receiver, http):
-    await rows(pool, oversell(1, NOW - 48 * HOUR), *drifted("pushed"), ordered(NOW - HOUR))
+    await rows(pool, oversell(1, NOW - 48 * HOUR), *drifted("pushed"), *ordered(NOW - HOUR))
     await rows(pool, letter(1, NOW), letter(2, NOW))
     await alerting.queries.save_health("web", 500, NOW - timedelta(seconds=30), "HTTP 500", NOW)
     await alerting.queries.save_health("tills", 500, None, None, NOW)
