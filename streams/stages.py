@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -66,7 +67,7 @@ class Naming:
         return self.prefix + topic.name
 
 
-class _Folding:
+class _Folding(ABC):
     """What the foldings of all stages have in common: what is to be written so far, and what became of the records."""
 
     def __init__(self, naming: Naming, stage: str, partition: int, look_up: LookUp) -> None:
@@ -85,11 +86,13 @@ class _Folding:
         """What all of them make."""
         return Folded(self.outputs, self._cells(), self.used, self.unused, self.dead)
 
+    @abstractmethod
     def _take(self, record: ConsumerRecord) -> None:
-        raise NotImplementedError
+        """Folds a record."""
 
+    @abstractmethod
     def _cells(self) -> dict[bytes, Made]:
-        raise NotImplementedError
+        """The table's new cells; what follows from them is put to the outputs."""
 
     def _read(self, kind: type[State], record: ConsumerRecord) -> State | None:
         """What a record says. None: nobody can read it, and a dead letter says so."""
