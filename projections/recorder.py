@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 import psycopg
@@ -34,11 +35,26 @@ from schemas.topics import (
 Record = tuple[int, int, bytes | None]
 """Offset, timestamp in milliseconds, value."""
 
-Stored = tuple[int, int, bytes]
-"""The same, of a record that has a value."""
+
+class Fresh(NamedTuple):
+    """A record that was not recorded yet."""
+
+    partition: int
+    offset: int
+    value: bytes
+
+
+Write = Callable[[Connection, Sequence[Fresh]], Any]
+"""Writes the records of one topic."""
+
+Value = TypeVar("Value")
+Item = TypeVar("Item")
 
 CONTENT = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 """What PostgreSQL says when it is the row that is wrong, and not the server or the way there."""
+
+SLICE = 256
+"""Records read without giving way to the rest of the process."""
 
 NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -82,34 +98,40 @@ class Recorder:
             return dict(await cursor.fetchall())
 
     async def record(self, batches: Sequence[Batch]) -> None:
-        """Records all batches, or none. What was recorded before is trimmed. Raises `Hole`, `Unrecordable`."""
+        """Records all batches, or none. What was recorded before is trimmed. Raises `Hole`, `Unrecordable`.
+
+        A movement is in the log again only after a crash, so the journal is not asked for each whether it has it: where it refuses
+        one, it is.
+        """
         try:
-            await self._record(batches)
+            try:
+                await self._record(batches, _new_movements)
+            except psycopg.errors.UniqueViolation:
+                await self._record(batches, _movements)
         except Undecodable as error:
             raise Unrecordable(str(error)) from None
         except CONTENT as error:
             raise Unrecordable(f"PostgreSQL cannot hold it: {type(error).__name__}") from None
 
-    async def _record(self, batches: Sequence[Batch]) -> None:
+    async def _record(self, batches: Sequence[Batch], movements: Write) -> None:
         async with self._pool.connection() as connection, connection.transaction():
             for topic in {batch.topic.name: batch.topic for batch in batches}.values():
                 mine = [batch for batch in batches if batch.topic.name == topic.name]
                 fresh = await _advance(connection, topic, mine)
                 if fresh:
-                    await WRITERS[topic.name](connection, fresh)
+                    write = movements if topic is MOVEMENTS else WRITERS[topic.name]
+                    await write(connection, fresh)
 
 
-async def _advance(
-    connection: Connection, topic: Topic, batches: Sequence[Batch]
-) -> list[tuple[int, Stored]]:
-    """Moves the stored offsets and returns the records they had not passed yet, with their partition."""
+async def _advance(connection: Connection, topic: Topic, batches: Sequence[Batch]) -> list[Fresh]:
+    """Moves the stored offsets and returns the records they had not passed yet."""
     partitions = [batch.partition for batch in batches]
     cursor = await connection.execute(
         "SELECT partition, next_offset FROM offsets WHERE topic = %s AND partition = ANY(%s) FOR UPDATE",
         [topic.name, partitions],
     )
     at: Mapping[int, int] = dict(await cursor.fetchall())
-    fresh: list[tuple[int, Stored]] = []
+    fresh: list[Fresh] = []
     for batch in batches:
         expected = at.get(batch.partition, 0)
         compacted = topic.config["cleanup.policy"] == "compact"
@@ -117,9 +139,7 @@ async def _advance(
             raise Hole(
                 f"{topic.name}[{batch.partition}]: recorded up to {expected}, offered {batch.records[0][0]}"
             )
-        fresh.extend(
-            (batch.partition, _storable(record)) for record in batch.records if record[0] >= expected
-        )
+        fresh.extend(_storable(batch.partition, record) for record in batch.records if record[0] >= expected)
     rows = [(topic.name, b.partition, max(b.next_offset, at.get(b.partition, 0))) for b in batches]
     async with connection.cursor() as many:
         await many.executemany(
@@ -131,17 +151,31 @@ async def _advance(
     return fresh
 
 
-def _storable(record: Record) -> Stored:
+def _storable(partition: int, record: Record) -> Fresh:
     """The record with the one character that PostgreSQL cannot keep replaced: one odd name must not stop the recording."""
-    offset, at, value = record
+    offset, _, value = record
     if value is None:
         raise Undecodable("the record has no value")
-    return offset, at, storable(value)
+    return Fresh(partition, offset, storable(value))
 
 
 def storable(value: bytes) -> bytes:
     """A value as PostgreSQL can keep it."""
     return NUL.sub(rb"\1\\ufffd", value) if b"\\u0000" in value else value
+
+
+async def _in_turns(items: Iterable[Item]) -> AsyncIterator[Item]:
+    """The items; now and then others get their turn."""
+    for number, item in enumerate(items, 1):
+        yield item
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
+
+
+async def _read(kind: type[Value], fresh: Iterable[Fresh]) -> AsyncIterator[tuple[Value, Fresh]]:
+    """What records say, and the records."""
+    async for record in _in_turns(fresh):
+        yield decode(kind, record.value), record
 
 
 async def _stage(connection: Connection, table: str, rows: Iterable[Sequence[Any]]) -> str:
@@ -155,7 +189,7 @@ async def _stage(connection: Connection, table: str, rows: Iterable[Sequence[Any
         connection.cursor() as cursor,
         cursor.copy(f"COPY {stage} FROM STDIN".encode()) as copy,
     ):
-        for row in rows:
+        async for row in _in_turns(rows):
             await copy.write_row(row)
     return stage
 
@@ -169,48 +203,24 @@ plan may read a whole part at once.
 """
 
 
-async def _movements(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:
-    read = [(partition, offset, decode(Movement, value)) for partition, (offset, _, value) in fresh]
-    known = await connection.execute(
-        KNOWN.encode(), [[movement.sku for _, _, movement in read], [movement.id for _, _, movement in read]]
-    )
-    seen = {ident for (ident,) in await known.fetchall()}
+async def _movements(connection: Connection, fresh: Sequence[Fresh]) -> None:
+    """Writes those movements that the journal does not have."""
+    named = [(m.sku, m.id) async for m, _ in _read(Movement, fresh)]
+    known = await connection.execute(KNOWN.encode(), [list(column) for column in zip(*named, strict=True)])
+    await _new_movements(connection, fresh, {ident for (ident,) in await known.fetchall()})
+
+
+async def _new_movements(connection: Connection, fresh: Sequence[Fresh], known: Iterable[str] = ()) -> None:
+    """Writes movements, but those that are `known`."""
+    seen = set(known)
     sealed = await connection.execute("SELECT partition, seal FROM seals FOR UPDATE")
     last: dict[int, bytes] = dict(await sealed.fetchall())
-    rows = []
-    for partition, offset, m in read:
-        if m.id in seen:
-            continue
-        seen.add(m.id)
-        last[partition] = seal(last.get(partition, FIRST), m)
-        legs = [{"location": leg.location, "state": leg.state, "quantity": leg.quantity} for leg in m.legs]
-        places = sorted({leg.location for leg in m.legs} - BOUNDARIES)
-        rows.append(
-            (
-                m.id,
-                m.sku,
-                m.kind.value,
-                m.quantity,
-                orjson.dumps(legs).decode(),
-                places,
-                m.transaction,
-                m.channel,
-                m.document,
-                m.occurred_at,
-                m.recorded_at,
-                m.reason,
-                m.voids,
-                m.demand_class,
-                partition,
-                offset,
-                m.counted,
-                last[partition],
-                m.bundle,
-                None if m.witnessed is None else orjson.dumps(m.witnessed).decode(),
-            )
-        )
-    stage = await _stage(connection, "movements", rows)
-    await connection.execute(f"INSERT INTO movements SELECT * FROM {stage}".encode())  # noqa: S608
+    async with connection.cursor() as cursor, cursor.copy(b"COPY movements FROM STDIN") as copy:
+        async for m, record in _read(Movement, fresh):
+            if m.id not in seen:
+                seen.add(m.id)
+                last[record.partition] = seal(last.get(record.partition, FIRST), m)
+                await copy.write_row(_row(m, record, last[record.partition]))
     async with connection.cursor() as many:
         await many.executemany(
             "INSERT INTO seals VALUES (%s, %s) ON CONFLICT (partition) DO UPDATE SET seal = excluded.seal",
@@ -218,28 +228,67 @@ async def _movements(connection: Connection, fresh: Sequence[tuple[int, Stored]]
         )
 
 
-async def _stock(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:
-    newest: dict[str, tuple[str, str, int]] = {}
-    for _, (_, _, value) in fresh:
-        stock = decode(Stock, value)
-        held = newest.get(stock.sku)
-        if held is None or stock.offset >= held[2]:
-            newest[stock.sku] = (stock.sku, value.decode(), stock.offset)
-    stage = await _stage(connection, "stock", newest.values())
+def _row(m: Movement, record: Fresh, sealed: bytes) -> tuple[Any, ...]:
+    """A movement as the journal keeps it."""
+    legs = [{"location": leg.location, "state": leg.state, "quantity": leg.quantity} for leg in m.legs]
+    return (
+        m.id,
+        m.sku,
+        m.kind.value,
+        m.quantity,
+        orjson.dumps(legs).decode(),
+        sorted({leg.location for leg in m.legs} - BOUNDARIES),
+        m.transaction,
+        m.channel,
+        m.document,
+        m.occurred_at,
+        m.recorded_at,
+        m.reason,
+        m.voids,
+        m.demand_class,
+        record.partition,
+        record.offset,
+        m.counted,
+        sealed,
+        m.bundle,
+        None if m.witnessed is None else orjson.dumps(m.witnessed).decode(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What of a state says whether another one is newer: before all of it is read, which only that of the newest must be."""
+
+    sku: str
+    offset: int
+    channel: str = ""
+
+
+async def _newest(kind: type[Value], fresh: Iterable[Fresh]) -> list[tuple[Value, str]]:
+    """Of every SKU (and channel) the newest state, and its JSON; of two that are equally new the later."""
+    newest: dict[tuple[str, str], tuple[int, Fresh]] = {}
+    async for one, record in _read(Version, fresh):
+        held = newest.get((one.channel, one.sku))
+        if held is None or one.offset >= held[0]:
+            newest[one.channel, one.sku] = one.offset, record
+    states = _read(kind, (record for _, record in newest.values()))
+    return [(state, record.value.decode()) async for state, record in states]
+
+
+async def _stock(connection: Connection, fresh: Sequence[Fresh]) -> None:
+    rows = [(stock.sku, value, stock.offset) for stock, value in await _newest(Stock, fresh)]
+    stage = await _stage(connection, "stock", rows)
     await connection.execute(
         f"INSERT INTO stock SELECT * FROM {stage} ON CONFLICT (sku) DO UPDATE"  # noqa: S608
         " SET stock = excluded.stock, version = excluded.version WHERE excluded.version >= stock.version".encode()
     )
 
 
-async def _channel_quantities(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:
-    newest: dict[tuple[str, str], tuple[str, str, int, str, int]] = {}
-    for _, (_, _, value) in fresh:
-        q = decode(ChannelQuantity, value)
-        held = newest.get((q.channel, q.sku))
-        if held is None or q.offset >= held[4]:
-            newest[q.channel, q.sku] = (q.channel, q.sku, q.quantity, value.decode(), q.offset)
-    stage = await _stage(connection, "channel_quantities", newest.values())
+async def _channel_quantities(connection: Connection, fresh: Sequence[Fresh]) -> None:
+    rows = [
+        (q.channel, q.sku, q.quantity, value, q.offset) for q, value in await _newest(ChannelQuantity, fresh)
+    ]
+    stage = await _stage(connection, "channel_quantities", rows)
     await connection.execute(
         f"INSERT INTO channel_quantities AS old SELECT * FROM {stage} ON CONFLICT (channel, sku) DO UPDATE"  # noqa: S608
         " SET quantity = excluded.quantity, value = excluded.value, version = excluded.version"
@@ -247,10 +296,9 @@ async def _channel_quantities(connection: Connection, fresh: Sequence[tuple[int,
     )
 
 
-async def _oversells(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:
+async def _oversells(connection: Connection, fresh: Sequence[Fresh]) -> None:
     rows = []
-    for _, (_, _, value) in fresh:
-        o = decode(Oversell, value)
+    async for o, _ in _read(Oversell, fresh):
         about = (o.movement, o.sku, o.place, o.available, o.cause.value, o.kind.value)
         rows.append((*about, o.transaction, o.channel, o.occurred_at, o.recorded_at))
     stage = await _stage(connection, "oversells", rows)
@@ -264,15 +312,14 @@ UNSURE = {Outcome.ASKED, Outcome.OVERRULED}
 """After these it is not known what the platform shows."""
 
 
-async def _receipts(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:
+async def _receipts(connection: Connection, fresh: Sequence[Fresh]) -> None:
     rows = []
     told: dict[tuple[str, str, str], tuple[Any, ...]] = {}
-    for partition, (offset, _, value) in fresh:
-        r = decode(Receipt, value)
+    async for r, record in _read(Receipt, fresh):
         rows.append(
             (
-                partition,
-                offset,
+                record.partition,
+                record.offset,
                 r.channel,
                 r.sku,
                 r.place,
@@ -290,7 +337,7 @@ async def _receipts(connection: Connection, fresh: Sequence[tuple[int, Stored]])
             sure = r.outcome not in UNSURE
             told[r.channel, r.sku, r.place] = (
                 *(r.channel, r.sku, r.place),
-                *(r.level, r.own, sure, r.outcome.value, offset, r.pushed_at),
+                *(r.level, r.own, sure, r.outcome.value, record.offset, r.pushed_at),
             )
     stage = await _stage(connection, "receipts", rows)
     await connection.execute(f"INSERT INTO receipts SELECT * FROM {stage} ON CONFLICT DO NOTHING".encode())  # noqa: S608
@@ -303,10 +350,9 @@ async def _receipts(connection: Connection, fresh: Sequence[tuple[int, Stored]])
     )
 
 
-async def _observations(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:
+async def _observations(connection: Connection, fresh: Sequence[Fresh]) -> None:
     newest: dict[tuple[str, str, str], tuple[Any, ...]] = {}
-    for _, (_, _, value) in fresh:
-        o = decode(Observation, value)
+    async for o, _ in _read(Observation, fresh):
         held = newest.get((o.channel, o.sku, o.location))
         if held is None or o.version >= held[5]:
             newest[o.channel, o.sku, o.location] = (
@@ -325,21 +371,19 @@ async def _observations(connection: Connection, fresh: Sequence[tuple[int, Store
     )
 
 
-async def _dead_letters(connection: Connection, fresh: Sequence[tuple[int, Stored]]) -> None:
+async def _dead_letters(connection: Connection, fresh: Sequence[Fresh]) -> None:
     rows = []
-    for partition, (offset, _, value) in fresh:
-        d = decode(DeadLetter, value)
+    async for d, record in _read(DeadLetter, fresh):
         payload = orjson.dumps(d.payload).decode()
-        rows.append(
-            (partition, offset, d.channel, d.topic, d.stage, d.reason, d.ref, payload, d.received_at, None)
-        )
+        at = record.partition, record.offset
+        rows.append((*at, d.channel, d.topic, d.stage, d.reason, d.ref, payload, d.received_at, None))
     stage = await _stage(connection, "dead_letters", rows)
     await connection.execute(
         f"INSERT INTO dead_letters SELECT * FROM {stage} ON CONFLICT DO NOTHING".encode()  # noqa: S608
     )
 
 
-WRITERS: Mapping[str, Callable[[Connection, Sequence[tuple[int, Stored]]], Any]] = {
+WRITERS: Mapping[str, Write] = {
     MOVEMENTS.name: _movements,
     STOCK.name: _stock,
     CHANNEL_QUANTITIES.name: _channel_quantities,

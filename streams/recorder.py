@@ -39,8 +39,8 @@ RECORDED: tuple[Topic, ...] = (
 )
 
 
-RECORDS_MAX = 1_000
-"""Records of one transaction: whoever shares the process waits as long as it takes to read so many."""
+RECORDS_MAX = 5_000
+"""Records of one transaction. So many are there only where the recorder lags behind; of a state only the newest is written then."""
 
 
 @dataclass(slots=True)
