@@ -307,4 +307,4 @@ def same_numbers(one: ChannelQuantity | None, other: ChannelQuantity | None) -> 
     """Whether two quantities would tell the platform the same thing, whatever they were computed from. None: it is not known which."""
     if one is None or other is None:
         return one is other
-    return one.places == other.places and one.quantity == other.quantity
+    return one.quantity == other.quantity and one.places == other.places

@@ -56,13 +56,7 @@ def describe(error: ValidationError) -> str:
 
 def headers(topic: Topic, ident: str, source: str, time: datetime) -> Headers:
     """CloudEvents 1.0 attributes in Kafka's binary mode."""
-    return [
-        VERSION,
-        ("ce_id", ident.encode()),
-        *_shared(topic.event, source),
-        ("ce_time", _stamp(time)),
-        CONTENT,
-    ]
+    return (VERSION, ("ce_id", ident.encode()), *_shared(topic, source, time))
 
 
 VERSION = ("ce_specversion", b"1.0")
@@ -70,12 +64,12 @@ CONTENT = ("content-type", b"application/json")
 
 
 @lru_cache(maxsize=1_024)
-def _shared(event: str, source: str) -> Headers:
-    """What all records of one kind and source have in common."""
-    return ("ce_type", event.encode()), ("ce_source", f"/onhand/{source}".encode())
-
-
-@lru_cache(maxsize=1_024)
-def _stamp(time: datetime) -> bytes:
-    """An instant as CloudEvents writes it; a chunk of records shares a few."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
+def _shared(topic: Topic, source: str, time: datetime) -> Headers:
+    """What all records of one kind, source and instant have in common; a chunk of records shares a few instants."""
+    stamp = time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        ("ce_type", topic.event.encode()),
+        ("ce_source", f"/onhand/{source}".encode()),
+        ("ce_time", stamp.encode()),
+        CONTENT,
+    )

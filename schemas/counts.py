@@ -114,7 +114,7 @@ class Shelf:
 
     def recount(self, due: Sequence[int], now: datetime) -> Shelf:
         """The shelf with those variances posted, and without what no late count and no withdrawal can ask for any more."""
-        if not self.counts and self._is_recent:
+        if self.stands:
             return self
         counts = tuple(
             one if one.variance == variance else replace(one, variance=variance)
@@ -134,10 +134,10 @@ class Shelf:
         return not (self.moved or self.counts or self.since)
 
     @property
-    def _is_recent(self) -> bool:
-        """Whether all that moved is younger than any horizon, whatever the time is."""
+    def stands(self) -> bool:
+        """Whether to recount it changes nothing, whatever the time is: there is no count, and all that moved is recent."""
         moved = self.moved
-        return not moved or moved[0].at >= max(self.since, moved[-1].at - FORGETS)
+        return bool(moved) and not self.counts and moved[0].at >= max(self.since, moved[-1].at - FORGETS)
 
     def _moved_since(self, horizon: int, first: Sequence[Count]) -> tuple[Moved, ...]:
         """What moved since the horizon. What moved before it and after the first count becomes one movement: no count can come

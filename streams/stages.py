@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from schemas.closing import kept
 from schemas.codec import Undecodable, decode, encode, headers
 from schemas.counts import EPOCH
 from schemas.granting import enter
-from schemas.ledger import Book, Stock
+from schemas.ledger import NO_MORE, Book, Stock
 from schemas.movements import Cause, Movement
 from schemas.oversells import Oversell, may_oversell, oversells
 from schemas.rules import Rules
@@ -225,10 +226,13 @@ class _Bookkeeping(_Folding):
         if answer is None:  # a repeat
             self.unused += 1
             return
-        posted, claims, refused = answer
         if stock is not None:
-            found = oversells(stock, book.closed(), movement, posted, self.ruled.rules.channels)
+            found = oversells(stock, book.closed(), movement, answer.posted, self.ruled.rules.channels)
             self.outputs += [_oversell(self.naming, one) for one in found]
+        if answer is NO_MORE:  # as nearly always
+            self.used += 1
+            return
+        posted, claims, refused = answer
         self.outputs += [_movement(self.naming, "ledger", own, movement.recorded_at) for own in posted]
         self.outputs += [claim_out(self.naming, claim) for claim in claims]
         if refused is None:
@@ -265,7 +269,7 @@ class Numbers:
 
     def __init__(self, ruled: Ruled) -> None:
         self._ruled, self._by = ruled, ruled.rules
-        self._known: dict[str, tuple[Stock, Said]] = {}
+        self._known: OrderedDict[str, tuple[Stock, Said]] = OrderedDict()
 
     @property
     def rules(self) -> Rules:
@@ -282,10 +286,10 @@ class Numbers:
         if then is stock and known is not None:
             return known
         known = said(stock, rules, then, known)
-        self._known.pop(stock.sku, None)
         self._known[stock.sku] = stock, known
+        self._known.move_to_end(stock.sku)
         if len(self._known) > NUMBERS_KNOWN:
-            del self._known[next(iter(self._known))]
+            self._known.popitem(last=False)
         return known
 
 
@@ -309,10 +313,9 @@ def _quantities(
     naming: Naming, numbers: Numbers, before: Stock | None, after: Stock, now: datetime
 ) -> Iterable[Out]:
     """What a movement made new to the channels."""
-    if (
-        after.sku not in numbers.rules.bundles
-    ):  # whatever stands on a shelf under its name, its components decide
-        yield from _news(naming, None if before is None else numbers.of(before), numbers.of(after), now)
+    if after.sku in numbers.rules.bundles:  # whatever stands on a shelf under its name, its components decide
+        return ()
+    return _news(naming, None if before is None else numbers.of(before), numbers.of(after), now)
 
 
 def _news(naming: Naming, before: Said | None, after: Said, now: datetime) -> Iterable[Out]:
