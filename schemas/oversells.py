@@ -121,10 +121,7 @@ def may_oversell(book: Book, movement: Movement) -> bool:
             taken += leg.quantity
     if not taken:
         return False
-    for place, state in _lowered((movement,)):
-        if _free(book, place, state) + taken < 0:
-            return True
-    return False
+    return any(_free(book, place, state) + taken < 0 for place, state in _lowered((movement,)))
 
 
 def may_be_owed(after: Stock, place: str, state: str, rules: ChannelRules) -> bool:
