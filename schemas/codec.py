@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -30,9 +30,19 @@ def adapter(kind: type[Value]) -> TypeAdapter[Value]:
     return known
 
 
+@cache
+def _to_json(kind: type[Any]) -> Callable[..., bytes]:
+    return adapter(kind).serializer.to_json
+
+
+@cache
+def _from_json(kind: type[Any]) -> Callable[[bytes], Any]:
+    return adapter(kind).validator.validate_json
+
+
 def encode(value: Any) -> bytes:
     """The JSON of a value, fields that say nothing (None) left out."""
-    return adapter(type(value)).serializer.to_json(value, exclude_none=True)
+    return _to_json(type(value))(value, exclude_none=True)
 
 
 def decode(kind: type[Value], data: bytes | None) -> Value:
@@ -40,7 +50,7 @@ def decode(kind: type[Value], data: bytes | None) -> Value:
     if data is None:
         raise Undecodable("the record has no value")
     try:
-        value: Value = adapter(kind).validator.validate_json(data)
+        value: Value = _from_json(kind)(data)
     except ValidationError as error:
         raise Undecodable(describe(error)) from None
     return value

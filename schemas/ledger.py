@@ -246,8 +246,10 @@ class Book:
             self._count(location, movement.counted_by, units)
         for location, units in came.items():
             shelf = shelves[location] = shelves.get(location, EMPTY).move(movement.occurred_at, units)
-            if not shelf.stands:
+            if shelf.counts:
                 due_at.add(location)
+            elif location not in due_at:
+                _keep(shelves, location, shelf.recount((), movement.recorded_at))
         return self._recount(movement, source, offset, due_at) if due_at else []
 
     def _recount(self, movement: Movement, source: int, offset: int, due_at: set[str]) -> list[Movement]:
@@ -268,9 +270,7 @@ class Book:
             due = tuple(shelf.variances(self._on_hand(location))) if shelf.counts else ()
             for count, variance in due:
                 restate(location, count, variance - count.variance)
-            shelves[location] = shelf.recount([variance for _, variance in due], movement.recorded_at)
-            if shelves[location].is_empty:
-                del shelves[location]
+            _keep(shelves, location, shelf.recount([variance for _, variance in due], movement.recorded_at))
         return posted
 
     def _on_hand(self, location: str) -> int:
@@ -283,6 +283,13 @@ class Book:
             if micros(movement.occurred_at) < shelf.horizon(movement.recorded_at):
                 return f"counted more than {LATE_COUNT.days} days before the newest movement there"
         return None
+
+
+def _keep(shelves: dict[str, Shelf], location: str, shelf: Shelf) -> None:
+    if shelf.is_empty:
+        del shelves[location]
+    else:
+        shelves[location] = shelf
 
 
 def _counted_at(movement: Movement) -> list[str]:
