@@ -131,7 +131,6 @@ def create_app(
             schema=ChunkSchema(),
             partitions=partitions,
             acks=False,
-            maxsize=4,
             allow_empty=True,
         )
 

@@ -49,6 +49,15 @@ only the last state is written; but what is written late is read late. So many a
 """
 
 
+AHEAD = 8
+"""Chunks that may wait for a stage, or to be restored, before its topic is read on. Faust's own bound is 4,096 events, of which each is
+a chunk here: a worker that lags read hours of the log into its memory.
+"""
+
+BREATH = 0.05
+"""Seconds until it is looked whether a stage that had enough has worked it off."""
+
+
 @dataclass(frozen=True, slots=True)
 class Folded:
     """What a fold made of some records: records to write, and the table's new cells with their bytes."""
@@ -117,14 +126,31 @@ def chunk_scheduler(sources: frozenset[str], changelogs: frozenset[str]) -> type
 
 class ChunkConsumer(Consumer):  # type: ignore[misc]  # faust has no types
     """Faust's consumer, but after a recovery it asks for all committed positions at once: aiokafka asks for one after another,
-    so that with 300 ms to the broker four partitions were five seconds of every start, and a hundred never came to an end.
+    so that with 300 ms to the broker four partitions were five seconds of every start, and a hundred never came to an end. And it
+    reads no topic further whose chunks wait.
     """
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109  # Faust's signature
+        """What was fetched, for those who have not enough to do."""
+        channels_of = self.app.topics._topic_name_index  # noqa: SLF001  # nobody else knows the queues
+        full = {topic for topic, channels in channels_of.items() if _is_full(channels)}
+        if not full or active_partitions is None:
+            return await super()._getmany(active_partitions, timeout)
+        wanted = {tp for tp in active_partitions if tp.topic not in full}
+        if wanted:
+            return await super()._getmany(wanted, min(timeout, BREATH))
+        await asyncio.sleep(BREATH)
+        return {}
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Goes to the committed positions, and returns them."""
         consumer = self._thread._consumer  # noqa: SLF001  # Faust's own way to it has no such question
         found: Mapping[TP, int] = await self._thread.call_thread(_seek_to_committed, consumer)
         return found
+
+
+def _is_full(channels: Iterable[Any]) -> bool:
+    return any(channel.queue.qsize() >= AHEAD for channel in channels)
 
 
 async def _seek_to_committed(consumer: AIOKafkaConsumer) -> dict[TP, int | None]:
@@ -217,6 +243,7 @@ class ChunkStage:
         self._idle: set[int] = set()
         self._held = False
         self._waiting: dict[int, list[Sequence[ConsumerRecord]]] = {}
+        self._asking: set[int] = set()
         self._rewinds: dict[int, int] = {}
         self._beginnings: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._dead_run = 0
@@ -228,10 +255,9 @@ class ChunkStage:
     async def _revoked(self, _app: Any, revoked: Any, **_: Any) -> None:  # noqa: ARG002  # Faust revokes all at once
         """The barrier that keeps the next owner's restore complete: nothing of ours is under way after it."""
         self._open = False
-        if self._inflight:
-            _done, late = await asyncio.wait(
-                list(self._inflight.values()), timeout=self.app.conf.broker_rebalance_timeout
-            )
+        writing = [task for partition, task in self._inflight.items() if partition not in self._asking]
+        if writing:
+            _done, late = await asyncio.wait(writing, timeout=self.app.conf.broker_rebalance_timeout)
             if late:
                 self.fail("writes were still under way when the partitions had to be given up")
         await self.commit()
@@ -412,7 +438,11 @@ class ChunkStage:
 
     async def _begin_alone(self, partition: int) -> bool:
         epoch = self._epoch
-        await self.begins()
+        self._asking.add(partition)
+        try:
+            await self.begins()
+        finally:
+            self._asking.discard(partition)
         committed = (await self.reader.committed(self.app.conf.id)).get(
             TopicPartition(self.source, partition)
         )

@@ -3,8 +3,9 @@
 A changelog of so many SKUs is restored by the ledger worker as shipped; then it folds as many sales, of SKUs drawn uniformly, whatever their
 number. An event's cost is the worker's CPU, from the first chunk at hand to the last acknowledgement. A key's memory is by how much more is
 resident once the table is restored than with the fewest keys, less, for the store in memory, the bytes of key and value themselves; of
-RocksDB, whose bytes are on disk, all of it counts. Of few keys several events of a chunk are one's, whose stock and numbers are written once: so it
-is said how many records are written for each event. Where 3,000,000 keys are among those asked for, the figures must be there.
+RocksDB, whose bytes are on disk, all of it counts. Beside that stand how many records are written for each event (of few keys several events of
+a chunk are one's, whose stock and numbers are written once), and what a key takes beyond its share once it was sold: its state stands decoded
+in memory then. Where 3,000,000 keys are among those asked for, the figures must be there.
 """
 
 from __future__ import annotations
@@ -49,20 +50,27 @@ def bytes_a_key(its: dict[int, dict[str, float]], keys: int, own: float) -> floa
     return (its[keys]["held"] - its[fewest]["held"]) / (keys - fewest) - own if keys > fewest else 0.0
 
 
+def touched(one: dict[str, float], keys: int) -> float:
+    """Bytes that are resident for each key that was sold more than before it was: its state stands decoded in memory then, and its numbers."""
+    return (one["after"] - one["held"]) / (keys * (1 - (1 - 1 / keys) ** EVENTS))
+
+
 def show(found: Found, own: float) -> list[str]:
     table = Table(
         title=f"{EVENTS:,} sales of uniformly drawn SKUs; Kafka {version()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}",
-        caption=f"a key and its value have {own:.0f} bytes; bytes a key: resident beyond those of the fewest keys, and in memory beyond its own",
+        caption=f"CPU and records written: for each event; a key and its value have {own:.0f} bytes; bytes a key: resident beyond those of the fewest keys, and in memory beyond its own",
     )
     columns = (
         "store",
         "keys",
         "events/s",
-        "CPU us an event",
+        "CPU us",
         "to the fewest",
+        "written",
         "MB restored",
         "MB after",
         "bytes a key",
+        "of one sold",
     )
     for name in columns:
         table.add_column(name, justify="left" if name == "store" else "right")
@@ -78,7 +86,12 @@ def show(found: Found, own: float) -> list[str]:
                 f"{more:+.0f} %",
                 f"{one['written'] / EVENTS:.2f}",
             )
-            holds = f"{one['held'] / 2**20:,.0f}", f"{one['after'] / 2**20:,.0f}", f"{each:,.0f}"
+            holds = (
+                f"{one['held'] / 2**20:,.0f}",
+                f"{one['after'] / 2**20:,.0f}",
+                f"{each:,.0f}",
+                f"{touched(one, keys):,.0f}",
+            )
             table.add_row(store, f"{keys:,}", *costs, *holds)
             if abs(more) > WITHIN_PERCENT:
                 missed.append(f"{store}, {keys:,} keys: an event costs {more:+.0f} %")

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from footprint import cpu
+from http_load import WARM_UP
 from installed import onhand, port_of, running, watching
 from rich.console import Console
 from rich.table import Table
@@ -143,7 +144,8 @@ def show(found: dict[str, Found]) -> None:
     for name, its in found.items():
         full, fixed = its["full"], its["open"]
         numbers = f"{full['answers'] / full['seconds']:,.0f}", f"{full['refused'] + fixed['refused']:,.0f}"
-        costs = (f"{full[whose] / full['answers'] * 1_000 / 1.1:.2f}" for whose in ("server", "cpu"))
+        asked = full["answers"] * (1 + WARM_UP)
+        costs = (f"{full[whose] / asked * 1_000:.2f}" for whose in ("server", "cpu"))
         late = " / ".join(f"{fixed[percent]:.1f}" for percent in ("p50", "p99", "p99.9"))
         table.add_row(name, *numbers, f"{full['p50']:.1f} / {full['p99']:.1f}", *costs, late)
     rates = {name: its["full"]["answers"] / its["full"]["seconds"] for name, its in found.items()}

@@ -163,6 +163,10 @@ async def open_loop(
     return played
 
 
+WARM_UP = 0.1
+"""Of the time that is measured: for so long a server is loaded before."""
+
+
 @dataclass(slots=True)
 class Full:
     """What a server did while every connection asked again as soon as it was answered."""
@@ -174,11 +178,12 @@ class Full:
 
 
 async def saturated(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Full:
-    """Asks for so long as fast as answers come; the requests in turn. Those of the first tenth of the time are not counted."""
+    """Asks for so long as fast as answers come, the requests in turn; and before that for a tenth of the time, which is not counted."""
     full, turn = Full(), cycle(range(len(requests)))
     due: dict[int, float] = {}
     began = time.perf_counter()
-    counts, ends = began + seconds / 10, began + seconds * 1.1
+    counts = began + seconds * WARM_UP
+    ends = counts + seconds
 
     def answered(number: int, status: int, at: float) -> None:
         if counts <= at < ends:

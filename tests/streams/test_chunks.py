@@ -15,7 +15,7 @@ from schemas.codec import decode, encode, headers
 from schemas.ledger import Stock
 from schemas.rules import ChannelRules, Rules
 from schemas.topics import CHANNEL_QUANTITIES, CLAIMS, DEAD_LETTERS, MOVEMENTS, STOCK
-from streams.chunks import SLICE, _seek_to_committed
+from streams.chunks import AHEAD, SLICE, _seek_to_committed
 from streams.stages import Naming
 from streams.tables import OFFSET_HEADER, source_offset
 from streams.topics import create_topics
@@ -223,6 +223,53 @@ async def test_given_a_record_nobody_can_read_then_it_is_a_dead_letter_and_the_p
     assert {letter.ref for letter in letters} == {
         f"{running.naming(CLAIMS)}/{p}/0" for p in range(PARTITIONS)
     }
+
+
+class Slow:
+    """A writer whose broker takes its time until `goes_on`."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer, self.goes_on = writer, asyncio.Event()
+
+    async def write(self, outs):
+        await self.goes_on.wait()
+        return await self._writer.write(outs)
+
+
+async def test_given_a_stage_that_lags_then_the_log_is_read_no_further_until_it_has_caught_up(running, claim):
+    count = 40_000
+    for start in range(0, count, 5_000):
+        await running.append(*(claim(f"sale/{n}") for n in range(start, start + 5_000)))
+    async with running.worker(rules("r1")) as app:
+        app.settle.writer = slow = Slow(running.writer)
+        await running.append(claim("opening/1", (Fact.OPENED, "MUG", 9, "SOHO")))
+        (channel,) = app.app.topics._topic_name_index[running.naming(CLAIMS)]
+        waited = []
+        for _ in range(60):
+            await asyncio.sleep(0.05)
+            waited.append(channel.queue.qsize())
+        slow.goes_on.set()
+        async with asyncio.timeout(60):
+            while app.settle.used + app.settle.unused <= count:
+                await asyncio.sleep(0.05)
+        await running.until_balance(app, "MUG", 9)
+    assert AHEAD - 1 <= max(waited) <= AHEAD + PARTITIONS
+    assert running.failed == []
+
+
+async def test_given_partitions_whose_rules_are_not_known_yet_then_they_are_given_up_without_waiting_for_those(
+    running, claim, recorded
+):
+    async with running.worker(rules("r1")) as app:
+        stage, known = app.settle, asyncio.Event()
+        stage.progress.clear()
+        stage.begins = known.wait
+        await stage.feed(0, [recorded(claim("sale/1"))])
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(5):
+            await stage._revoked(app.app, [])
+        known.set()
+    assert running.failed == []
 
 
 async def test_given_a_broker_that_cannot_be_written_to_then_the_worker_ends_before_it_commits(
