@@ -177,10 +177,10 @@ def eligible(stock: Stock, rules: ChannelRules) -> tuple[str, ...]:
 
 
 class Known(NamedTuple):
-    """A stock as it was, and the numbers it made for a channel under the same rules."""
+    """A stock as it was, and the numbers by place that it made for a channel under the same rules."""
 
     stock: Stock
-    number: ChannelQuantity
+    places: dict[str, Place]
 
 
 def quantity(
@@ -188,15 +188,15 @@ def quantity(
     channel: str,
     rules: ChannelRules,
     version: str,
-    known: Known | None = None,
+    places: dict[str, Place] | None = None,
     bundle: str | None = None,
 ) -> ChannelQuantity:
-    """The channel's numbers for one SKU.
+    """The channel's numbers for one SKU; `places` are those of `places_of`, if they are at hand.
 
-    Of what is `known`, the places that have not moved since are taken over. Of a component of a `bundle`, `Place.own` is what
-    the channel's documents of the bundle caused.
+    Of a component of a `bundle`, `Place.own` is what the channel's documents of the bundle caused.
     """
-    places = places_of(stock, channel, rules, known, bundle)
+    if places is None:
+        places = places_of(stock, channel, rules, bundle=bundle)
     return ChannelQuantity(
         channel=channel,
         sku=stock.sku,
@@ -224,13 +224,13 @@ def places_of(
     known: Known | None = None,
     bundle: str | None = None,
 ) -> dict[str, Place]:
-    """The numbers by place, as `quantity` has them."""
+    """The numbers by place. Of what is `known`, the places that have not moved since are taken over."""
     where = eligible(stock, rules)
     if not where:
         return {}
     if rules.publish == NETWORK:
         return {NETWORK: _network(stock, channel, rules, where, bundle)}
-    before = {} if known is None else known.number.places
+    before = {} if known is None else known.places
     state, counted = pooled(rules.pool), counted_for(channel, bundle)
     return {
         location: before[location]
@@ -307,4 +307,4 @@ def same_numbers(one: ChannelQuantity | None, other: ChannelQuantity | None) -> 
     """Whether two quantities would tell the platform the same thing, whatever they were computed from. None: it is not known which."""
     if one is None or other is None:
         return one is other
-    return one.places == other.places and one.quantity == other.quantity
+    return one.quantity == other.quantity and one.places == other.places

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -30,9 +30,19 @@ def adapter(kind: type[Value]) -> TypeAdapter[Value]:
     return known
 
 
+@cache
+def _to_json(kind: type[Any]) -> Callable[..., bytes]:
+    return adapter(kind).serializer.to_json
+
+
+@cache
+def _from_json(kind: type[Any]) -> Callable[[bytes], Any]:
+    return adapter(kind).validator.validate_json
+
+
 def encode(value: Any) -> bytes:
     """The JSON of a value, fields that say nothing (None) left out."""
-    return adapter(type(value)).serializer.to_json(value, exclude_none=True)
+    return _to_json(type(value))(value, exclude_none=True)
 
 
 def decode(kind: type[Value], data: bytes | None) -> Value:
@@ -40,7 +50,7 @@ def decode(kind: type[Value], data: bytes | None) -> Value:
     if data is None:
         raise Undecodable("the record has no value")
     try:
-        value: Value = adapter(kind).validator.validate_json(data)
+        value: Value = _from_json(kind)(data)
     except ValidationError as error:
         raise Undecodable(describe(error)) from None
     return value
@@ -56,13 +66,7 @@ def describe(error: ValidationError) -> str:
 
 def headers(topic: Topic, ident: str, source: str, time: datetime) -> Headers:
     """CloudEvents 1.0 attributes in Kafka's binary mode."""
-    return [
-        VERSION,
-        ("ce_id", ident.encode()),
-        *_shared(topic.event, source),
-        ("ce_time", _stamp(time)),
-        CONTENT,
-    ]
+    return (VERSION, ("ce_id", ident.encode()), *_shared(topic, source, time))
 
 
 VERSION = ("ce_specversion", b"1.0")
@@ -70,12 +74,12 @@ CONTENT = ("content-type", b"application/json")
 
 
 @lru_cache(maxsize=1_024)
-def _shared(event: str, source: str) -> Headers:
-    """What all records of one kind and source have in common."""
-    return ("ce_type", event.encode()), ("ce_source", f"/onhand/{source}".encode())
-
-
-@lru_cache(maxsize=1_024)
-def _stamp(time: datetime) -> bytes:
-    """An instant as CloudEvents writes it; a chunk of records shares a few."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
+def _shared(topic: Topic, source: str, time: datetime) -> Headers:
+    """What all records of one kind, source and instant have in common; a chunk of records shares a few instants."""
+    stamp = time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        ("ce_type", topic.event.encode()),
+        ("ce_source", f"/onhand/{source}".encode()),
+        ("ce_time", stamp.encode()),
+        CONTENT,
+    )

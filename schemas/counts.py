@@ -114,8 +114,8 @@ class Shelf:
 
     def recount(self, due: Sequence[int], now: datetime) -> Shelf:
         """The shelf with those variances posted, and without what no late count and no withdrawal can ask for any more."""
-        if not self.counts and self._is_recent:
-            return self
+        if not self.counts:
+            return self if self._is_recent else self._forgotten(self.horizon(now))
         counts = tuple(
             one if one.variance == variance else replace(one, variance=variance)
             for one, variance in zip(self.counts, due, strict=True)
@@ -138,6 +138,11 @@ class Shelf:
         """Whether all that moved is younger than any horizon, whatever the time is."""
         moved = self.moved
         return not moved or moved[0].at >= max(self.since, moved[-1].at - FORGETS)
+
+    def _forgotten(self, horizon: int) -> Shelf:
+        """The shelf without what moved before a horizon, where there is no count."""
+        moved = self._moved_since(horizon, ())
+        return self if moved is self.moved else Shelf(moved=moved, since=horizon)
 
     def _moved_since(self, horizon: int, first: Sequence[Count]) -> tuple[Moved, ...]:
         """What moved since the horizon. What moved before it and after the first count becomes one movement: no count can come

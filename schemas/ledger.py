@@ -240,12 +240,21 @@ class Book:
 
     def _shelve(self, movement: Movement, source: int, offset: int) -> list[Movement]:
         """Posts a movement, and puts it on the shelves. Returns what it changes in what counts come to."""
-        shelves = self.shelves
+        shelves, due_at = self.shelves, set(_counted_at(movement))
         came = self.post(movement.legs, movement.counted_by)
         for location, units in (movement.witnessed or NOTHING).items():
             self._count(location, movement.counted_by, units)
         for location, units in came.items():
-            shelves[location] = shelves.get(location, EMPTY).move(movement.occurred_at, units)
+            shelf = shelves[location] = shelves.get(location, EMPTY).move(movement.occurred_at, units)
+            if shelf.counts:
+                due_at.add(location)
+            elif location not in due_at:
+                _keep(shelves, location, shelf.recount((), movement.recorded_at))
+        return self._recount(movement, source, offset, due_at) if due_at else []
+
+    def _recount(self, movement: Movement, source: int, offset: int, due_at: set[str]) -> list[Movement]:
+        """Posts what a movement changes in what the counts at some locations come to, and takes its own count in."""
+        shelves = self.shelves
         posted: list[Movement] = []
 
         def restate(location: str, count: Count, units: int) -> None:
@@ -254,17 +263,14 @@ class Book:
                 posted.append(_variance(movement, location, count, units, cause))
                 self.post(posted[-1].legs, count.channel)
 
-        counted_at = _counted_at(movement)
-        for location, count, owed in _counting(shelves, movement, counted_at):
+        for location, count, owed in _counting(shelves, movement, _counted_at(movement)):
             restate(location, count, owed)
-        for location in sorted({*came, *counted_at} if counted_at else came):
+        for location in sorted(due_at):
             shelf = shelves[location]
             due = tuple(shelf.variances(self._on_hand(location))) if shelf.counts else ()
             for count, variance in due:
                 restate(location, count, variance - count.variance)
-            shelves[location] = shelf.recount([variance for _, variance in due], movement.recorded_at)
-            if shelves[location].is_empty:
-                del shelves[location]
+            _keep(shelves, location, shelf.recount([variance for _, variance in due], movement.recorded_at))
         return posted
 
     def _on_hand(self, location: str) -> int:
@@ -277,6 +283,13 @@ class Book:
             if micros(movement.occurred_at) < shelf.horizon(movement.recorded_at):
                 return f"counted more than {LATE_COUNT.days} days before the newest movement there"
         return None
+
+
+def _keep(shelves: dict[str, Shelf], location: str, shelf: Shelf) -> None:
+    if shelf.is_empty:
+        del shelves[location]
+    else:
+        shelves[location] = shelf
 
 
 def _counted_at(movement: Movement) -> list[str]:
@@ -343,8 +356,8 @@ def _tracked(stock: Stock | Book, movement: Movement) -> tuple[dict[str, str], d
         return stock.tracked, stock.tracked_by
     tracked, tracked_by = dict(stock.tracked), dict(stock.tracked_by)
     opener = movement.channel if kind is Kind.STOCK_INITIALISED else ""
-    for name in sorted({leg.location for leg in movement.legs} - BOUNDARIES):
-        if name.startswith(TRANSIT_PREFIX):
+    for name in sorted({leg.location for leg in movement.legs}):
+        if name in BOUNDARIES or name.startswith(TRANSIT_PREFIX):
             continue
         said = dict(tracked_by.pop(name, NOTHING))
         _add(said, opener, 1 if movement.voids is None else -1)

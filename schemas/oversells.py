@@ -121,7 +121,7 @@ def may_oversell(book: Book, movement: Movement) -> bool:
             taken += leg.quantity
     if not taken:
         return False
-    return any(_free(book, place, state) + taken < 0 for place, state in _lowered((movement,)))
+    return min([_free(book, place, state) for place, state in _lowered((movement,))]) + taken < 0
 
 
 def may_be_owed(after: Stock, place: str, state: str, rules: ChannelRules) -> bool:

@@ -7,7 +7,7 @@ three platforms change nothing.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -262,7 +262,7 @@ class Settler:
 
     def __init__(self, authority: Authority = NOBODY, remembers: int = 0) -> None:
         self._authority, self._remembers = authority, remembers
-        self._known: dict[str, tuple[dict[str, Held], Settled, dict[str, View]]] = {}
+        self._known: OrderedDict[str, tuple[dict[str, Held], Settled, dict[str, View]]] = OrderedDict()
 
     def of(self, key: str, transaction: Transaction) -> Settled:
         """What happened in the transaction called `key`, and what its platforms counted otherwise."""
@@ -271,7 +271,7 @@ class Settler:
             settled, views = noted(transaction, self._authority, views)
         self._known[key] = transaction.documents, settled, views
         if len(self._known) > self._remembers:
-            del self._known[next(iter(self._known))]
+            self._known.popitem(last=False)
         return settled
 
 

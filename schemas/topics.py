@@ -25,9 +25,9 @@ NEWEST = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Topic:
-    """One topic. `name` is without the configured prefix; `key` says what its records are keyed by."""
+    """One topic, which is no other. `name` is without the configured prefix; `key` says what its records are keyed by."""
 
     name: str
     key: str

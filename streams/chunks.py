@@ -41,7 +41,7 @@ from streams.writer import Out, Writer
 log = structlog.get_logger()
 
 SLICE = 256
-"""Records folded without giving way to the rest of the process."""
+"""Records folded, and cells made of them, without giving way to the rest of the process."""
 
 TOGETHER = 4_096
 """Records whose outputs are written together, at most: a write takes as long as the broker is away, whatever is in it, and of a key
@@ -75,8 +75,8 @@ class Folding(Protocol):
     def take(self, records: Sequence[ConsumerRecord]) -> None:
         """Folds the next records."""
 
-    def made(self) -> Folded:
-        """What all of them make."""
+    def made(self, most: int) -> Folded | None:
+        """Makes up to so many cells. When there are no more, returns what all records make."""
 
 
 Fold = Callable[[int, Callable[[bytes], Cell | None], bool], Folding]
@@ -346,7 +346,11 @@ class ChunkStage:
             if not self._mine(partition, epoch):
                 return None
             folding.take(records[start : start + SLICE])
-        return folding.made()
+        while (folded := folding.made(SLICE)) is None:
+            await asyncio.sleep(0)
+            if not self._mine(partition, epoch):
+                return None
+        return folded
 
     async def _continuing(
         self, partition: int, chunks: Sequence[Sequence[ConsumerRecord]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,14 +14,14 @@ from typing import Any, NamedTuple, TypeVar
 
 from aiokafka import ConsumerRecord
 
-from schemas.availability import ChannelQuantity, Known, places_of, quantity, same_numbers
+from schemas.availability import ChannelQuantity, Known, Place, places_of, quantity, same_numbers
 from schemas.bundles import Bundle, BundlePart, bundle_quantity, part, same_part
 from schemas.claims import Claim, DeadLetter
 from schemas.closing import kept
 from schemas.codec import Undecodable, decode, encode, headers
 from schemas.counts import EPOCH
 from schemas.granting import enter
-from schemas.ledger import Book, Stock
+from schemas.ledger import NO_MORE, Book, Stock
 from schemas.movements import Cause, Movement
 from schemas.oversells import Oversell, may_oversell, oversells
 from schemas.rules import Rules
@@ -75,6 +76,8 @@ class _Folding(ABC):
         self.outputs: list[Out] = []
         self.used = self.unused = self.dead = 0
         self.now = EPOCH
+        self._made: dict[bytes, Made] = {}
+        self._due: Iterator[tuple[bytes, Made]] | None = None
 
     def take(self, records: Sequence[ConsumerRecord]) -> None:
         """Folds the next records."""
@@ -82,17 +85,23 @@ class _Folding(ABC):
             self._take(record)
         self.now = instant(records[-1])
 
-    def made(self) -> Folded:
-        """What all of them make."""
-        return Folded(self.outputs, self._cells(), self.used, self.unused, self.dead)
+    def made(self, most: int) -> Folded | None:
+        """Makes up to so many cells. When there are no more, returns what all records make."""
+        if self._due is None:
+            self._due = self._cells()
+        before = len(self._made)
+        self._made.update(islice(self._due, most))
+        if len(self._made) == before + most:
+            return None
+        return Folded(self.outputs, self._made, self.used, self.unused, self.dead)
 
     @abstractmethod
     def _take(self, record: ConsumerRecord) -> None:
         """Folds a record."""
 
     @abstractmethod
-    def _cells(self) -> dict[bytes, Made]:
-        """The table's new cells; what follows from them is put to the outputs."""
+    def _cells(self) -> Iterator[tuple[bytes, Made]]:
+        """The table's new cells, by key, each once; what follows from one is put to the outputs with it."""
 
     def _read(self, kind: type[State], record: ConsumerRecord) -> State | None:
         """What a record says. None: nobody can read it, and a dead letter says so."""
@@ -146,10 +155,9 @@ class _Settling(_Folding):
         self.outputs += [_movement(naming, "settle", movement, recorded_at) for movement in posted]
         self.used, self.unused = self.used + bool(posted), self.unused + (not posted)
 
-    def _cells(self) -> dict[bytes, Made]:
-        return {
-            key: _cell(TRANSACTIONS, key, state, state.offset, self.now) for key, state in self.states.items()
-        }
+    def _cells(self) -> Iterator[tuple[bytes, Made]]:
+        for key, state in self.states.items():
+            yield key, _cell(TRANSACTIONS, key, state, state.offset, self.now)
 
 
 def _movement(naming: Naming, source: str, movement: Movement, at: datetime) -> Out:
@@ -228,10 +236,13 @@ class _Bookkeeping(_Folding):
         if answer is None:  # a repeat
             self.unused += 1
             return
-        posted, claims, refused = answer
         if stock is not None:
-            found = oversells(stock, book.closed(), movement, posted, self.ruled.rules.channels)
+            found = oversells(stock, book.closed(), movement, answer.posted, self.ruled.rules.channels)
             self.outputs += [_oversell(self.naming, one) for one in found]
+        if answer is NO_MORE:  # as nearly always
+            self.used += 1
+            return
+        posted, claims, refused = answer
         self.outputs += [_movement(self.naming, "ledger", own, movement.recorded_at) for own in posted]
         self.outputs += [claim_out(self.naming, claim) for claim in claims]
         if refused is None:
@@ -239,16 +250,14 @@ class _Bookkeeping(_Folding):
         else:
             self._refuse(record, refused)
 
-    def _cells(self) -> dict[bytes, Made]:
-        cells: dict[bytes, Made] = {}
+    def _cells(self) -> Iterator[tuple[bytes, Made]]:
         for key, book in self.books.items():
             before, stock = self.before[key], book.closed()
             if stock.offset == (-1 if before is None else before.offset):  # there were only repeats of it
                 continue
             known = None if self.again else before or Stock(sku=stock.sku)
             self.outputs.extend(_quantities(self.naming, self.numbers, known, stock, self.now))
-            cells[key] = _cell(STOCK, key, stock, stock.offset, self.now)
-        return cells
+            yield key, _cell(STOCK, key, stock, stock.offset, self.now)
 
 
 def _oversell(naming: Naming, found: Oversell) -> Out:
@@ -257,9 +266,11 @@ def _oversell(naming: Naming, found: Oversell) -> Out:
 
 
 class Said(NamedTuple):
-    """What a stock says to the channels: the numbers of the SKU itself, by channel, and its part in those of bundles, by bundle."""
+    """What a stock says to the channels: the numbers of the SKU itself, by channel and place, and its part in those of bundles, by
+    bundle.
+    """
 
-    numbers: dict[str, ChannelQuantity]
+    places: dict[str, dict[str, Place]]
     parts: dict[str, BundlePart]
 
 
@@ -268,7 +279,7 @@ class Numbers:
 
     def __init__(self, ruled: Ruled) -> None:
         self._ruled, self._by = ruled, ruled.rules
-        self._known: dict[str, tuple[Stock, Said]] = {}
+        self._known: OrderedDict[str, tuple[Stock, Said]] = OrderedDict()
 
     @property
     def rules(self) -> Rules:
@@ -278,50 +289,52 @@ class Numbers:
             self._known.clear()
         return self._by
 
-    def of(self, stock: Stock) -> Said:
-        """What the stock of a SKU says under the rules in force."""
-        rules = self.rules
-        then, known = self._known.get(stock.sku, (None, None))
-        if then is stock and known is not None:
-            return known
-        known = said(stock, rules, then, known)
-        self._known.pop(stock.sku, None)
-        self._known[stock.sku] = stock, known
+    def moved(self, before: Stock | None, after: Stock) -> tuple[Said | None, Said]:
+        """What a SKU's stock said before, where that is asked, and what it says after, both under the rules in force."""
+        rules, sku = self.rules, after.sku
+        then, known = self._known.get(sku, (None, None))
+        if before is not None and before is not then:
+            then, known = before, said(before, rules, then, known)
+        now = said(after, rules, then, known)
+        self._known[sku] = after, now
+        self._known.move_to_end(sku)
         if len(self._known) > NUMBERS_KNOWN:
-            del self._known[next(iter(self._known))]
-        return known
+            self._known.popitem(last=False)
+        return None if before is None else known, now
 
 
 def said(stock: Stock, rules: Rules, then: Stock | None = None, before: Said | None = None) -> Said:
     """What a stock says to the channels; of what it said `before`, as it was `then`, places that have not moved are taken over."""
-    numbers = {
-        channel: quantity(
+    places = {
+        channel: places_of(
             stock,
             channel,
             its,
-            rules.version,
-            None if then is None or before is None else Known(then, before.numbers[channel]),
+            None if then is None or before is None else Known(then, before.places[channel]),
         )
         for channel, its in rules.channels.items()
     }
     bundles = rules.bundles_of(stock.sku) if rules.bundles else ()
-    return Said(numbers, {bundle: part(stock, bundle, rules) for bundle in bundles})
+    return Said(places, {bundle: part(stock, bundle, rules) for bundle in bundles})
 
 
 def _quantities(
     naming: Naming, numbers: Numbers, before: Stock | None, after: Stock, now: datetime
 ) -> Iterable[Out]:
     """What a movement made new to the channels."""
-    if (
-        after.sku not in numbers.rules.bundles
-    ):  # whatever stands on a shelf under its name, its components decide
-        yield from _news(naming, None if before is None else numbers.of(before), numbers.of(after), now)
+    rules = numbers.rules
+    if after.sku in rules.bundles:  # whatever stands on a shelf under its name, its components decide
+        return ()
+    return _news(naming, rules, after, *numbers.moved(before, after), now)
 
 
-def _news(naming: Naming, before: Said | None, after: Said, now: datetime) -> Iterable[Out]:
+def _news(
+    naming: Naming, rules: Rules, stock: Stock, before: Said | None, after: Said, now: datetime
+) -> Iterable[Out]:
     """What is new to the channels: a SKU's own numbers, and its parts in those of bundles. `before` None: all of it."""
-    for channel, new in after.numbers.items():
-        if not same_numbers(before and before.numbers.get(channel), new):
+    for channel, places in after.places.items():
+        if before is None or before.places[channel] != places:
+            new = quantity(stock, channel, rules.channels[channel], rules.version, places)
             yield _quantity(naming, new, now)
     for bundle, its in after.parts.items():
         if before is None or not same_part(before.parts[bundle], its):
@@ -364,7 +377,7 @@ class _Bundling(_Folding):
         self.after[key] = bundle.take(its, record.offset)
         self.used += 1
 
-    def _cells(self) -> dict[bytes, Made]:
+    def _cells(self) -> Iterator[tuple[bytes, Made]]:
         rules = self.ruled.rules
         for key, bundle in self.after.items():
             for channel in rules.channels:
@@ -372,9 +385,7 @@ class _Bundling(_Folding):
                 old = None if self.again else bundle_quantity(self.before[key], channel, rules)
                 if not same_numbers(old, new):
                     self.outputs.append(_quantity(self.naming, new, self.now))
-        return {
-            key: _cell(BUNDLES, key, bundle, bundle.offset, self.now) for key, bundle in self.after.items()
-        }
+            yield key, _cell(BUNDLES, key, bundle, bundle.offset, self.now)
 
 
 def _quantity(naming: Naming, new: ChannelQuantity, now: datetime) -> Out:
@@ -411,7 +422,7 @@ def publish_again(
 def _moved(naming: Naming, stock: Stock, before: Rules | None, after: Rules, now: datetime) -> Iterable[Out]:
     """What other rules of the same bundles made new to the channels; `before` None: all of it."""
     if before is None:
-        yield from _news(naming, None, said(stock, after), now)
+        yield from _news(naming, after, stock, None, said(stock, after), now)
         return
     for channel, rules in after.channels.items():
         new, was = quantity(stock, channel, rules, after.version), before.channels.get(channel)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
@@ -29,8 +30,11 @@ class NotWritten(Exception):
     """The broker did not confirm a write in time: it may or may not be in the log."""
 
 
+@lru_cache(maxsize=20_000)
 def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key: murmur2, the same as the Java client's, so that any producer agrees with us."""
+    """The partition of a key: murmur2, the same as the Java client's, so that any producer agrees with us. In Python it takes as long
+    as a record's headers, and what is sold is sold again soon.
+    """
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 

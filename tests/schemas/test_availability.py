@@ -17,6 +17,7 @@ from schemas.availability import (
     Step,
     eligible,
     number_at,
+    places_of,
     quantity,
     same_numbers,
     steps,
@@ -87,14 +88,16 @@ def offered(stock, rules):
 @given(stock=stocks, rules=any_rules, moved=st.dictionaries(st.sampled_from((*LOCATIONS, UNROUTED)), levels))
 @settings(max_examples=400, deadline=None)
 def test_given_the_numbers_of_before_then_those_of_now_are_the_same_as_worked_out_anew(stock, rules, moved):
-    before = Known(stock, quantity(stock, "web", rules, "r1"))
+    before = Known(stock, places_of(stock, "web", rules))
     after = replace(
         stock,
         locations={**stock.locations, **{name: {"available": units} for name, units in moved.items()}},
         told_by={**stock.told_by, **{name: {"web": units} for name, units in moved.items() if units % 2}},
         tracked={**stock.tracked, **{name: "web" for name, units in moved.items() if units % 3}},
     )
-    assert quantity(after, "web", rules, "r1", before) == quantity(after, "web", rules, "r1")
+    places = places_of(after, "web", rules, before)
+    assert places == places_of(after, "web", rules)
+    assert quantity(after, "web", rules, "r1", places) == quantity(after, "web", rules, "r1")
 
 
 @given(stock=stocks, rules=any_rules, place=st.sampled_from((*LOCATIONS, NETWORK, "D")))

@@ -123,8 +123,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "nothing-left-not-told": Mutant(
         "streams.stages",
-        "if not same_numbers(before and before.numbers.get(channel), new):",
-        "if new.places and not same_numbers(before and before.numbers.get(channel), new):",
+        "if before is None or before.places[channel] != places:",
+        "if places and (before is None or before.places[channel] != places):",
     ),
     "bundle-not-told-of-its-parts": Mutant(
         "streams.stages", "if before is None or not same_part(", "if before is None and not same_part("

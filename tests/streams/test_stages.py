@@ -29,6 +29,8 @@ from streams.stages import Naming, bundle_stage, ledger_stage, settle_stage
 
 NAMING = Naming("p.")
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+MOST = 3
+"""Cells made in one go: so few that what is made is made in several."""
 RULES = Rules(version="r1", channels={"web": ChannelRules(), "tills": ChannelRules(publish="locations")})
 
 
@@ -37,7 +39,9 @@ def folded_by(stage, table, records, again=False, slices=1):
     folding = stage(0, table.get, again)
     for start in range(0, len(records), max(1, len(records) // slices)):
         folding.take(records[start : start + max(1, len(records) // slices)])
-    return folding.made()
+    while (folded := folding.made(MOST)) is None:
+        pass
+    return folded
 
 
 def fold(stage, records, table=None):
@@ -126,6 +130,19 @@ def test_given_a_movement_then_only_channels_whose_number_changed_are_told(claim
     order = movements_of([claim("order/1", (Fact.ORDERED, "MUG", 2, None), channel="web")], recorded)
     folded, _ = fold(stage, [record(out.key, out.value) for out in order], table)
     assert {q.channel: q.quantity for q in written(folded, CHANNEL_QUANTITIES, ChannelQuantity)} == {"web": 3}
+
+
+def test_given_more_skus_than_are_made_in_one_go_then_others_get_their_turn_in_between(
+    claim, record, recorded
+):
+    sales = [
+        claim(f"sale/{sku}", (Fact.SOLD, sku, 1, "SOHO")) for sku in ("BOWL", "CUP", "MUG", "PLATE", "POT")
+    ]
+    folding = ledger_stage(NAMING, RULES)(0, {}.get, False)
+    folding.take([record(out.key, out.value) for out in movements_of(sales, recorded)])
+    first, second, made = (folding.made(2) for _ in range(3))
+    assert first is second is None
+    assert sorted(made.cells) == [b"BOWL", b"CUP", b"MUG", b"PLATE", b"POT"]
 
 
 def test_given_a_sku_that_was_never_counted_anywhere_then_no_channel_is_told_a_number(
