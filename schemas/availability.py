@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple
@@ -177,10 +177,10 @@ def eligible(stock: Stock, rules: ChannelRules) -> tuple[str, ...]:
 
 
 class Known(NamedTuple):
-    """A stock as it was, and the numbers by place that it made for a channel under the same rules."""
+    """The numbers by place of a channel, under the same rules, at another moment; and the places that have `moved` between."""
 
-    stock: Stock
     places: dict[str, Place]
+    moved: set[str]
 
 
 def quantity(
@@ -234,7 +234,7 @@ def places_of(
     state, counted = pooled(rules.pool), counted_for(channel, bundle)
     return {
         location: before[location]
-        if known is not None and location in before and _unmoved(stock, known.stock, location)
+        if known is not None and location in before and location not in known.moved
         else _at(stock, channel, rules, location, state, counted)
         for location in where
     }
@@ -278,13 +278,14 @@ def _network(
     )
 
 
-def _unmoved(stock: Stock, before: Stock, location: str) -> bool:
-    """Whether a place is as it was; a fold shares with the stock before it whatever it did not touch."""
-    return (
-        stock.locations.get(location) is before.locations.get(location)
-        and stock.told_by.get(location) is before.told_by.get(location)
-        and stock.tracked.get(location) == before.tracked.get(location)
-    )
+def moved(one: Stock, other: Stock) -> set[str]:
+    """The places that are not alike in two stocks of a SKU; a fold shares with the stock before it whatever it did not touch."""
+    places = set() if one.tracked is other.tracked else _unlike(one.tracked, other.tracked)
+    return places.union(_unlike(one.locations, other.locations), _unlike(one.told_by, other.told_by))
+
+
+def _unlike(one: Mapping[str, object], other: Mapping[str, object]) -> set[str]:
+    return {name for name, its in one.items() if other.get(name) is not its} | (other.keys() - one.keys())
 
 
 def _at(stock: Stock, channel: str, rules: ChannelRules, location: str, state: str, counted: str) -> Place:

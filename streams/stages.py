@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from aiokafka import ConsumerRecord
 
-from schemas.availability import ChannelQuantity, Known, Place, places_of, quantity, same_numbers
+from schemas.availability import ChannelQuantity, Known, Place, moved, places_of, quantity, same_numbers
 from schemas.bundles import Bundle, BundlePart, bundle_quantity, part, same_part
 from schemas.claims import Claim, DeadLetter
 from schemas.closing import kept
@@ -293,9 +293,9 @@ class Numbers:
         """What a SKU's stock said before, where that is asked, and what it says after, both under the rules in force."""
         rules, sku = self.rules, after.sku
         then, known = self._known.get(sku, (None, None))
-        if before is not None and before is not then:
-            then, known = before, said(before, rules, then, known)
         now = said(after, rules, then, known)
+        if before is not None and before is not then:
+            known = said(before, rules, after, now)
         self._known[sku] = after, now
         self._known.move_to_end(sku)
         if len(self._known) > NUMBERS_KNOWN:
@@ -303,17 +303,16 @@ class Numbers:
         return None if before is None else known, now
 
 
-def said(stock: Stock, rules: Rules, then: Stock | None = None, before: Said | None = None) -> Said:
-    """What a stock says to the channels; of what it said `before`, as it was `then`, places that have not moved are taken over."""
-    places = {
-        channel: places_of(
-            stock,
-            channel,
-            its,
-            None if then is None or before is None else Known(then, before.places[channel]),
-        )
-        for channel, its in rules.channels.items()
-    }
+def said(stock: Stock, rules: Rules, other: Stock | None = None, its: Said | None = None) -> Said:
+    """What a stock says to the channels; of what an `other` of the SKU said, places that are alike in both are taken over."""
+    if other is None or its is None:
+        places = {channel: places_of(stock, channel, ruled) for channel, ruled in rules.channels.items()}
+    else:
+        unlike = moved(stock, other)
+        places = {
+            channel: places_of(stock, channel, ruled, Known(its.places[channel], unlike))
+            for channel, ruled in rules.channels.items()
+        }
     bundles = rules.bundles_of(stock.sku) if rules.bundles else ()
     return Said(places, {bundle: part(stock, bundle, rules) for bundle in bundles})
 

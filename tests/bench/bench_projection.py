@@ -1,8 +1,8 @@
 """How fast the log gets into PostgreSQL, beside COPY of the same rows into the same tables: `make bench-projection` (ONHAND_BASKETS=20000).
 
 The recorder reads movements, stock and channel quantities from Kafka, each topic alone, and records them as in the product: decoded, looked for,
-sealed, in transactions of at most a thousand records that hold the offset too. COPY has the very rows that came of it, as text in memory, and
-the same indexes: once all in one transaction, which is the limit, and once in transactions of a thousand rows. With every basket promised or not,
+sealed, in transactions of at most so many records (`RECORDS_MAX`) that hold the offset too. COPY has the very rows that came of it, as text in memory, and
+the same indexes: once all in one transaction, which is the limit, and once in transactions of so many rows. With every basket promised or not,
 at 20,000 or more the figure must be there; with fewer it is only said.
 """
 
@@ -67,9 +67,9 @@ def show(found: dict[str, Found], beside: dict[str, float]) -> float:
         "recorder",
         "its CPU s",
         "COPY",
-        "COPY by 1,000",
+        f"COPY by {RECORDS_MAX:,}",
         "ratio",
-        "to that by 1,000",
+        f"to that by {RECORDS_MAX:,}",
     )
     for name in columns:
         table.add_column(name, justify="left" if name == "rows of" else "right")

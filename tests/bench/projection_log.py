@@ -50,7 +50,10 @@ class Ledger:
             chunks[partition].append(SimpleNamespace(**record, topic=MOVEMENTS.name, partition=partition))
             self._ends[partition] += 1
         for partition, records in chunks.items():
-            folded = self._fold(partition, self._cells.get, records)
+            folding = self._fold(partition, self._cells.get)
+            folding.take(records)
+            folded = folding.made(len(records) + 1)
+            assert folded is not None
             for key, (cell, value, _) in folded.cells.items():
                 self._cells[key], self.stock[key] = cell, value
             its = (out for out in folded.outputs if out.topic == CHANNEL_QUANTITIES.name)
