@@ -16,7 +16,7 @@ AT_ONCE = 100
 """Alerts that are raised of one kind, or sent, in one go."""
 
 NEWS = timedelta(days=1)
-"""How old an oversell may be that is still told: an installation that was made anew does not tell its whole history."""
+"""How old an oversell or a hand edit may be that is still told: an installation that was made anew does not tell its whole history."""
 
 CONDITIONS: Mapping[str, str] = {
     "oversell": """
@@ -26,11 +26,10 @@ CONDITIONS: Mapping[str, str] = {
         FROM oversells WHERE recorded_at > %(now)s - %(news)s
     """,
     "drift": """
-        SELECT concat_ws('/', t.channel, t.sku, t.place, t.log_offset) AS key, r.pushed_at AS since,
-        jsonb_build_object('channel', t.channel, 'sku', t.sku, 'place', t.place, 'shown', r.level,
-            'expected', r.quantity, 'done', r.detail) AS detail
-        FROM told AS t JOIN receipts AS r USING (channel, sku, place, log_offset)
-        WHERE t.outcome IN ('drifted', 'overruled')
+        SELECT concat_ws('/', channel, sku, place, log_offset) AS key, pushed_at AS since,
+        jsonb_build_object('channel', channel, 'sku', sku, 'place', place, 'shown', level,
+            'expected', quantity, 'done', detail) AS detail
+        FROM receipts WHERE outcome IN ('drifted', 'overruled') AND pushed_at > %(now)s - %(news)s
     """,
     "stuck_channel": """
         SELECT channel || '/' || extract(epoch FROM failing_since) AS key, failing_since AS since,

@@ -18,6 +18,10 @@ from connectors.polite import Http
 from projections.alerts import Alerts
 from projections.pool import migrate
 from projections.queries import Queries
+from projections.recorder import Batch, Recorder
+from schemas.codec import encode
+from schemas.receipts import Outcome, Receipt
+from schemas.topics import RECEIPTS
 from streams.alerts import Alerting, signed
 from streams.settings import AlertSettings
 
@@ -95,13 +99,21 @@ def letter(number, at):
     )
 
 
-def drifted(outcome):
-    told = ["web", "MUG", "SOHO", 5, 0, True, outcome, 7]
-    kept = [0, 7, "web", "MUG", "SOHO", 4, 5, 0, outcome, NOW - HOUR, 3, None, "left as it is"]
-    return (
-        ("INSERT INTO told VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", told),
-        ("INSERT INTO receipts VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)", kept),
+async def said(pool, outcome, at=NOW - HOUR, number=0):
+    """The recorder takes in what was said of a level."""
+    found = Receipt(
+        channel="web",
+        sku="MUG",
+        place="SOHO",
+        quantity=4,
+        level=5,
+        own=0,
+        outcome=outcome,
+        pushed_at=at,
+        offset=3,
+        detail="left as it is",
     )
+    await Recorder(pool).record([Batch(RECEIPTS, 0, [(number, 0, encode(found))], number + 1)])
 
 
 def ordered(at):
@@ -122,7 +134,8 @@ def ordered(at):
 
 
 async def test_given_what_stands_then_each_is_told_once_with_what_it_is(alerting, pool, receiver, http):
-    await rows(pool, oversell(1), *drifted("drifted"), *ordered(NOW - 9 * 24 * HOUR))
+    await rows(pool, oversell(1), *ordered(NOW - 9 * 24 * HOUR))
+    await said(pool, Outcome.DRIFTED)
     await alerting.queries.save_health("web", 12, NOW - HOUR, "HTTP 500", NOW)
     for _ in range(2):
         await alerting.once(http)
@@ -139,8 +152,20 @@ async def test_given_what_stands_then_each_is_told_once_with_what_it_is(alerting
     assert found["io.onhand.alert.aged_commitment"]["age_days"] == 9
 
 
+async def test_given_a_hand_edit_of_long_ago_then_nobody_is_told_and_of_one_that_is_corrected_somebody_is(
+    alerting, pool, receiver, http
+):
+    await said(pool, Outcome.DRIFTED, NOW - 48 * HOUR)
+    await alerting.once(http)
+    assert receiver.got == []
+    await said(pool, Outcome.OVERRULED, number=1)
+    await alerting.once(http)
+    assert receiver.kinds == ["drift"]
+
+
 async def test_given_nothing_out_of_the_ordinary_then_nobody_is_told(alerting, pool, receiver, http):
-    await rows(pool, oversell(1, NOW - 48 * HOUR), *drifted("pushed"), *ordered(NOW - HOUR))
+    await rows(pool, oversell(1, NOW - 48 * HOUR), *ordered(NOW - HOUR))
+    await said(pool, Outcome.PUSHED)
     await rows(pool, letter(1, NOW), letter(2, NOW))
     await alerting.queries.save_health("web", 500, NOW - timedelta(seconds=30), "HTTP 500", NOW)
     await alerting.queries.save_health("tills", 500, None, None, NOW)
