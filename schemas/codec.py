@@ -30,14 +30,10 @@ def adapter(kind: type[Value]) -> TypeAdapter[Value]:
     return known
 
 
-@cache
-def _to_json(kind: type[Any]) -> Callable[..., bytes]:
-    return adapter(kind).serializer.to_json
-
-
-@cache
-def _from_json(kind: type[Any]) -> Callable[[bytes], Any]:
-    return adapter(kind).validator.validate_json
+_to_json: Callable[[Any], Callable[..., bytes]] = cache(lambda kind: adapter(kind).serializer.to_json)
+_from_json: Callable[[Any], Callable[[bytes], Any]] = cache(
+    lambda kind: adapter(kind).validator.validate_json
+)
 
 
 def encode(value: Any) -> bytes:
