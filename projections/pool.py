@@ -6,12 +6,14 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
 import psycopg
 import structlog
 from psycopg.rows import TupleRow
+from psycopg.types.datetime import DatetimeDumper
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 log = structlog.get_logger()
@@ -23,6 +25,20 @@ Connection = psycopg.AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
 
 LOCK = 0x6F6E68616E64  # "onhand": one migration at a time
+
+
+class InUtc(DatetimeDumper):
+    """Instants as PostgreSQL is told them. It knows no offsets of 16 hours and more, which ISO 8601 has; an instant is the same in UTC."""
+
+    def dump(self, obj: datetime) -> Any:
+        """The instant. Raises `DataError` where UTC's calendar does not have it."""
+        try:
+            return super().dump(obj.astimezone(UTC))
+        except OverflowError as error:
+            raise psycopg.DataError(f"an instant: {error}") from None
+
+
+psycopg.adapters.register_dumper(datetime, InUtc)
 
 
 class MigrationChanged(Exception):

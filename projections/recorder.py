@@ -108,7 +108,7 @@ class Recorder:
                 await self._record(batches, _new_movements)
             except psycopg.errors.UniqueViolation:
                 await self._record(batches, _movements)
-        except Undecodable as error:
+        except (Undecodable, OverflowError) as error:  # an instant may be none in UTC
             raise Unrecordable(str(error)) from None
         except CONTENT as error:
             raise Unrecordable(f"PostgreSQL cannot hold it: {type(error).__name__}") from None

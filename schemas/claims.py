@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
 
 from schemas.accounts import State
 
@@ -22,6 +23,18 @@ Reference = Annotated[str, Field(min_length=1, max_length=REFERENCE_MAX)]
 
 Instant = AwareDatetime
 """A moment with its offset from UTC. One without cannot be compared with the others, so it is refused at the edge."""
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("UTC's calendar does not have this instant") from None
+    return at
+
+
+Told = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""An instant as somebody else tells it."""
 
 STRICT = ConfigDict(extra="forbid")
 
@@ -94,7 +107,7 @@ class Line:
     fact: Fact
     sku: Reference
     quantity: Quantity
-    at: Instant
+    at: Told
     location: Reference | None = None
     state: State = State.AVAILABLE
     reason: str | None = None
@@ -170,7 +183,7 @@ class Claim:
     transaction: str
     channel: str
     topic: str
-    occurred_at: Instant
+    occurred_at: Told
     documents: tuple[Document, ...]
     demand_class: str = "retail"
     joins: str | None = None
@@ -188,7 +201,7 @@ class Observation:
     topic: str
     sku: Reference
     location: Reference
-    observed_at: Instant
+    observed_at: Told
     version: int
     level: int | None = None
     v: int = 1

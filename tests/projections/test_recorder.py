@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -199,6 +199,38 @@ async def test_given_a_name_with_a_character_that_postgresql_cannot_keep_then_re
     assert (await shop.queries.movements()).items[0]["sku"] == kept
     assert (await shop.queries.stock(kept)).balance("WH") == 10
     assert (await shop.queries.dead_letter("0-0"))["payload"] == {"note": kept}
+
+
+@pytest.mark.parametrize("hours", [-23, -16, 0, 14, 16, 23])
+async def test_given_an_instant_with_any_offset_then_it_is_recorded_as_that_instant(shop, hours):
+    at = datetime(2026, 11, 1, 12, tzinfo=timezone(timedelta(hours=hours)))
+    shop.journal[:] = [replace(shop.post(Kind.STOCK_INITIALISED, 10), occurred_at=at)]
+    await shop.record(MOVEMENTS, shop.journal)
+    assert await shop.queries.rows("SELECT occurred_at FROM movements") == [{"occurred_at": at}]
+
+
+async def test_given_an_instant_that_utc_does_not_have_then_the_record_is_refused_and_recording_can_go_on(
+    shop,
+):
+    at = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1)))
+    shop.journal[:] = [replace(shop.post(Kind.STOCK_INITIALISED, 10), occurred_at=at)]
+    with pytest.raises(Unrecordable):
+        await shop.record(MOVEMENTS, shop.journal)
+    shop.journal[:] = [shop.post(Kind.STOCK_INITIALISED, 10)]
+    await shop.record(MOVEMENTS, shop.journal)
+
+
+async def test_given_movements_again_after_a_crash_then_they_are_in_the_journal_once_and_the_new_ones_are_sealed(
+    shop,
+):
+    for _ in range(4):
+        shop.post(Kind.STOCK_INITIALISED, 1)
+    await shop.record(MOVEMENTS, shop.journal[:2])
+    await shop.record(MOVEMENTS, shop.journal)
+    assert await ids(shop) == [f"0-{n}-0" for n in range(4)]
+    before = FIRST
+    async for _, _, movement, sealed in shop.queries.journal():
+        assert sealed == (before := seal(before, movement))
 
 
 # -- the newest stands
