@@ -195,11 +195,11 @@ async def _stage(connection: Connection, table: str, rows: Iterable[Sequence[Any
 
 
 KNOWN = """
-    SELECT m.id FROM unnest(%s::text[], %s::text[]) AS asked (sku, id),
+    SELECT m.id, asked.sku FROM unnest(%s::text[], %s::text[]) AS asked (sku, id),
     LATERAL (SELECT id FROM movements WHERE id = asked.id AND sku = asked.sku OFFSET 0) AS m
 """
-"""Which movements the journal has. An id is one movement's, and its SKU says in which part of the journal to look: one by one, or a
-plan may read a whole part at once.
+"""Which movements the journal has, by id and SKU: the SKU says in which part of the journal to look. One by one, or a plan may read a
+whole part at once.
 """
 
 
@@ -207,18 +207,20 @@ async def _movements(connection: Connection, fresh: Sequence[Fresh]) -> None:
     """Writes those movements that the journal does not have."""
     named = [(m.sku, m.id) async for m, _ in _read(Movement, fresh)]
     known = await connection.execute(KNOWN.encode(), [list(column) for column in zip(*named, strict=True)])
-    await _new_movements(connection, fresh, {ident for (ident,) in await known.fetchall()})
+    await _new_movements(connection, fresh, await known.fetchall())
 
 
-async def _new_movements(connection: Connection, fresh: Sequence[Fresh], known: Iterable[str] = ()) -> None:
-    """Writes movements, but those that are `known`."""
+async def _new_movements(
+    connection: Connection, fresh: Sequence[Fresh], known: Iterable[tuple[str, str]] = ()
+) -> None:
+    """Writes movements, but those that are `known`. One that is there again, by its id and SKU, is a repeat."""
     seen = set(known)
     sealed = await connection.execute("SELECT partition, seal FROM seals FOR UPDATE")
     last: dict[int, bytes] = dict(await sealed.fetchall())
     async with connection.cursor() as cursor, cursor.copy(b"COPY movements FROM STDIN") as copy:
         async for m, record in _read(Movement, fresh):
-            if m.id not in seen:
-                seen.add(m.id)
+            if (m.id, m.sku) not in seen:
+                seen.add((m.id, m.sku))
                 last[record.partition] = seal(last.get(record.partition, FIRST), m)
                 await copy.write_row(_row(m, record, last[record.partition]))
     async with connection.cursor() as many:

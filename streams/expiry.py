@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -67,6 +68,6 @@ class Expiry:
         ident, _, _ = key.rpartition("/")
         line = Wanted(sku=sku, quantity=units, rules=ChannelRules())
         request = Request(id=ident, ask=Ask.EXPIRE, channel=HUB, lines=(line,))
-        movement = asking(request, now)
-        ce = headers(MOVEMENTS, f"{key}/expire/{now.timestamp()}", "expiry", now)
+        movement = replace(asking(request, now), id=f"{key}/{Ask.EXPIRE}", document=key)
+        ce = headers(MOVEMENTS, f"{movement.id}/{now.timestamp()}", "expiry", now)
         return Out(self._naming(MOVEMENTS), sku.encode(), encode(movement), ce, partition)

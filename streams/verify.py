@@ -89,7 +89,7 @@ class Verifier:
     group: str
     tells: Mapping[str, str]
     _ends: dict[str, dict[int, int]] = field(default_factory=dict)
-    _seals: dict[str, bytes] = field(default_factory=dict)
+    _seals: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     async def settled(self, within: float) -> str | None:
         """Waits until what is in the log now has come through, and every platform was told what that made of its numbers. Returns
@@ -212,11 +212,11 @@ class Verifier:
                 if record.offset >= ends[record.partition]:  # it may still be what an earlier record caused
                     seen += missing.pop(movement.id, None) is not None
                     continue
-                if movement.id not in self._seals:
-                    value = storable(record.value)
-                    kept = movement if value is record.value else decode(Movement, value)
+                value = storable(record.value)
+                kept = movement if value is record.value else decode(Movement, value)
+                if (kept.id, kept.sku) not in self._seals:
                     last[record.partition] = seal(last.get(record.partition, FIRST), kept)
-                    self._seals[movement.id] = last[record.partition]
+                    self._seals[kept.id, kept.sku] = last[record.partition]
                 if movement.request is None and not self._later(movement):
                     due = posted.get(movement.id)
                     if due != movement:
@@ -256,7 +256,7 @@ class Verifier:
             if offset >= self._ends[MOVEMENTS.name].get(partition, 0):
                 continue
             rows += 1
-            expected = due.pop(movement.id, None)
+            expected = due.pop((movement.id, movement.sku), None)
             made = seal(before.get(partition, FIRST), movement)
             before[partition] = expected or found
             if found == made == expected:
@@ -271,8 +271,8 @@ class Verifier:
                 report.differs(
                     "chain", key, "the log, or the seals, as they were up to here", _plain(movement)
                 )
-        for ident in list(due)[:DIFFERENCES_MAX]:
-            report.differs("chain", ident, "a row", None)
+        for ident, sku in list(due)[:DIFFERENCES_MAX]:
+            report.differs("chain", f"{sku} {ident}", "a row", None)
         report.checks["chain"] = rows
 
     async def _postgres(self, report: Report, folded: Mapping[str, Stock]) -> None:
