@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
@@ -31,11 +31,10 @@ class InUtc(DatetimeDumper):
     """Instants as PostgreSQL is told them. It knows no offsets of 16 hours and more, which ISO 8601 has; an instant is the same in UTC."""
 
     def dump(self, obj: datetime) -> Any:
-        """The instant. Raises `DataError` where UTC's calendar does not have it."""
-        try:
-            return super().dump(obj.astimezone(UTC))
-        except OverflowError as error:
-            raise psycopg.DataError(f"an instant: {error}") from None
+        """The instant; as it is where Python's calendar ends before PostgreSQL's."""
+        with suppress(OverflowError):
+            obj = obj.astimezone(UTC)
+        return super().dump(obj)
 
 
 psycopg.adapters.register_dumper(datetime, InUtc)

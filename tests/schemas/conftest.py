@@ -143,8 +143,8 @@ PLAIN = {
 
 
 def _composed(origin: Any, arguments: tuple[Any, ...]) -> st.SearchStrategy[Any]:
-    if origin is Annotated and arguments[0] is str:
-        return texts.filter(bool)
+    if origin is Annotated and arguments[0] in (str, Instant):
+        return PLAIN[arguments[0]].filter(bool)
     if origin is Annotated:
         return (
             value_of(arguments[0]).filter(bool)

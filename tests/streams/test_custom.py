@@ -49,6 +49,13 @@ def test_given_rows_of_one_document_then_they_are_its_lines_and_other_documents_
     assert first.transaction != second.transaction
 
 
+def test_given_an_instant_that_utc_does_not_have_then_the_row_is_refused_and_one_with_an_odd_offset_is_not():
+    rows = HEAD + SALE
+    odd = rows.replace("2026-11-20T09:00:00Z", "2026-11-20T09:00:00+20:00")
+    assert claims(odd)[0].occurred_at == datetime(2026, 11, 19, 13, tzinfo=UTC)
+    assert "UTC's calendar" in refused(rows.replace("2026-11-20T09:00:00Z", "0001-01-01T00:00:00+01:00"))
+
+
 def test_given_the_same_file_again_then_the_claims_are_the_same_and_under_another_key_they_are_others():
     rows = "fact,sku,quantity,at,location\nsold,MUG,1,2026-11-20T09:00:00Z,SOHO\nsold,MUG,1,2026-11-20T09:00:00Z,SOHO\n"
     once = claims(rows)
