@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import starmap
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -28,16 +30,15 @@ from streams.writer import NotWritten, Out, Writer
 
 log = structlog.get_logger()
 
-RECORDED: tuple[Topic, ...] = (
-    MOVEMENTS,
-    STOCK,
-    CHANNEL_QUANTITIES,
-    OVERSELLS,
-    RECEIPTS,
-    OBSERVATIONS,
-    DEAD_LETTERS,
-)
+PACES: Mapping[tuple[Topic, ...], float] = {
+    (MOVEMENTS,): 0.01,
+    (STOCK, CHANNEL_QUANTITIES, OVERSELLS, RECEIPTS, OBSERVATIONS, DEAD_LETTERS): 0.05,
+}
+"""What is recorded together, and the seconds in which records gather for one transaction. The journal waits for nothing else: what happened
+can be read before what follows from it, of which the newest will do.
+"""
 
+RECORDED = tuple(topic for topics in PACES for topic in topics)
 
 RECORDS_MAX = 5_000
 """Records of one transaction. So many are there only where the recorder lags behind; of a state only the newest is written then."""
@@ -47,8 +48,7 @@ RECORDS_MAX = 5_000
 class Recording:
     """One recorder at a time, whichever process gets PostgreSQL's advisory lock; a dead process's lock is free at once.
 
-    `pace` is the time in seconds in which records gather for one transaction; when more are waiting than one may have, the
-    next follows at once. `blocks` are built beside it, of what was recorded.
+    When more are waiting than one transaction may have, the next follows at once. `blocks` are built beside it, of what was recorded.
     """
 
     bootstrap: str
@@ -57,7 +57,6 @@ class Recording:
     recorder: Recorder
     writer: Writer
     dsn: str
-    pace: float = 0.05
     pause: float = 1.0
     blocks: Blocks | None = None
 
@@ -66,12 +65,7 @@ class Recording:
         while True:
             try:
                 async with leadership(self.dsn, f"{self.naming.prefix}recorder"):
-                    building = asyncio.create_task(self._build())
-                    try:
-                        await self._record()
-                    finally:
-                        building.cancel()
-                        await asyncio.gather(building, return_exceptions=True)
+                    await _until_one_fails(*starmap(self._record, PACES.items()), self._build())
             except (KafkaError, *DatabaseError, NotWritten, OSError) as error:
                 log.warning("recording pauses", reason=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(self.pause)
@@ -81,12 +75,12 @@ class Recording:
         while self.blocks is not None:
             try:
                 await self.blocks.run()
-            except DatabaseError as error:
+            except Exception as error:  # noqa: BLE001  # as above, whatever it is
                 log.warning("building blocks pauses", reason=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(self.pause)
 
-    async def _record(self) -> None:
-        topics = {self.naming(topic): topic for topic in RECORDED}
+    async def _record(self, together: Iterable[Topic], pace: float) -> None:
+        topics = {self.naming(topic): topic for topic in together}
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap,
             enable_auto_commit=False,
@@ -106,7 +100,7 @@ class Recording:
                 if fetched:
                     await self._take([_batch(topics[tp.topic], tp, some) for tp, some in fetched.items()])
                 if sum(map(len, fetched.values())) < RECORDS_MAX:
-                    await asyncio.sleep(self.pace)
+                    await asyncio.sleep(pace)
         finally:
             await consumer.stop()
 
@@ -127,6 +121,17 @@ class Recording:
         record = f"{one.topic.name}/{one.partition}/{offset}"
         log.error("not recorded", record=record, reason=reason)
         return dead_letter(self.naming, "record", one.topic.name, record, reason, at)
+
+
+async def _until_one_fails(*jobs: Coroutine[Any, Any, None]) -> None:
+    """Has all of them run at a time; the first that fails ends the others."""
+    tasks = [asyncio.create_task(job) for job in jobs]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _batch(topic: Topic, tp: TopicPartition, records: list) -> Batch:  # type: ignore[type-arg]  # aiokafka's records
