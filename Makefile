@@ -32,14 +32,15 @@ check: $(READY) ## format, lint, types, import contracts
 bench: $(READY) ## how fast the ledger worker is beside its rivals, all on the same real Kafka (ONHAND_MOVEMENTS=200000 ONHAND_SETS=real ONHAND_RIVALS=onhand,streams)
 	@ONHAND_BENCH_JSON=$(or $(ONHAND_BENCH_JSON),tests/bench/results/ledger.json) $(BIN)/python -m pytest -q -s tests/bench/bench_ledger.py -o python_files="bench_*.py" -o timeout=14400 --engines-at-least 1 -p no:cacheprovider $(ARGS)
 
-# Those that are done in a minute with a few thousand of everything, and promise no time then.
-SMOKE := ledger restore rules replay export
-bench-smoke: $(READY) ## small, and only that they run: the benchmarks on rivals, restore, rules, replay and export
-	@ONHAND_MOVEMENTS=2000 ONHAND_ROUNDS=1 ONHAND_KEYS=2000 ONHAND_SKUS=500 ONHAND_BASKETS=200 $(BIN)/python -m pytest -q -s $(SMOKE:%=tests/bench/bench_%.py) \
-	  -o python_files="bench_*.py" -o timeout=1800 --engines-at-least 5 -p no:cacheprovider $(ARGS)
+# All that are done in a minute or so with a few thousand of everything; they promise no time then.
+SMOKE := ledger restore rules replay export idle latency pipeline intake projection growth workers availability asking
+bench-smoke: $(READY) ## small, and only that they run: the benchmarks of tests/bench
+	@ONHAND_MOVEMENTS=2000 ONHAND_ROUNDS=1 ONHAND_KEYS=2000 ONHAND_SKUS=500 ONHAND_BASKETS=200 ONHAND_SECONDS=2 ONHAND_RATES=20 ONHAND_RATE=20 \
+	  ONHAND_DOCUMENTS=300 ONHAND_EVENTS=2000 ONHAND_PARTITIONS=1,2 MOVEMENTS=2000 $(BIN)/python -m pytest -q -s $(SMOKE:%=tests/bench/bench_%.py) \
+	  -o python_files="bench_*.py" -o timeout=1800 --engines-at-least $(words $(SMOKE)) -p no:cacheprovider $(ARGS)
 
-bench-restore: $(READY) ## how fast a starting worker has a million keys back
-	@$(BIN)/python -m pytest -q -s tests/bench/bench_restore.py -o python_files="bench_*.py" -o timeout=600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
+bench-restore: $(READY) ## how fast a starting worker has its keys back, beside a stock table of Faust (ONHAND_KEYS=1000000,3000000)
+	@$(BIN)/python -m pytest -q -s tests/bench/bench_restore.py -o python_files="bench_*.py" -o timeout=3600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
 
 bench-rules: $(READY) ## how fast a worker publishes what a change of rules moves
 	@$(BIN)/python -m pytest -q -s tests/bench/bench_rules.py -o python_files="bench_*.py" -o timeout=600 --engines-at-least 1 -p no:cacheprovider $(ARGS)
