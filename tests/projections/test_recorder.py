@@ -223,10 +223,13 @@ async def test_given_an_instant_that_utc_does_not_have_then_the_record_is_refuse
 async def test_given_one_id_of_two_skus_then_each_is_kept_and_a_repeat_of_either_is_not(shop):
     mug = shop.post(Kind.STOCK_INITIALISED, 10, sku="MUG")
     tee = replace(shop.post(Kind.STOCK_INITIALISED, 10), id=mug.id)
-    await shop.record(MOVEMENTS, [mug, tee, mug])
-    await shop.record(MOVEMENTS, [tee])
-    rows = await shop.queries.rows("SELECT sku, id FROM movements ORDER BY log_offset")
-    assert rows == [{"sku": "MUG", "id": mug.id}, {"sku": "TEE", "id": mug.id}]
+    for said in ([mug, tee, mug], [tee]):
+        await shop.record(MOVEMENTS, said)
+        rows = await shop.queries.rows("SELECT sku, id, log_offset FROM movements ORDER BY log_offset")
+        assert rows == [
+            {"sku": "MUG", "id": mug.id, "log_offset": 0},
+            {"sku": "TEE", "id": mug.id, "log_offset": 1},
+        ]
 
 
 async def test_given_movements_again_after_a_crash_then_they_are_in_the_journal_once_and_the_new_ones_are_sealed(
