@@ -100,8 +100,7 @@ class Recorder:
     async def record(self, batches: Sequence[Batch]) -> None:
         """Records all batches, or none. What was recorded before is trimmed. Raises `Hole`, `Unrecordable`.
 
-        A movement is in the log again only after a crash, so the journal is not asked for each whether it has it: where it refuses
-        one, it is.
+        A movement is in the log again only after a crash, so the journal is asked which it has only where it refused one.
         """
         try:
             try:

@@ -33,7 +33,7 @@ def _in_utc(at: datetime) -> datetime:
     return at
 
 
-Told = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+ToldAt = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """An instant as somebody else tells it."""
 
 STRICT = ConfigDict(extra="forbid")
@@ -107,7 +107,7 @@ class Line:
     fact: Fact
     sku: Reference
     quantity: Quantity
-    at: Told
+    at: ToldAt
     location: Reference | None = None
     state: State = State.AVAILABLE
     reason: str | None = None
@@ -183,7 +183,7 @@ class Claim:
     transaction: str
     channel: str
     topic: str
-    occurred_at: Told
+    occurred_at: ToldAt
     documents: tuple[Document, ...]
     demand_class: str = "retail"
     joins: str | None = None
@@ -201,7 +201,7 @@ class Observation:
     topic: str
     sku: Reference
     location: Reference
-    observed_at: Told
+    observed_at: ToldAt
     version: int
     level: int | None = None
     v: int = 1
