@@ -21,7 +21,7 @@ REFERENCE_MAX = 255
 Reference = Annotated[str, Field(min_length=1, max_length=REFERENCE_MAX)]
 """The name of a SKU or a location."""
 
-Instant = AwareDatetime
+Instant = Annotated[datetime, AwareDatetime]
 """A moment with its offset from UTC. One without cannot be compared with the others, so it is refused at the edge."""
 
 
@@ -33,7 +33,7 @@ def _in_utc(at: datetime) -> datetime:
     return at
 
 
-ToldAt = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+ToldAt = Annotated[Instant, AfterValidator(_in_utc)]
 """An instant as somebody else tells it."""
 
 STRICT = ConfigDict(extra="forbid")

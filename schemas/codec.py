@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any, TypeVar
 
+import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.topics import Topic
@@ -50,6 +51,29 @@ def decode(kind: type[Value], data: bytes | None) -> Value:
     except ValidationError as error:
         raise Undecodable(describe(error)) from None
     return value
+
+
+_recall: Callable[[Any], Callable[[bytes], Any]] = cache(lambda kind: msgspec.json.Decoder(kind).decode)
+
+
+def recall(kind: type[Value], data: bytes) -> Value:
+    """The value in bytes that `encode` made of it, in a third of the time that it takes to doubt them: what a table holds was
+    checked before it was folded. A state of another version is judged by `decode`, which refuses fields that it does not know.
+
+    Raises `Undecodable`.
+    """
+    if data.endswith(VERSION_1):
+        try:
+            value: Value = _recall(kind)(data)
+        except msgspec.DecodeError:
+            pass
+        else:
+            return value
+    return decode(kind, data)
+
+
+VERSION_1 = b'"v":1}'
+"""How the bytes of a state end. Whoever adds a field to one gives it another version."""
 
 
 def describe(error: ValidationError) -> str:

@@ -15,7 +15,16 @@ from typing import Any
 
 import structlog
 from aiokafka import ConsumerRecord
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteOptions
+from rocksdict import (
+    BlockBasedIndexType,
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    Options,
+    Rdict,
+    WriteBatch,
+    WriteOptions,
+)
 
 from streams.tables import DECODED, Cell, Decoded, Made, Mark, StoreFailed, Written, mark_of, source_offset
 
@@ -191,6 +200,9 @@ def _options() -> Options:
     blocks.set_block_cache(Cache(BLOCK_CACHE))
     blocks.set_cache_index_and_filter_blocks(True)
     blocks.set_pin_l0_filter_and_index_blocks_in_cache(True)
+    # In parts: the cache has 64 shards of a megabyte, and a filter that fits into none is read whole at every look-up (0.4 ms at 3 million keys)
+    blocks.set_index_type(BlockBasedIndexType.two_level_index_search())
+    blocks.set_partition_filters(True)
     options.set_block_based_table_factory(blocks)
     options.create_if_missing(True)
     options.set_write_buffer_size(WRITE_BUFFER)

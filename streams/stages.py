@@ -18,7 +18,7 @@ from schemas.availability import ChannelQuantity, Known, Place, moved, places_of
 from schemas.bundles import Bundle, BundlePart, bundle_quantity, part, same_part
 from schemas.claims import Claim, DeadLetter
 from schemas.closing import kept
-from schemas.codec import Undecodable, decode, encode, headers
+from schemas.codec import Undecodable, decode, encode, headers, recall
 from schemas.counts import EPOCH
 from schemas.granting import enter
 from schemas.ledger import NO_MORE, Book, Stock
@@ -464,7 +464,7 @@ def _batched(cells: Iterable[Cell], size: int) -> Iterator[list[Cell]]:
 def _state(cell: Cell | None, kind: type[State]) -> State | None:
     if cell is None:
         return None
-    return decode(kind, cell.state) if isinstance(cell.state, bytes) else cell.state
+    return recall(kind, cell.state) if isinstance(cell.state, bytes) else cell.state
 
 
 def _cell(topic: Topic, key: bytes, state: Any, offset: int, at: datetime) -> Made:

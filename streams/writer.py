@@ -7,11 +7,11 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from struct import unpack_from
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
-from aiokafka.partitioner import murmur2
 
 from schemas.codec import Headers
 
@@ -32,10 +32,26 @@ class NotWritten(Exception):
 
 @lru_cache(maxsize=20_000)
 def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key: murmur2, the same as the Java client's, so that any producer agrees with us. In Python it takes as long
-    as a record's headers, and what is sold is sold again soon.
+    """The partition of a key: murmur2, the same as the Java client's, so that any producer agrees with us. What is sold is sold again
+    soon.
     """
-    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+    return (_murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def _murmur2(data: bytes) -> int:
+    """Kafka's hash of a key, four bytes at a time: aiokafka's own takes them one by one, three times as long as a record's headers."""
+    size = len(data)
+    hashed = 0x9747B28C ^ size
+    for word in unpack_from(f"<{size >> 2}I", data):
+        mixed = word * MURMUR & WORD
+        hashed = (hashed * MURMUR & WORD) ^ ((mixed ^ mixed >> 24) * MURMUR & WORD)
+    if size & 3:
+        hashed = (hashed ^ int.from_bytes(data[size & ~3 :], "little")) * MURMUR & WORD
+    hashed = (hashed ^ hashed >> 13) * MURMUR & WORD
+    return hashed ^ hashed >> 15
+
+
+MURMUR, WORD = 0x5BD1E995, 0xFFFFFFFF
 
 
 class Writer:

@@ -16,7 +16,7 @@ from annotated_types import Ge, Le, Lt
 from hypothesis import strategies as st
 
 from schemas.accounts import State
-from schemas.claims import Claim, Document, Fact, Instant, Line, Skipped
+from schemas.claims import Claim, Document, Fact, Line, Skipped
 from schemas.codec import decode, encode
 from schemas.ledger import Stock, fold
 from schemas.movements import Cause, Movement
@@ -136,14 +136,14 @@ PLAIN = {
     Any: anything,
     str: texts,
     bool: st.booleans(),
-    Instant: instants,
+    datetime: instants,
     type(None): st.none(),
     int: st.integers(-(2**53), 2**53),
 }
 
 
 def _composed(origin: Any, arguments: tuple[Any, ...]) -> st.SearchStrategy[Any]:
-    if origin is Annotated and arguments[0] in (str, Instant):
+    if origin is Annotated and arguments[0] in (str, datetime):
         return PLAIN[arguments[0]].filter(bool)
     if origin is Annotated:
         return (
