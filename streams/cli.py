@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = {
     "erase": "erasing:erase",
     "dead-letters": "letters:letters",
     "rules": "ruling:rules",
+    "rebuild": "rebuilding:rebuild_command",
     "geo": "geo:geo",
     "keys": "keys:keys",
 }
