@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, str] = {
     "rebuild": "rebuilding:rebuild_command",
     "geo": "geo:geo",
     "keys": "keys:keys",
+    "vault": "vault:vault",
 }
 """The commands in the order of the help: module in `streams.commands`, and the function or the group of commands in it."""
 
