@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -75,18 +76,37 @@ class SubjectKey:
         return hmac.digest(self._telling, content, hashlib.sha256)
 
 
+class Names:
+    """The key that references are made with. It outlives the master key that it comes from."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+
+    def ref(self, *parts: str) -> str:
+        """The opaque reference of somebody: says nothing, and cannot be guessed from the parts without this key."""
+        return hmac.digest(self.raw, json.dumps(parts).encode(), hashlib.sha256).hex()
+
+
 class MasterKey:
     """The key that an installation's secrets hold. Keys for each of its uses are derived from it (HKDF-SHA256)."""
 
-    __slots__ = ("_naming", "_wrapping", "mark")
+    __slots__ = ("_wrapping", "mark", "names")
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) != KEY_BYTES:
             raise ValueError(f"the vault's key has {KEY_BYTES} bytes")
-        self._wrapping, self._naming, self.mark = (
+        self._wrapping, naming, self.mark = (
             HKDF(SHA256(), KEY_BYTES, None, b"onhand vault " + use).derive(secret)
             for use in (b"wrapping", b"naming", b"mark")
         )
+        self.names = Names(naming)
+
+    @property
+    def ident(self) -> str:
+        """What the key is called: says nothing of it."""
+        return self.mark.hex()[:8]
 
     @classmethod
     def read(cls, text: str) -> MasterKey:
@@ -107,9 +127,24 @@ class MasterKey:
         """A key that nobody has, as it is written."""
         return base64.b64encode(os.urandom(KEY_BYTES)).decode()
 
+    @classmethod
+    def read_all(cls, text: str) -> tuple[MasterKey, ...]:
+        """Keys as they are written, with spaces, commas or line ends between them: the first is to be used, the others still open.
+        Raises `ValueError`.
+        """
+        return tuple(map(cls.read, re.split(r"[\s,]+", text.strip())))
+
+    def wrap_names(self, names: Names) -> Sealed:
+        """The key for names, for keeping."""
+        return _seal(self._wrapping, "naming", names.raw)
+
+    def unwrap_names(self, sealed: Sealed) -> Names:
+        """The key for names. Raises `WrongKey`."""
+        return Names(_open(self._wrapping, "naming", sealed))
+
     def ref(self, *parts: str) -> str:
-        """The opaque reference of somebody: says nothing, and cannot be guessed from the parts without this key."""
-        return hmac.digest(self._naming, json.dumps(parts).encode(), hashlib.sha256).hex()
+        """The reference of somebody under this key's own names."""
+        return self.names.ref(*parts)
 
     def wrap(self, ref: str, key: SubjectKey) -> Sealed:
         """A subject's key, for keeping."""

@@ -15,12 +15,12 @@ bring the person back without anybody's knowing. Who may come again under anothe
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 import orjson
 
-from projections.envelope import MasterKey, Sealed, SubjectKey, WrongKey
+from projections.envelope import MasterKey, Names, Sealed, SubjectKey, WrongKey
 from projections.pool import Connection, Pool
 
 OTHER_KEY = (
@@ -35,11 +35,13 @@ AT_ONCE = 500
 """Subjects that one transaction erases: each holds a lock, of which PostgreSQL has some thousands for all."""
 
 READ = (
-    "SELECT d.ref, d.transaction, d.nonce, d.ciphertext, k.nonce, k.wrapped"
+    "SELECT d.ref, d.transaction, d.nonce, d.ciphertext, k.mark, k.nonce, k.wrapped"
     " FROM deal_subjects d JOIN subject_keys k USING (ref)"
 )
 OF_SUBJECT = f"{READ} WHERE d.ref = %s ORDER BY d.said_at DESC, d.transaction LIMIT 1"
 OF_DEAL = f"{READ} WHERE d.transaction = %s"
+
+WRAPPED = "SELECT ref, nonce, wrapped, mark FROM subject_keys WHERE mark IS DISTINCT FROM %s ORDER BY ref LIMIT %s FOR UPDATE"
 
 Known = Mapping[str, str]
 """What is known of somebody, by name."""
@@ -52,25 +54,96 @@ async def sealed(pool: Pool) -> bool:
 
 
 class Vault:
-    """Keeps, finds and erases subjects. Every call raises `DatabaseError`, and `WrongKey` rather than show a wrong subject."""
+    """Keeps, finds and erases subjects. Every call raises `DatabaseError`, and `WrongKey` rather than show a wrong subject.
 
-    def __init__(self, pool: Pool, master: MasterKey) -> None:
-        self._pool, self._master = pool, master
-        self._right = False
-        self.ref = master.ref
+    Of several `keys` the database says which is used; all of them open what they have sealed.
+    """
+
+    def __init__(self, pool: Pool, *keys: MasterKey) -> None:
+        self._pool, self._keys = pool, keys
+        self._names: Names | None = None
+
+    def ref(self, *parts: str) -> str:
+        """The opaque reference of somebody."""
+        return (self._names or self._keys[0].names).ref(*parts)
 
     async def check(self) -> None:
         """Raises `WrongKey` where the vault was sealed with another master key. The first one to come seals it."""
-        if self._right:
+        if self._names is not None:
             return
         async with self._pool.connection() as connection:
             await connection.execute(
-                "INSERT INTO vault (mark) VALUES (%s) ON CONFLICT DO NOTHING", [self._master.mark]
+                "INSERT INTO vault (mark) VALUES (%s) ON CONFLICT DO NOTHING", [self._keys[0].mark]
             )
+            row = await (await connection.execute("SELECT mark, nonce, naming FROM vault")).fetchone()
+        assert row is not None, "it was made a moment ago"
+        master = self._key_of(bytes(row[0]))
+        if row[1] is None:
+            self._names = master.names
+        else:
+            self._names = master.unwrap_names(Sealed(bytes(row[1]), bytes(row[2])))
+
+    def _key_of(self, mark: bytes) -> MasterKey:
+        """The master key that a mark names. Raises `WrongKey` where it was not given."""
+        for key in self._keys:
+            if key.mark == mark:
+                return key
+        raise WrongKey(OTHER_KEY)
+
+    async def rotate(self) -> int:
+        """Has the first of the keys used from now on, and wraps every subject's key anew with it. Returns how many were. Whoever has not
+        got that key neither keeps nor opens anything any more. Done again after it was stopped, it goes on.
+        """
+        await self.check()
+        assert self._names is not None
+        to, done = self._keys[0], 0
+        async with self._pool.connection() as connection, connection.transaction():
+            row = await (await connection.execute("SELECT mark FROM vault FOR UPDATE")).fetchone()
+            if row is None or bytes(row[0]) != to.mark:
+                await connection.execute(
+                    "UPDATE vault SET mark = %s, nonce = %s, naming = %s",
+                    [to.mark, *to.wrap_names(self._names)],
+                )
+        while moved := await self._wrap_anew(to):
+            done += moved
+        return done
+
+    async def _wrap_anew(self, to: MasterKey) -> int:
+        async with self._pool.connection() as connection, connection.transaction():
+            rows = await (await connection.execute(WRAPPED, [to.mark, AT_ONCE])).fetchall()
+            anew = [
+                (*to.wrap(ref, self._unwrapped(ref, mark, nonce, wrapped)), to.mark, ref)
+                for ref, nonce, wrapped, mark in rows
+            ]
+            async with connection.cursor() as many:
+                await many.executemany(
+                    "UPDATE subject_keys SET nonce = %s, wrapped = %s, mark = %s WHERE ref = %s", anew
+                )
+            return len(rows)
+
+    async def wrapped(self) -> dict[str, int]:
+        """How many subjects' keys each master key wraps, by its name; `earlier` is one from before they had names here."""
+        async with self._pool.connection() as connection:
+            rows = await connection.execute("SELECT mark, count(*) FROM subject_keys GROUP BY mark")
+            found = await rows.fetchall()
+        return {"earlier" if mark is None else bytes(mark).hex()[:8]: count for mark, count in found}
+
+    async def used(self) -> str:
+        """What the master key is called that is used."""
+        await self.check()
+        async with self._pool.connection() as connection:
             row = await (await connection.execute("SELECT mark FROM vault")).fetchone()
-        if row is None or bytes(row[0]) != self._master.mark:
-            raise WrongKey(OTHER_KEY)
-        self._right = True
+        return bytes(row[0]).hex()[:8] if row else ""
+
+    def _unwrapped(self, ref: str, mark: bytes | None, nonce: bytes, wrapped: bytes) -> SubjectKey:
+        """A subject's key. Raises `WrongKey`."""
+        its = Sealed(bytes(nonce), bytes(wrapped))
+        if mark is not None:
+            return self._key_of(bytes(mark)).unwrap(ref, its)
+        for key in self._keys[:-1]:
+            with suppress(WrongKey):
+                return key.unwrap(ref, its)
+        return self._keys[-1].unwrap(ref, its)
 
     async def keep(
         self, ref: str, transaction: str, known: Known, *, channel: str, said_at: datetime
@@ -192,24 +265,26 @@ class Vault:
             row = await (await connection.execute(query.encode(), [value])).fetchone()
         if row is None:
             return None
-        ref, transaction, *blobs = row
-        nonce, ciphertext, key_nonce, wrapped = map(bytes, blobs)
-        key = self._master.unwrap(ref, Sealed(key_nonce, wrapped))
-        found: dict[str, str] = orjson.loads(key.open(_about(ref, transaction), Sealed(nonce, ciphertext)))
+        ref, transaction, nonce, ciphertext, *its = row
+        key, sealed = self._unwrapped(ref, *its), Sealed(bytes(nonce), bytes(ciphertext))
+        found: dict[str, str] = orjson.loads(key.open(_about(ref, transaction), sealed))
         return found
 
     async def _key(self, connection: Connection, ref: str) -> SubjectKey | None:
         row = await (
-            await connection.execute("SELECT nonce, wrapped FROM subject_keys WHERE ref = %s", [ref])
+            await connection.execute("SELECT mark, nonce, wrapped FROM subject_keys WHERE ref = %s", [ref])
         ).fetchone()
-        return self._master.unwrap(ref, Sealed(bytes(row[0]), bytes(row[1]))) if row else None
+        return self._unwrapped(ref, *row) if row else None
 
     async def _new_key(self, connection: Connection, ref: str) -> SubjectKey:
         """The key of a subject whose row this transaction has made: others who want to make it wait for its end."""
         key = SubjectKey.new()
+        used = await (await connection.execute("SELECT mark FROM vault FOR SHARE")).fetchone()
+        assert used is not None, "it was sealed before anybody was kept"
+        master = self._key_of(bytes(used[0]))
         await connection.execute(
-            "INSERT INTO subject_keys (ref, nonce, wrapped) VALUES (%s, %s, %s)",
-            [ref, *self._master.wrap(ref, key)],
+            "INSERT INTO subject_keys (ref, nonce, wrapped, mark) VALUES (%s, %s, %s, %s)",
+            [ref, *master.wrap(ref, key), master.mark],
         )
         return key
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from connectors.errors import SlowDown
 from projections.carrying import CarryingOut
@@ -59,9 +60,11 @@ class Carrying:
 
     asking: Asking
     heard: Callable[[str, datetime], bool] = lambda _channel, _at: True
+    ends: Callable[[], Awaitable[Mapping[int, int]]]
     dsn: str
     role: str
     _since: dict[int, int] | None = None
+    _whole: Mapping[int, int] | None = None
     _looked_at: frozenset[str] = frozenset()
     _again: dict[str, float] = field(default_factory=dict)
     _failed: Counter[str] = field(default_factory=Counter)
@@ -94,12 +97,12 @@ class Carrying:
                 while not (self._configured() or await self.memory.any_of(self.channel)):
                     await asyncio.sleep(2.0)
                 async with leadership(self.dsn, self.role):
-                    self._since = None
+                    self._since = self._whole = None
                     while True:
                         if not self.rules.shadow:
                             await self.once()
                         await asyncio.sleep(EVERY)
-            except DatabaseError as error:
+            except (KafkaError, *DatabaseError) as error:
                 log.warning(
                     "carrying out pauses", channel=self.channel, reason=f"{type(error).__name__}: {error}"
                 )
@@ -150,8 +153,13 @@ class Carrying:
         and where another place is carried out.
         """
         reached, places = await self.memory.reached(), self._configured()
-        anew = self._since is None or any(reached.get(part, 0) < at for part, at in self._since.items())
-        if self._since is None or anew or places - self._looked_at:
+        if self._since is not None and _behind(reached, self._since):
+            self._since = self._whole = None
+        if self._whole is None:
+            self._whole = await self.ends()
+        if _behind(reached, self._whole):
+            return set()
+        if self._since is None or places - self._looked_at:
             names = await self.memory.standing(self.channel, places)
         elif reached == self._since:
             names = set()
@@ -180,6 +188,11 @@ class Carrying:
             if whose(row, None if here is None else here.carried_out_by) == self.channel:
                 decision = decide(its, row, self.channel, self.asking.clock(), self.rules.told_since)
                 found.append(_Task(its, row, *decision))
+        if _behind(
+            await self.memory.reached(), self._since or {}
+        ):  # it was emptied before all of it was read
+            self._since = self._whole = None
+            return []
         return found
 
     async def _do(self, task: _Task) -> None:
@@ -221,3 +234,8 @@ class Carrying:
     def _later(self, deal: str, wait: float = 0.0) -> None:
         """Looks at a deal again after so many seconds."""
         self._again[deal] = min(self._again.get(deal, float("inf")), time.monotonic() + wait)
+
+
+def _behind(reached: Mapping[int, int], marks: Mapping[int, int]) -> bool:
+    """Whether a journal has not come so far yet, in some partition."""
+    return any(reached.get(partition, 0) < mark for partition, mark in marks.items())

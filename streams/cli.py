@@ -34,8 +34,10 @@ COMMANDS: Mapping[str, str] = {
     "erase": "erasing:erase",
     "dead-letters": "letters:letters",
     "rules": "ruling:rules",
+    "rebuild": "rebuilding:rebuild_command",
     "geo": "geo:geo",
     "keys": "keys:keys",
+    "vault": "vault:vault",
 }
 """The commands in the order of the help: module in `streams.commands`, and the function or the group of commands in it."""
 

@@ -18,7 +18,7 @@ from projections.pool import Pool
 from projections.vault import OTHER_KEY, Vault, sealed
 from schemas.claims import Claim
 from streams.keys import generate_vault_key
-from streams.settings import BadConfiguration, vault_key
+from streams.settings import BadConfiguration, vault_keys
 
 REF = re.compile(r"[0-9a-f]{64}")
 FIELDS = {field.name for field in fields(Recipient)}
@@ -146,16 +146,20 @@ async def customers_of(pool: Pool, data: Path) -> Customers:
     """The people of an installation. Makes its master key where none is given and none was ever needed. Raises
     `BadConfiguration` for another one than the vault was sealed with, and where that one is missing.
     """
-    master = vault_key(data)
-    if master is None:
+    return Customers(await vault_of(pool, data))
+
+
+async def vault_of(pool: Pool, data: Path) -> Vault:
+    """The vault of an installation, as above."""
+    keys = vault_keys(data)
+    if not keys:
         if await sealed(pool):
             raise BadConfiguration(OTHER_KEY)
         generate_vault_key(data)
-        master = vault_key(data)
-    assert master is not None, "it was made a moment ago"
-    vault = Vault(pool, master)
+        keys = vault_keys(data)
+    vault = Vault(pool, *keys)
     try:
         await vault.check()
     except WrongKey as error:
         raise BadConfiguration(str(error)) from None
-    return Customers(vault)
+    return vault

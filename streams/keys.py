@@ -107,6 +107,17 @@ def generate_vault_key(data: Path) -> Path:
     return _made(data / "vault-key", MasterKey.new())
 
 
+def add_vault_key(data: Path) -> Path:
+    """Puts a new master key before those in `<data>/vault-key`. Returns the file."""
+    file = data / "vault-key"
+    held = file.read_text(encoding="utf-8").strip()
+    written = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(f"{MasterKey.new()}\n{held}\n")
+    written.replace(file)
+    return file
+
+
 def generate_export_key(data: Path) -> Path:
     """Makes a key that exports are signed with, in `<data>/export-key`, as above."""
     return _made(data / "export-key", Signer.new())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ from projections.recorder import Recorder
 from projections.vault import sealed
 from schemas.rules import Rules
 from schemas.ruling import LOCATION
+from schemas.topics import MOVEMENTS
 from streams.alerts import Alerting
 from streams.asking import Asking
 from streams.carrying import Carrying
@@ -361,7 +362,14 @@ async def serve(
             *polls,
             *comparisons,
             *hooks,
-            *carrying(intake, queries, dsn, naming, ruled),
+            *carrying(
+                intake,
+                queries,
+                dsn,
+                naming,
+                ruled,
+                partial(reader.ends, naming(MOVEMENTS), range(partitions)),
+            ),
         ) as tasks:
             await server.serve(sockets=[listener])
             for task in tasks:
@@ -493,9 +501,16 @@ async def poll(channel: str, client: Client, intake: Intake, queries: Queries, e
 
 
 def carrying(
-    intake: Intake, queries: Queries, dsn: str, naming: Naming, ruled: asyncio.Event
+    intake: Intake,
+    queries: Queries,
+    dsn: str,
+    naming: Naming,
+    ruled: asyncio.Event,
+    ends: Callable[[], Awaitable[Mapping[int, int]]],
 ) -> list[Coroutine[Any, Any, None]]:
-    """What asks platforms for orders, for each channel whose platform creates some; once it is known which are in shadow."""
+    """What asks platforms for orders, for each channel whose platform creates some; once it is known which are in shadow, and
+    when the journal has come to where the log of movements `ends`.
+    """
 
     async def carry(channel: str, orders: Orders) -> None:
         await ruled.wait()
@@ -508,7 +523,7 @@ def carrying(
             clock=intake.clock,
         )
         role = f"{naming.prefix}carrying {channel}"
-        await Carrying(asking=asking, dsn=dsn, role=role, heard=intake.heard).run()
+        await Carrying(asking=asking, dsn=dsn, role=role, heard=intake.heard, ends=ends).run()
 
     return [
         carry(name, connector.orders(intake.directories.clients[name]))

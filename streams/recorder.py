@@ -9,7 +9,7 @@ from itertools import starmap
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from projections.blocks import Blocks
@@ -98,7 +98,9 @@ class Recording:
             while True:
                 fetched = await consumer.getmany(timeout_ms=1_000, max_records=RECORDS_MAX)
                 if fetched:
-                    await self._take([_batch(topics[tp.topic], tp, some) for tp, some in fetched.items()])
+                    await self._take(
+                        [batch_of(topics[tp.topic], tp.partition, some) for tp, some in fetched.items()]
+                    )
                 if sum(map(len, fetched.values())) < RECORDS_MAX:
                     await asyncio.sleep(pace)
         finally:
@@ -134,6 +136,7 @@ async def _until_one_fails(*jobs: Coroutine[Any, Any, None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _batch(topic: Topic, tp: TopicPartition, records: list) -> Batch:  # type: ignore[type-arg]  # aiokafka's records
+def batch_of(topic: Topic, partition: int, records: Sequence[ConsumerRecord]) -> Batch:
+    """Records of a partition, as they are recorded."""
     rows = [(record.offset, record.timestamp, record.value) for record in records]
-    return Batch(topic=topic, partition=tp.partition, records=rows, next_offset=records[-1].offset + 1)
+    return Batch(topic=topic, partition=partition, records=rows, next_offset=records[-1].offset + 1)

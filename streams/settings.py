@@ -507,16 +507,17 @@ def secrets_of(
     return found
 
 
-def vault_key(data: Path, env: Mapping[str, str] = os.environ) -> MasterKey | None:
-    """The vault's master key: `ONHAND_VAULT_KEY`, the file that `ONHAND_VAULT_KEY_FILE` names, or `<data>/vault-key`. None where
-    there is none yet. Raises `BadConfiguration` for one that cannot be used.
+def vault_keys(data: Path, env: Mapping[str, str] = os.environ) -> tuple[MasterKey, ...]:
+    """The vault's master keys: `ONHAND_VAULT_KEY`, the file that `ONHAND_VAULT_KEY_FILE` names, or `<data>/vault-key`. Of several, one
+    after the other, the first is the one that `onhand vault rotate` has used. None where there is none yet. Raises `BadConfiguration` for
+    one that cannot be used.
     """
     file = data / "vault-key"
     try:
         written = secret_in(env, "ONHAND_VAULT_KEY")
         if written is None and not file.exists():
-            return None
-        return MasterKey.read(file.read_text(encoding="utf-8") if written is None else written)
+            return ()
+        return MasterKey.read_all(file.read_text(encoding="utf-8") if written is None else written)
     except OSError as error:
         raise BadConfiguration(
             f"the vault's key cannot be read ({error.strerror}): {error.filename}"

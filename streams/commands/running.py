@@ -14,7 +14,7 @@ from streams import keys as api_keys
 from streams.commands.opened import ONHAND_TOML, Config, Json, err, out, run, show, spoken
 from streams.keys import Keys
 from streams.settings import api_keys as keys_of
-from streams.settings import load, secrets_of, vault_key
+from streams.settings import load, secrets_of, vault_keys
 from streams.system import System, addresses, end_with_parent, on_signal
 
 
@@ -25,7 +25,7 @@ def up(config: Config = ONHAND_TOML) -> None:
         settings = load(config)
         for name, channel in settings.channels.items():
             secrets_of(name, settings.connector(name).secrets, channel)
-        vault_key(settings.data)
+        vault_keys(settings.data)
         key = None if keys_of(settings.data) else api_keys.generate(settings.data)
         stopping = on_signal(asyncio.get_running_loop())
         system = System(settings, config.resolve(), lambda text: err.print(f"  {text}", highlight=False))

@@ -240,3 +240,87 @@ def test_given_a_master_key_as_tools_write_it_then_it_is_read_and_anything_else_
     for wrong in ("", "sandbox", encode(secret[:31]).decode(), encode(secret * 2).decode(), "é" * 44):
         with pytest.raises(ValueError, match="32 random bytes"):
             MasterKey.read(wrong)
+
+
+# -- another master key
+
+NEXT = MasterKey(bytes(range(1, 33)))
+
+
+async def test_given_a_rotation_then_the_new_key_opens_all_and_the_old_one_nothing(pool, vault, keep):
+    await keep()
+    await keep(ref=TWO, deal="order/web/2")
+    await vault.erase(TWO)
+    both = Vault(pool, NEXT, MASTER)
+    assert await both.recipient("order/web/1") == ADA, "both open before anything is rotated"
+    assert (await both.used(), await both.rotate(), await both.used()) == (MASTER.ident, 1, NEXT.ident)
+    assert await both.wrapped() == {NEXT.ident: 1}
+    new = Vault(pool, NEXT)
+    assert await new.recipient("order/web/1") == ADA
+    assert await new.find(ONE) == ADA
+    with pytest.raises(WrongKey, match="another master key"):
+        await Vault(pool, MASTER).recipient("order/web/1")
+
+
+async def test_given_a_rotation_then_who_somebody_is_stays_the_same_and_who_was_erased_stays_so(
+    pool, vault, keep
+):
+    await keep()
+    await vault.erase(ONE)
+    await Vault(pool, NEXT, MASTER).rotate()
+    new = Vault(pool, NEXT)
+    await new.check()
+    assert new.ref("web", "customer", "7", "0") == ONE
+    said = await new.keep(ONE, "order/web/3", ADA, channel="web", said_at=NOON)
+    assert said is not None, "a reference that was erased stays erased"
+    assert await new.recipient("order/web/3") is None
+
+
+async def test_given_servers_that_run_while_the_key_is_rotated_then_they_go_on_with_both(pool, vault, keep):
+    await vault.check()
+    running = Vault(pool, NEXT, MASTER)
+    await running.keep(ONE, "order/web/1", ADA, channel="web", said_at=NOON)
+    assert await running.wrapped() == {MASTER.ident: 1}
+    await Vault(pool, NEXT, MASTER).rotate()
+    await running.keep(TWO, "order/web/2", MOVED, channel="web", said_at=NOON)
+    assert await running.wrapped() == {NEXT.ident: 2}
+    assert (await running.recipient("order/web/1"), await running.recipient("order/web/2")) == (ADA, MOVED)
+
+
+async def test_given_a_server_without_the_new_key_then_it_keeps_nobody_any_more_and_loses_nobody(
+    pool, vault, keep
+):
+    await keep()
+    await Vault(pool, NEXT, MASTER).rotate()
+    with pytest.raises(WrongKey):
+        await keep(ref=TWO, deal="order/web/2")
+    assert await Vault(pool, NEXT).recipient("order/web/2") is None
+
+
+async def test_given_a_rotation_that_was_stopped_then_it_goes_on_and_until_then_both_keys_open(
+    pool, vault, keep, rows
+):
+    await keep()
+    await keep(ref=TWO, deal="order/web/2")
+    before = await rows("SELECT nonce, wrapped, mark FROM subject_keys WHERE ref = %s", TWO)
+    both = Vault(pool, NEXT, MASTER)
+    await both.rotate()
+    await rows(
+        "UPDATE subject_keys SET nonce = %s, wrapped = %s, mark = NULL WHERE ref = %s RETURNING 1",
+        *before[0][:2],
+        TWO,
+    )
+    assert await both.wrapped() == {NEXT.ident: 1, "earlier": 1}
+    assert await both.recipient("order/web/2") == ADA
+    assert (await both.rotate(), await both.rotate()) == (1, 0)
+    assert await Vault(pool, NEXT).recipient("order/web/2") == ADA
+
+
+async def test_given_a_second_rotation_then_the_names_survive_it_too(pool, vault, keep):
+    await keep()
+    third = MasterKey(bytes(range(2, 34)))
+    await Vault(pool, NEXT, MASTER).rotate()
+    await Vault(pool, third, NEXT).rotate()
+    new = Vault(pool, third)
+    assert await new.recipient("order/web/1") == ADA
+    assert new.ref("web", "customer", "7", "0") == ONE

@@ -94,6 +94,10 @@ class Journal:
         )
         await self.record(movement)
 
+    async def ends(self):
+        """Where the log ends."""
+        return {0: self.next}
+
     async def record(self, movement):
         await self.recorder.record([Batch(MOVEMENTS, 0, [(self.next, 0, encode(movement))], self.next + 1)])
         self.next += 1
@@ -160,7 +164,7 @@ class Shop:
             customers=customers,
             clock=lambda: self.now,
         )
-        return Carrying(asking=asking, dsn="", role="")
+        return Carrying(asking=asking, ends=self.journal.ends, dsn="", role="")
 
     def sales(self):
         """The tills' sales: state, outlet, units."""
@@ -680,6 +684,28 @@ async def test_given_a_journal_that_is_recorded_anew_then_all_of_it_is_looked_at
     await shop.journal.post(Kind.ORDER_PLACED, deal="order/web/2")
     await soon(tills)
     assert await shop.states("order/web/2") == {"SOHO": State.CREATED}
+
+
+async def test_given_a_journal_that_is_emptied_and_recorded_again_then_nothing_is_cancelled_before_all_of_it_is_there(
+    shop, tills
+):
+    await shop.journal.post(Kind.ORDER_PLACED)
+    await tills.once()
+    assert await shop.states() == {"SOHO": State.CREATED}
+    async with shop.pool.connection() as connection:
+        await connection.execute("CREATE TABLE kept AS SELECT * FROM movements")
+        await connection.execute("TRUNCATE movements, offsets, seals")
+    for carrying in (tills, shop.server(), tills):
+        await soon(carrying)
+    async with shop.pool.connection() as connection:
+        await connection.execute("INSERT INTO movements SELECT * FROM kept")
+        await connection.execute("INSERT INTO offsets VALUES ('movements', 0, %s)", [shop.journal.next])
+    await soon(tills)
+    assert await shop.states() == {"SOHO": State.CREATED}
+    assert shop.sales() == [("pending", "SOHO", [2])]
+    await shop.journal.post(Kind.ORDER_CANCELLED)
+    await soon(tills)
+    assert await shop.states() == {"SOHO": State.CANCELLED}
 
 
 async def test_given_a_place_that_is_carried_out_no_more_then_what_is_there_is_still_cancelled(

@@ -28,8 +28,8 @@ from schemas.codec import decode
 from schemas.topics import CLAIMS, DEAD_LETTERS
 from streams.customers import Customers, customers_of
 from streams.intake import Intake
-from streams.keys import generate_vault_key
-from streams.settings import BadConfiguration, load, vault_key
+from streams.keys import add_vault_key, generate_vault_key
+from streams.settings import BadConfiguration, load, vault_keys
 from streams.stages import Naming
 
 MASTER = MasterKey(bytes(range(32)))
@@ -176,22 +176,33 @@ class TestMasterKey:
             await customers_of(pool, tmp_path / "two")
 
     def test_given_a_key_in_the_environment_or_in_a_file_it_names_then_it_is_that(self, tmp_path):
-        assert vault_key(tmp_path, {}) is None
+        assert vault_keys(tmp_path, {}) == ()
         generate_vault_key(tmp_path)
         given = MasterKey.new()
         named = tmp_path / "elsewhere"
         named.write_text(given + "\n")
         marks = {
-            vault_key(tmp_path, {"ONHAND_VAULT_KEY": given}).mark,
-            vault_key(tmp_path, {"ONHAND_VAULT_KEY_FILE": str(named)}).mark,
+            vault_keys(tmp_path, {"ONHAND_VAULT_KEY": given})[0].mark,
+            vault_keys(tmp_path, {"ONHAND_VAULT_KEY_FILE": str(named)})[0].mark,
         }
         assert marks == {MasterKey.read(given).mark}
-        assert vault_key(tmp_path, {}).mark not in marks
+        assert vault_keys(tmp_path, {})[0].mark not in marks
+
+    def test_given_a_new_key_then_it_stands_before_those_that_there_were_and_only_its_owner_reads_it(
+        self, tmp_path
+    ):
+        generate_vault_key(tmp_path)
+        (first,) = vault_keys(tmp_path, {})
+        add_vault_key(tmp_path)
+        new, old = vault_keys(tmp_path, {})
+        assert (old.mark, len({new.ident, old.ident})) == (first.mark, 2)
+        assert stat.S_IMODE((tmp_path / "vault-key").stat().st_mode) == 0o600
+        assert [file.name for file in tmp_path.iterdir()] == ["vault-key"]
 
     @pytest.mark.parametrize("env", [{"ONHAND_VAULT_KEY": "sandbox"}, {"ONHAND_VAULT_KEY_FILE": "/nowhere"}])
     def test_given_a_key_that_cannot_be_used_then_it_is_not_replaced_but_refused(self, tmp_path, env):
         with pytest.raises(BadConfiguration, match="the vault's key"):
-            vault_key(tmp_path, env)
+            vault_keys(tmp_path, env)
         assert list(tmp_path.iterdir()) == []
 
 
