@@ -77,7 +77,7 @@ class Intake:
             raise Problem(404, "Unknown channel", f"no channel {channel!r} is configured")
         if connector.receive is None:
             raise Problem(404, "No webhooks", f"{connector.platform} sends none: it is polled")
-        settings = self.directories.settings.channels[channel]
+        settings = self.directories.settings.addressed(channel)
         try:
             payloads = connector.receive(settings, self.secrets[channel], headers, body, path)
         except Forged as error:

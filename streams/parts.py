@@ -44,7 +44,7 @@ from streams.recorder import Recording
 from streams.reserving import Reserving
 from streams.routing import Routing
 from streams.ruling import Ruling
-from streams.settings import BadConfiguration, Settings, alert_secret, load, secrets_of
+from streams.settings import BadConfiguration, Settings, alert_secrets, load, secrets_of
 from streams.sinks import Pushing
 from streams.stages import Naming, Ruled
 from streams.system import on_signal
@@ -303,7 +303,7 @@ async def serve(
 
     alerting = Alerting(
         settings=settings.alerts,
-        secret=alert_secret(),
+        secrets=alert_secrets(),
         alerts=Alerts(pool),
         queries=queries,
         dsn=dsn,

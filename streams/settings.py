@@ -467,10 +467,12 @@ def secret_in(env: Mapping[str, str], variable: str) -> str | None:
     return value
 
 
-def alert_secret(env: Mapping[str, str] = os.environ) -> SecretStr | None:
-    """What alerts are signed with: ONHAND_ALERTS_SECRET, or the file that ONHAND_ALERTS_SECRET_FILE names."""
-    found = secret_in(env, "ONHAND_ALERTS_SECRET")
-    return None if found is None else SecretStr(found)
+def alert_secrets(env: Mapping[str, str] = os.environ) -> tuple[SecretStr, ...]:
+    """What alerts are signed with: ONHAND_ALERTS_SECRET, or the file that ONHAND_ALERTS_SECRET_FILE names; and the same of
+    ONHAND_ALERTS_SECRET_PREVIOUS, until their receiver knows the new one.
+    """
+    names = "ONHAND_ALERTS_SECRET", "ONHAND_ALERTS_SECRET_PREVIOUS"
+    return tuple(SecretStr(found) for name in names if (found := secret_in(env, name)))
 
 
 def oidc_secret(env: Mapping[str, str] = os.environ) -> SecretStr:

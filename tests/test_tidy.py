@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -67,6 +68,33 @@ def test_given_a_file_then_it_names_no_developers_machine(tracked):
         text = (ROOT / path).read_text(encoding="utf-8")
         if re.search(r"(?<![\w.])/(?:work|home|root|Users)/\w", text):
             found.append(path)
+    assert found == []
+
+
+SECRET = re.compile(r"secret|signature|digest|token\b|hmac|password|csrf|^key$|api_key|nonce", re.IGNORECASE)
+NAMED_LIKE_ONE = {
+    "connectors/lightspeed_r/feeds.py",  # digests of documents, to see whether they changed
+    "connectors/shopify/polling.py",  # the same, of transfers
+    "projections/dashboard/assets.py",  # of files that everybody may have
+    "projections/pool.py",  # of migrations
+}
+
+
+def test_given_a_secret_then_nothing_compares_it_so_that_the_time_it_takes_tells_of_it(tracked):
+    """Only `hmac.compare_digest` does. What a double of a platform compares is its caller's own."""
+    found = []
+    for path in tracked:
+        if path.suffix != ".py" or path.parts[0] not in ROOMS or "sandbox" in path.parts:
+            continue
+        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Compare) or not isinstance(node.ops[0], ast.Eq | ast.NotEq):
+                continue
+            sides = [node.left, *node.comparators]
+            if any(isinstance(side, ast.Constant) for side in sides):
+                continue
+            names = [ast.unparse(side) for side in sides if not ast.unparse(side).startswith("len(")]
+            if any(SECRET.search(name) for name in names) and str(path) not in NAMED_LIKE_ONE:
+                found.append(f"{path}:{node.lineno}: {ast.unparse(node)}")
     assert found == []
 
 
