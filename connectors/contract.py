@@ -327,7 +327,8 @@ class Connector:
     """One platform. `topics` lists what `read` understands, `secrets` what it needs (those with `?` may be missing).
 
     `receive` verifies a webhook over its raw bytes and returns its documents; `path` is what follows the channel's name
-    in the webhook's URL; None where the platform sends none. One that asks something of what is kept of somebody is no document:
+    in the webhook's URL; None where the platform sends none. `signatures` are the headers that sign one with a document in it: without
+    one of them no more is read of a body than others need that only point at something. One that asks something of what is kept of somebody is no document:
     `receive` returns the request. `reduce` is the allow-list. `read` is pure: what one document
     claims, in the platform's references; it raises `Refused`. `documents` opens a body or file of a topic.
     `tells` says which number of a `Place` the platform is told, and `counts` how it keeps it by itself: an order lowers what is
@@ -360,6 +361,7 @@ class Connector:
     person: Callable[[str, Mapping[str, Any]], Person | None] | None = None
     absolute: bool = False
     documents: Callable[[str, bytes], Sequence[Mapping[str, Any]]] = one_document
+    signatures: tuple[str, ...] = ()
 
     def wanted(self, place: Place) -> int:
         """The number of a place that the platform is told."""

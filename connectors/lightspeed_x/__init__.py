@@ -41,6 +41,7 @@ connector = Connector(
     tells="level",
     counts="on_hand",
     receive=receive,
+    signatures=("X-Signature",),
     reduce=cut,
     read=read,
     client=LightspeedXClient,
