@@ -31,7 +31,7 @@ class ChannelSettings(BaseModel):
 
     `locations` maps the platform's location references to ours, and `skus` its item references to our SKUs where they
     differ.
-    `base_url` replaces the platform's address (a proxy). `sandbox` names a CSV file (`sku,location,quantity[,tracked]`):
+    `base_url` replaces the platform's address (a proxy). `private` says that its name may stand for an address in a private network. `sandbox` names a CSV file (`sku,location,quantity[,tracked]`):
     the channel then runs against our own double of the platform, with that stock. `quantity_max` is the most units one
     line may have before it is taken for a mistake. `poll_every` is the time between two polls in seconds: what a lost
     webhook costs at most; 0 never polls. `reconcile_every` is the time between two comparisons of all its levels with what
@@ -58,6 +58,7 @@ class ChannelSettings(BaseModel):
     reconcile_every: float = Field(3_600.0, ge=0, le=2_592_000)
     clock_skew: float = Field(CLOCK_SKEW, ge=0, le=86_400)
     base_url: str | None = None
+    private: bool = False
     pace: str | None = None
     routed_by_hub: bool = False
     calls_per_second: float | None = Field(None, gt=0)
@@ -360,8 +361,8 @@ class Connector:
     orders: Callable[[Client], Orders] | None = None
     person: Callable[[str, Mapping[str, Any]], Person | None] | None = None
     absolute: bool = False
-    documents: Callable[[str, bytes], Sequence[Mapping[str, Any]]] = one_document
     signatures: tuple[str, ...] = ()
+    documents: Callable[[str, bytes], Sequence[Mapping[str, Any]]] = one_document
 
     def wanted(self, place: Place) -> int:
         """The number of a place that the platform is told."""

@@ -76,7 +76,9 @@ class Alerting:
 
     async def run(self) -> None:
         """Looks for ever. What cannot be sent is sent later; nothing is lost by that."""
-        http = None if self.settings.url is None else Http(self.settings.url, {})
+        http = (
+            None if self.settings.url is None else Http(self.settings.url, {}, private=self.settings.private)
+        )
         while True:
             try:
                 async with leadership(self.dsn, self.role):
