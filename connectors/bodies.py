@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
+from pydantic import SecretStr
 
 from connectors.errors import Malformed
 
@@ -36,6 +37,14 @@ def _deeper_than(value: Any, left: int) -> bool:
     return any(
         _deeper_than(part, left - 1) for part in (value.values() if isinstance(value, dict) else value)
     )
+
+
+def in_force(secrets: Mapping[str, SecretStr], name: str) -> list[str]:
+    """The values of a secret that may sign: the secret, and `<name>_previous` while it is being rotated. One that is empty signs
+    nothing.
+    """
+    found = (secrets[one].get_secret_value() for one in (name, f"{name}_previous") if one in secrets)
+    return [value for value in found if value]
 
 
 def signature(secret: str, body: bytes) -> bytes:

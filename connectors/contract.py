@@ -31,7 +31,7 @@ class ChannelSettings(BaseModel):
 
     `locations` maps the platform's location references to ours, and `skus` its item references to our SKUs where they
     differ.
-    `base_url` replaces the platform's address (a proxy). `sandbox` names a CSV file (`sku,location,quantity[,tracked]`):
+    `base_url` replaces the platform's address (a proxy). `private` says that its name may stand for an address in a private network. `sandbox` names a CSV file (`sku,location,quantity[,tracked]`):
     the channel then runs against our own double of the platform, with that stock. `quantity_max` is the most units one
     line may have before it is taken for a mistake. `poll_every` is the time between two polls in seconds: what a lost
     webhook costs at most; 0 never polls. `reconcile_every` is the time between two comparisons of all its levels with what
@@ -58,6 +58,7 @@ class ChannelSettings(BaseModel):
     reconcile_every: float = Field(3_600.0, ge=0, le=2_592_000)
     clock_skew: float = Field(CLOCK_SKEW, ge=0, le=86_400)
     base_url: str | None = None
+    private: bool = False
     pace: str | None = None
     routed_by_hub: bool = False
     calls_per_second: float | None = Field(None, gt=0)
@@ -327,7 +328,8 @@ class Connector:
     """One platform. `topics` lists what `read` understands, `secrets` what it needs (those with `?` may be missing).
 
     `receive` verifies a webhook over its raw bytes and returns its documents; `path` is what follows the channel's name
-    in the webhook's URL; None where the platform sends none. One that asks something of what is kept of somebody is no document:
+    in the webhook's URL; None where the platform sends none. `signatures` are the headers that sign one with a document in it: without
+    one of them no more is read of a body than others need that only point at something. One that asks something of what is kept of somebody is no document:
     `receive` returns the request. `reduce` is the allow-list. `read` is pure: what one document
     claims, in the platform's references; it raises `Refused`. `documents` opens a body or file of a topic.
     `tells` says which number of a `Place` the platform is told, and `counts` how it keeps it by itself: an order lowers what is
@@ -359,6 +361,7 @@ class Connector:
     orders: Callable[[Client], Orders] | None = None
     person: Callable[[str, Mapping[str, Any]], Person | None] | None = None
     absolute: bool = False
+    signatures: tuple[str, ...] = ()
     documents: Callable[[str, bytes], Sequence[Mapping[str, Any]]] = one_document
 
     def wanted(self, place: Place) -> int:

@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlsplit
 
 import aiohttp
 import orjson
 from pydantic import SecretStr
 
 from connectors.errors import Refused, Unreachable
+from connectors.outbound import reach, session, why
 
 PATIENCE = aiohttp.ClientTimeout(total=10)
 
@@ -24,9 +25,12 @@ ABOUT_FOR = 3_600.0
 
 
 class OidcClient:
-    """One provider, asked as a confidential client. Nothing is redirected: its addresses come from its own document."""
+    """One provider, asked as a confidential client. Nothing is redirected: its addresses come from its own document, and are as
+    secure as its own. `private` says that it may be in a private network (`connectors.outbound`).
+    """
 
-    def __init__(self, issuer: str, client_id: str, secret: SecretStr) -> None:
+    def __init__(self, issuer: str, client_id: str, secret: SecretStr, *, private: bool = False) -> None:
+        self._reach = reach(issuer, private=private)
         self._issuer, self._client_id, self._secret = issuer, client_id, secret
         self._about: tuple[float, Mapping[str, Any]] | None = None
         self._turn = asyncio.Lock()
@@ -54,10 +58,12 @@ class OidcClient:
         )
 
     async def _ask(self, method: str, url: str, what: str, **more: Any) -> Mapping[str, Any]:
+        if urlsplit(url).scheme != urlsplit(self._issuer).scheme:
+            raise Unreachable(f"its {what} is not where it is itself: by another scheme")
         try:
             async with (
-                aiohttp.ClientSession(timeout=PATIENCE) as session,
-                session.request(method, url, allow_redirects=False, **more) as response,
+                session(self._reach, PATIENCE) as opened,
+                opened.request(method, url, allow_redirects=False, **more) as response,
             ):
                 if response.status in (400, 401) and method == "POST":
                     raise Refused(f"its {what} answers {response.status}")
@@ -65,7 +71,7 @@ class OidcClient:
                     raise Unreachable(f"its {what} answers {response.status}")
                 found = orjson.loads(await _body(response))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(f"its {what} does not answer ({type(error).__name__})") from None
+            raise Unreachable(f"its {what} does not answer ({why(error)})") from None
         except orjson.JSONDecodeError:
             raise Unreachable(f"its {what} sends no JSON") from None
         if not isinstance(found, dict):

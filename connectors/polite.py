@@ -14,6 +14,7 @@ import orjson
 from yarl import URL
 
 from connectors.errors import Malformed, SlowDown, Unreachable
+from connectors.outbound import reach, session, why
 from connectors.pacing import Pace
 
 BODY_MAX = 32 * 1024 * 1024
@@ -45,7 +46,8 @@ class Http:
     """A session against one platform's base URL, with its authentication headers.
 
     `pace` is how often it may be asked. `timeout` is the total in seconds for one call. `wait_header` is where the platform
-    says how long to wait. Redirects are not followed: a platform's API has none, and a redirect could lead anywhere.
+    says how long to wait. `private` says that it may be in a private network (`connectors.outbound`). Redirects are not followed: a
+    platform's API has none, and a redirect could lead anywhere; nor is a path that leads away from the base.
     """
 
     def __init__(
@@ -55,7 +57,10 @@ class Http:
         pace: Pace | None = None,
         timeout: float = 20.0,
         wait_header: str = "Retry-After",
+        *,
+        private: bool = False,
     ) -> None:
+        self._reach = reach(base, private=private)
         self._wait_header = wait_header
         self._base = base.rstrip("/")
         self._headers = {"User-Agent": "onhand", "Accept": "application/json", **headers}
@@ -80,9 +85,11 @@ class Http:
         Raises `SlowDown` on 429 and 503 with a delay, and without asking where it would come too early for the pace;
         `Unreachable` without a usable answer.
         """
+        if path and path[0] not in "/?":
+            raise Malformed(f"{method}: what follows the base is no path: it may lead to another host")
         await self.pace.turn()
         if self._session is None:
-            self._session = aiohttp.ClientSession(headers=self._headers, timeout=self._timeout)
+            self._session = session(self._reach, self._timeout, self._headers)
         kind = {} if body is None else {"Content-Type": "application/json"}
         whole = isinstance(query, str)
         url = URL(f"{self._base}{path}?{query}" if whole else self._base + path, encoded=whole)
@@ -101,7 +108,7 @@ class Http:
                     if len(raw) > BODY_MAX:
                         raise Malformed(f"{method} {path}: the answer is larger than {BODY_MAX} bytes")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(f"{method} {path}: {type(error).__name__}") from error
+            raise Unreachable(f"{method} {path}: {why(error)}") from error
         if status == 429 or (status == 503 and self._wait_header in found):
             wait = _seconds(found, self._wait_header)
             self.pace.rest(wait)

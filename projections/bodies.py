@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 
 from starlette.types import Message, Receive, Scope
 
@@ -12,18 +13,32 @@ from projections.problems import Problem
 BODY_SECONDS = 10.0
 """How long a sender may take to send a body."""
 
+SMALL = 64 * 1024
+"""Bytes of a body that are read of whoever has not shown yet that they may send one: by a key, a session, or a signature to look at."""
+
+HELD_MAX = 64 * 1024 * 1024
+"""Bytes of bodies that are held at once for senders whose signature has not been looked at."""
+
 DISCARD_SECONDS = 1.0
 DISCARD_MAX = 16 * 1024 * 1024
 """How long, and how many bytes, are waited for of a body that is too large."""
 
 
+@dataclass(slots=True)
+class Held:
+    """How many bytes are held for senders that are not known."""
+
+    now: int = 0
+
+
 class Bounded:
     """What a request's body is received by. Raises `Problem` where more than `most` bytes come, whatever the headers say, or where
-    they take too long. Its end, and what comes after it, is waited for as long as it takes.
+    they take too long. Its end, and what comes after it, is waited for as long as it takes. `held` counts what is read of a sender
+    who is not known, None of one who is.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, most: int) -> None:
-        self._receive, self._most = receive, most
+    def __init__(self, scope: Scope, receive: Receive, most: int, held: Held | None = None) -> None:
+        self._receive, self._most, self._held = receive, most, held
         headers = dict(scope["headers"])
         said = headers.get(b"content-length", b"0")
         self._said = int(said) if said.isdigit() else 0
@@ -44,11 +59,27 @@ class Bounded:
                 message = await self._receive()
         except TimeoutError:
             raise Problem(408, "Body too slow", f"it must arrive within {BODY_SECONDS:g} s") from None
-        self._read += len(message.get("body", b""))
+        self._count(len(message.get("body", b"")))
         self._whole = not message.get("more_body", False)
         if self._read > self._most:
             raise await self._too_large()
         return message
+
+    def allow(self, most: int) -> None:
+        """The sender is known: so much is read."""
+        self._most = most
+
+    def end(self) -> None:
+        """The request is over: nothing of it is held."""
+        if self._held is not None:
+            self._held.now -= self._read
+
+    def _count(self, size: int) -> None:
+        self._read += size
+        if self._held is not None:
+            self._held.now += size
+            if self._held.now > HELD_MAX:
+                raise Problem(503, "Not available", "too much is being read at once", retry_after=1)
 
     async def _too_large(self) -> Problem:
         """Drops what is still coming, within bounds: closed in the middle of it, the connection would lose our answer."""

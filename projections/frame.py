@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable, Collection
 
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
-from projections.bodies import Bounded
+from projections.access import Caller
+from projections.bodies import SMALL, Bounded, Held
 from projections.problems import Problem, response
 
 log = structlog.get_logger()
@@ -23,10 +25,21 @@ SANE = re.compile(rb"[\x21-\x7e]{1,128}")
 class Frame:
     """ASGI, so that it costs microseconds. `request.state` has `request_id`, and `headers`, which go with the answer. A request that
     fails here is a problem that says nothing of it, and a line in the log that does.
+
+    Whom `keys` knows may send a body of `body_max` bytes, and so may who has a header of `signatures` under `/webhooks`: what it
+    signs must be read to be checked. `request.state.body_larger` is for whoever finds out later that the sender may.
     """
 
-    def __init__(self, app: ASGIApp, body_max: int) -> None:
-        self.app, self.body_max = app, body_max
+    def __init__(
+        self,
+        app: ASGIApp,
+        body_max: int,
+        keys: Callable[[str], Caller | None] = lambda _: None,
+        signatures: Collection[str] = (),
+    ) -> None:
+        self.app, self.body_max, self._keys = app, body_max, keys
+        self._signatures = frozenset(name.lower().encode() for name in signatures)
+        self._held = Held()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets a request through."""
@@ -35,7 +48,9 @@ class Frame:
             return
         ident = _request_id(scope)
         more: list[tuple[bytes, bytes]] = [(REQUEST_ID, ident.encode())]
-        scope["state"] = {**scope.get("state", {}), "request_id": ident, "headers": more}
+        body = self._bounded(scope, receive)
+        state = {"request_id": ident, "headers": more, "body_larger": lambda: body.allow(self.body_max)}
+        scope["state"] = {**scope.get("state", {}), **state}
         started = False
 
         async def sending(message: Message) -> None:
@@ -47,7 +62,7 @@ class Frame:
 
         with bound_contextvars(request_id=ident):
             try:
-                await self.app(scope, Bounded(scope, receive, self.body_max), sending)
+                await self.app(scope, body, sending)
             except ClientDisconnect:
                 return  # nobody is there to be answered
             except Exception:
@@ -58,6 +73,25 @@ class Frame:
                     Problem(500, "Internal error", "the request failed here; the log has the reason"), ident
                 )
                 await answer(scope, receive, sending)
+            finally:
+                body.end()
+
+    def _bounded(self, scope: Scope, receive: Receive) -> Bounded:
+        small = min(SMALL, self.body_max)
+        if scope["path"].startswith("/webhooks/"):
+            signed = any(name in self._signatures for name, _ in scope["headers"])
+            return Bounded(scope, receive, self.body_max if signed else small, self._held)
+        known = self._knows(scope)
+        return Bounded(scope, receive, self.body_max if known else small, None if known else self._held)
+
+    def _knows(self, scope: Scope) -> bool:
+        """Whether a key is shown that is one. Whether it may do what it asks for is found out later."""
+        offered: bytes = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        scheme, _, key = offered.partition(b" ")
+        try:
+            return scheme.lower() == b"bearer" and self._keys(key.decode()) is not None
+        except (Problem, UnicodeDecodeError):
+            return False
 
 
 def _request_id(scope: Scope) -> str:

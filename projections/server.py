@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from fastapi import FastAPI
@@ -44,9 +44,10 @@ def create_api(
     sites: Callable[[], Sequence[Site]] = tuple,
     limits: Limits | None = None,
     dashboard: Dashboard | None = None,
+    signatures: Collection[str] = (),
 ) -> FastAPI:
     """The application. Every `/v1` route asks `keys` about the caller's bearer token. Without a `ruling` there are no routes of rules,
-    and without `limits` everybody asks as often as they like.
+    and without `limits` everybody asks as often as they like. `signatures` are the headers by which webhooks are signed.
     """
     service = Service(Queries(pool), rules, skews, clock, keys, intake, ready, reserving, ruling, sites)
     api = FastAPI(
@@ -57,7 +58,7 @@ def create_api(
         generate_unique_id_function=lambda route: route.name,
     )
     api.state.gate = Gate(keys, limits or Limits(failures=0))
-    api.add_middleware(Frame, body_max=body_max)
+    api.add_middleware(Frame, body_max=body_max, keys=keys, signatures=signatures)
     handle(api)
     for routes in (platform_routes, health_routes, v1_routes):
         api.include_router(routes(service))

@@ -1,7 +1,8 @@
 """Tells people, by the log and by a signed webhook, what they should look at.
 
 The webhook is one of the Standard Webhooks specification (standardwebhooks.com, version 1): `webhook-id`, the same however
-often it is sent, `webhook-timestamp` and `webhook-signature`, HMAC-SHA256 over all three parts with the secret after `whsec_`.
+often it is sent, `webhook-timestamp` and `webhook-signature`, HMAC-SHA256 over all three parts with the secret after `whsec_`; several, while a secret
+is rotated.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import base64
 import hashlib
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -34,15 +35,21 @@ AGED_EVERY = 600.0
 """Seconds between two looks for aged commitments, which go over all that is open."""
 
 
-def signed(secret: str, ident: str, at: int, body: bytes) -> dict[str, str]:
-    """The headers of a webhook. A secret that is not `whsec_` and base64 is taken as it is."""
-    key = base64.b64decode(secret.removeprefix(PREFIX)) if secret.startswith(PREFIX) else secret.encode()
-    digest = hmac.new(key, f"{ident}.{at}.".encode() + body, hashlib.sha256).digest()
+def signed(secrets: Sequence[str], ident: str, at: int, body: bytes) -> dict[str, str]:
+    """The headers of a webhook, with a signature by each secret: while one is rotated its receiver may know either. A secret that is
+    not `whsec_` and base64 is taken as it is.
+    """
+    said = f"{ident}.{at}.".encode() + body
+    digests = (hmac.new(_key(secret), said, hashlib.sha256).digest() for secret in secrets)
     return {
         "webhook-id": ident,
         "webhook-timestamp": str(at),
-        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+        "webhook-signature": " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests),
     }
+
+
+def _key(secret: str) -> bytes:
+    return base64.b64decode(secret.removeprefix(PREFIX)) if secret.startswith(PREFIX) else secret.encode()
 
 
 def body_of(alert: Alert) -> dict[str, Any]:
@@ -59,7 +66,7 @@ class Alerting:
     """Looks for what stands, at one server at a time."""
 
     settings: AlertSettings
-    secret: SecretStr | None
+    secrets: Sequence[SecretStr]
     alerts: Alerts
     queries: Queries
     dsn: str
@@ -69,7 +76,9 @@ class Alerting:
 
     async def run(self) -> None:
         """Looks for ever. What cannot be sent is sent later; nothing is lost by that."""
-        http = None if self.settings.url is None else Http(self.settings.url, {})
+        http = (
+            None if self.settings.url is None else Http(self.settings.url, {}, private=self.settings.private)
+        )
         while True:
             try:
                 async with leadership(self.dsn, self.role):
@@ -115,10 +124,9 @@ class Alerting:
     async def _send(self, http: Http, alert: Alert) -> None:
         body = body_of(alert)
         headers = {}
-        if self.secret is not None:
-            headers = signed(
-                self.secret.get_secret_value(), alert.id, int(self.clock().timestamp()), orjson.dumps(body)
-            )
+        if self.secrets:
+            keys = [secret.get_secret_value() for secret in self.secrets]
+            headers = signed(keys, alert.id, int(self.clock().timestamp()), orjson.dumps(body))
         reply = await http.call("POST", "", body=body, headers=headers, reads=False)
         if not 200 <= reply.status < 300:
             raise ConnectorError(f"the receiver of alerts answers {reply.status}")

@@ -39,6 +39,9 @@ UNHEARD_MAX = timedelta(seconds=60)
 POLLS_KEPT = 100
 """Polls that are remembered: more than there are in that time."""
 
+WAITING_MAX = 256
+"""Webhooks that wait for the log at once. What comes beyond is told to come again: nobody is served sooner for waiting longer."""
+
 REF_KEYS = ("admin_graphql_api_id", "id", "sale_id", "inventory_item_id", "product_id")
 
 
@@ -51,7 +54,7 @@ class Intake:
     webhook only says that there is something to poll, `turns` a lock that a poll of the channel holds: a client remembers what it
     handed out, so two at once would each leave to the other what neither has in the log yet. `polls` is when a channel's newest
     polls began, and when all that each brought was in the log. `customers` keeps whom documents are
-    for; without it they are for nobody. `their_patience` is how long a webhook waits for that, in seconds.
+    for; without it they are for nobody. `waiting` is how many documents are on their way into the log. `their_patience` is how long a webhook waits for that, in seconds.
     """
 
     connectors: Mapping[str, Connector]
@@ -64,6 +67,7 @@ class Intake:
     patience: float = 3.0
     customers: Customers | None = None
     their_patience: float = 1.0
+    waiting: int = 0
     wakes: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
     polls: defaultdict[str, deque[tuple[datetime, datetime]]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=POLLS_KEPT))
@@ -77,7 +81,7 @@ class Intake:
             raise Problem(404, "Unknown channel", f"no channel {channel!r} is configured")
         if connector.receive is None:
             raise Problem(404, "No webhooks", f"{connector.platform} sends none: it is polled")
-        settings = self.directories.settings.channels[channel]
+        settings = self.directories.settings.addressed(channel)
         try:
             payloads = connector.receive(settings, self.secrets[channel], headers, body, path)
         except Forged as error:
@@ -247,9 +251,14 @@ class Intake:
                 log.error("not kept whom it is for", channel=channel, reason=str(error))
 
     async def _write_in_time(self, outs: list[Out]) -> None:
+        if self.waiting >= WAITING_MAX:
+            raise Problem(503, "The log is not reachable", f"{self.waiting} wait for it", retry_after=5)
+        self.waiting += 1
         try:
             await asyncio.wait_for(self.writer.send(outs), self.patience)
         except (NotWritten, TimeoutError):
             raise Problem(
                 503, "The log is not reachable", "nothing was acknowledged", retry_after=5
             ) from None
+        finally:
+            self.waiting -= 1

@@ -45,7 +45,7 @@ from streams.recorder import Recording
 from streams.reserving import Reserving
 from streams.routing import Routing
 from streams.ruling import Ruling
-from streams.settings import BadConfiguration, Settings, alert_secret, load, secrets_of
+from streams.settings import BadConfiguration, Settings, alert_secrets, load, secrets_of
 from streams.sinks import Pushing
 from streams.stages import Naming, Ruled
 from streams.system import on_signal
@@ -304,7 +304,7 @@ async def serve(
 
     alerting = Alerting(
         settings=settings.alerts,
-        secret=alert_secret(),
+        secrets=alert_secrets(),
         alerts=Alerts(pool),
         queries=queries,
         dsn=dsn,
@@ -329,6 +329,7 @@ async def serve(
         body_max=settings.serve.body_max,
         sites=lambda: directories.settings.sites,
         limits=Limits(settings.serve.requests_per_second),
+        signatures={name for connector in intake.connectors.values() for name in connector.signatures},
         dashboard=_dashboard(settings, queries, intake, bootstrap, lambda: server.should_exit),
     )
     api.openapi()  # made now, because nobody is kept waiting by it yet
@@ -353,7 +354,7 @@ async def serve(
         async with background(
             patiently("server", writer.start),
             ring.run(),
-            _when_up(server, on_ready, address),
+            _when_up(server, listener, on_ready, address),
             reserving.run(),
             alerting.run(),
             rule(),
@@ -402,8 +403,20 @@ def _listening(api: Any, host: str, port: int) -> tuple[uvicorn.Server, socket.s
     """A server for the API, and the socket it is to listen on."""
     import uvicorn
 
-    config = uvicorn.Config(api, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=30)
-    listener = socket.create_server((host, port), backlog=1024, reuse_port=False)
+    from projections.connections import ACCEPTED_AT_ONCE, BACKLOG, HEAD_MAX, Bounded
+
+    config = uvicorn.Config(
+        api,
+        http=Bounded,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        timeout_keep_alive=30,
+        backlog=ACCEPTED_AT_ONCE,
+        h11_max_incomplete_event_size=HEAD_MAX,
+    )
+    listener = socket.create_server((host, port), backlog=BACKLOG, reuse_port=False)
     # asyncio does so only for sockets it made itself
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return uvicorn.Server(config), listener
@@ -441,9 +454,16 @@ async def _or_end(server: uvicorn.Server, body: Coroutine[Any, Any, None]) -> No
         raise
 
 
-async def _when_up(server: uvicorn.Server, on_ready: Callable[[str], None], address: str) -> None:
+async def _when_up(
+    server: uvicorn.Server, listener: socket.socket, on_ready: Callable[[str], None], address: str
+) -> None:
+    from projections.connections import BACKLOG
+
     while not server.started:
         await asyncio.sleep(0.02)
+    listener.listen(
+        BACKLOG
+    )  # asyncio takes as many in one go as it lets wait; the system lets more of them wait
     on_ready(address)
 
 

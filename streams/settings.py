@@ -93,7 +93,8 @@ class WorkerSettings(BaseModel):
 
 
 class AlertSettings(BaseModel):
-    """What people are told of, by the log and by a webhook to `url` (signed with the secret ONHAND_ALERTS_SECRET).
+    """What people are told of, by the log and by a webhook to `url` (signed with the secret ONHAND_ALERTS_SECRET), which may be in a
+    private network where `private` says so.
 
     `every` is how many seconds lie between two looks. A channel is stuck that has failed for `stuck_after` seconds; a commitment
     is aged after `commitment_days`; more dead letters than `dead_letters` may not wait.
@@ -102,6 +103,7 @@ class AlertSettings(BaseModel):
     model_config = FROZEN
 
     url: str | None = Field(None, pattern=r"^https?://")
+    private: bool = False
     every: float = Field(15.0, ge=0.1, le=3_600)
     stuck_after: float = Field(300.0, ge=0)
     commitment_days: int = Field(7, ge=0)
@@ -112,7 +114,7 @@ class OidcSettings(BaseModel):
     """Signing in to the dashboard at an OpenID Connect provider; its client's secret is ONHAND_DASHBOARD_OIDC_SECRET (or `_FILE`).
 
     `roles` says which role a value of the claim `roles_claim` has: `viewer`, `operator` or `admin`. Who has none of them gets
-    `default_role`, or is not let in. The provider must know `<public_url>/sign-in/back`.
+    `default_role`, or is not let in. `private` says that it may be in a private network. The provider must know `<public_url>/sign-in/back`.
     """
 
     model_config = FROZEN
@@ -123,6 +125,7 @@ class OidcSettings(BaseModel):
     roles_claim: str = "roles"
     name_claim: str = "email"
     default_role: Role | None = None
+    private: bool = False
     scopes: str = "openid email profile"
     title: str = "single sign-on"
 
@@ -467,10 +470,12 @@ def secret_in(env: Mapping[str, str], variable: str) -> str | None:
     return value
 
 
-def alert_secret(env: Mapping[str, str] = os.environ) -> SecretStr | None:
-    """What alerts are signed with: ONHAND_ALERTS_SECRET, or the file that ONHAND_ALERTS_SECRET_FILE names."""
-    found = secret_in(env, "ONHAND_ALERTS_SECRET")
-    return None if found is None else SecretStr(found)
+def alert_secrets(env: Mapping[str, str] = os.environ) -> tuple[SecretStr, ...]:
+    """What alerts are signed with: ONHAND_ALERTS_SECRET, or the file that ONHAND_ALERTS_SECRET_FILE names; and the same of
+    ONHAND_ALERTS_SECRET_PREVIOUS, until their receiver knows the new one.
+    """
+    names = "ONHAND_ALERTS_SECRET", "ONHAND_ALERTS_SECRET_PREVIOUS"
+    return tuple(SecretStr(found) for name in names if (found := secret_in(env, name)))
 
 
 def oidc_secret(env: Mapping[str, str] = os.environ) -> SecretStr:

@@ -50,7 +50,7 @@ def oidc_of(settings: Settings) -> Oidc | None:
         return None
     public = settings.serve.public_url
     return Oidc(
-        provider=AskedProvider(OidcClient(its.issuer, its.client_id, oidc_secret())),
+        provider=AskedProvider(OidcClient(its.issuer, its.client_id, oidc_secret(), private=its.private)),
         issuer=its.issuer,
         client_id=its.client_id,
         roles=its.roles,

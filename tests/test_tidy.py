@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -67,6 +68,70 @@ def test_given_a_file_then_it_names_no_developers_machine(tracked):
         text = (ROOT / path).read_text(encoding="utf-8")
         if re.search(r"(?<![\w.])/(?:work|home|root|Users)/\w", text):
             found.append(path)
+    assert found == []
+
+
+TABLES = re.compile(r"stage|table|LONGEST")
+"""What a formatted statement may name."""
+
+SECRET = re.compile(r"secret|signature|digest|token\b|hmac|password|csrf|^key$|api_key|nonce", re.IGNORECASE)
+NAMED_LIKE_ONE = {
+    "connectors/lightspeed_r/feeds.py",  # digests of documents, to see whether they changed
+    "connectors/shopify/polling.py",  # the same, of transfers
+    "projections/dashboard/assets.py",  # of files that everybody may have
+    "projections/pool.py",  # of migrations
+}
+
+
+def test_given_a_secret_then_nothing_compares_it_so_that_the_time_it_takes_tells_of_it(tracked):
+    """Only `hmac.compare_digest` does. What a double of a platform compares is its caller's own."""
+    found = []
+    for path in tracked:
+        if path.suffix != ".py" or path.parts[0] not in ROOMS or "sandbox" in path.parts:
+            continue
+        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Compare) or not isinstance(node.ops[0], ast.Eq | ast.NotEq):
+                continue
+            sides = [node.left, *node.comparators]
+            if any(isinstance(side, ast.Constant) for side in sides):
+                continue
+            names = [ast.unparse(side) for side in sides if not ast.unparse(side).startswith("len(")]
+            if any(SECRET.search(name) for name in names) and str(path) not in NAMED_LIKE_ONE:
+                found.append(f"{path}:{node.lineno}: {ast.unparse(node)}")
+    assert found == []
+
+
+def test_given_a_statement_then_what_stands_in_it_is_ours_and_what_others_said_goes_beside_it(tracked):
+    """A formatted statement names tables and columns of ours only: each is marked where it is, with the reason."""
+    found = []
+    for path in tracked:
+        if path.suffix != ".py" or path.parts[0] not in {"projections", "streams"}:
+            continue
+        text = (ROOT / path).read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)):
+            if not isinstance(node, ast.Call) or not ast.unparse(node.func).endswith(
+                (".execute", ".executemany", ".copy")
+            ):
+                continue
+            parts = (
+                [part for part in ast.walk(node.args[0]) if isinstance(part, ast.FormattedValue)]
+                if node.args
+                else []
+            )
+            named = [ast.unparse(part.value) for part in parts]
+            found += [f"{path}:{node.lineno}: {name}" for name in named if not TABLES.fullmatch(name)]
+    assert found == []
+
+
+def test_given_the_code_then_nothing_writes_a_table_that_a_spreadsheet_would_calculate(tracked):
+    """Exports are Parquet, reports JSON or a terminal's. Whoever adds CSV must see to names that begin with =, +, - or @."""
+    writes = re.compile(r"csv\.(writer|DictWriter)|pa_csv\.write_csv|to_csv|text/tab-separated-values")
+    ours = [
+        path
+        for path in tracked
+        if path.suffix == ".py" and path.parts[0] in ROOMS and "sandbox" not in path.parts
+    ]
+    found = [path for path in ours if writes.search((ROOT / path).read_text(encoding="utf-8"))]
     assert found == []
 
 

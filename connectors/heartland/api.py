@@ -34,8 +34,8 @@ class Page(NamedTuple):
 class Api:
     """Calls of one account."""
 
-    def __init__(self, base: str, token: str, pace: Pace | None = None) -> None:
-        self.http = Http(base, {"Authorization": f"Bearer {token}"}, pace)
+    def __init__(self, base: str, token: str, pace: Pace | None = None, *, private: bool = False) -> None:
+        self.http = Http(base, {"Authorization": f"Bearer {token}"}, pace, private=private)
 
     async def get(self, path: str) -> Row | None:
         """One record; None where there is none. Raises `Unreachable` for any other answer."""

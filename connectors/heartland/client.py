@@ -42,7 +42,9 @@ class HeartlandClient:
     def __init__(self, settings: ChannelSettings, secrets: Secrets) -> None:
         assert isinstance(settings, HeartlandSettings)
         self.settings = settings
-        self.api = Api(settings.api, secrets["token"].get_secret_value(), settings.paced())
+        self.api = Api(
+            settings.api, secrets["token"].get_secret_value(), settings.paced(), private=settings.private
+        )
         self.reader = Reader(self.api, settings)
         self._taken: dict[str, set[Key]] = {}
         self._told: dict[tuple[str, int], Payload] = {}

@@ -40,7 +40,8 @@ class LightspeedRClient:
         assert isinstance(settings, LightspeedRSettings)
         self.settings = settings
         self.answered_at = datetime.now(UTC)
-        self._http, self._site = Http(settings.api, {}, settings.paced()), Http(settings.token_url, {})
+        self._http = Http(settings.api, {}, settings.paced(), private=settings.private)
+        self._site = Http(settings.token_url, {}, private=settings.private)
         self._tokens = tokens(settings, secrets, self._site)
         self._turn = asyncio.Lock()
         self._room_at = 0.0

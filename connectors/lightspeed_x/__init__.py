@@ -36,11 +36,12 @@ def _sandbox(settings: ChannelSettings, secrets: Mapping[str, str], places: Sequ
 connector = Connector(
     platform="lightspeed_x",
     settings=LightspeedXSettings,
-    secrets=("access_token", "client_secret", "client_id?", "refresh_token?"),
+    secrets=("access_token", "client_secret", "client_secret_previous?", "client_id?", "refresh_token?"),
     topics=tuple(SHAPES),
     tells="level",
     counts="on_hand",
     receive=receive,
+    signatures=("X-Signature",),
     reduce=cut,
     read=read,
     client=LightspeedXClient,

@@ -30,7 +30,8 @@ class Api:
     """Calls of one channel, each with a token that is good."""
 
     def __init__(self, settings: LightspeedXSettings, secrets: Secrets) -> None:
-        self._http, self._site = Http(settings.api, {}, settings.paced()), Http(settings.site, {})
+        self._http = Http(settings.api, {}, settings.paced(), private=settings.private)
+        self._site = Http(settings.site, {}, private=settings.private)
         self._personal, self._secrets = settings.token_file is None, secrets
         # When the first access token ends is not known: it is used until it is turned away.
         first = Held(self._secret("access_token"), math.inf, self._secret("refresh_token"))

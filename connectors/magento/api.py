@@ -56,8 +56,10 @@ class Api:
         if settings.auth == "ims":
             more = {"Store": settings.store, "x-gw-ims-org-id": settings.organization}
             more["x-api-key"] = self._secret("client_id")
-        self._http = Http(settings.address, more, settings.paced())
-        self._ims = Http(settings.address if settings.sandbox else settings.ims_url, {})
+        self._http = Http(settings.address, more, settings.paced(), private=settings.private)
+        self._ims = Http(
+            settings.address if settings.sandbox else settings.ims_url, {}, private=settings.private
+        )
         self._tokens = Tokens(Held(), self._renewed)
         self.seen_at = datetime.now(UTC)
 

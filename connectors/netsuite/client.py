@@ -38,7 +38,7 @@ class NetSuiteClient:
         assert isinstance(settings, NetSuiteSettings)
         self.settings = settings
         self.subsidiaries: dict[str, str] = {}
-        self._http = Http(settings.api, {}, settings.paced())
+        self._http = Http(settings.api, {}, settings.paced(), private=settings.private)
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._sign_in: SignIn = (
             TokenBased(settings, secrets)

@@ -31,7 +31,7 @@ def _sandbox(_settings: ChannelSettings, secrets: Mapping[str, str], places: Seq
 connector = Connector(
     platform="shipstation",
     settings=ShipStationSettings,
-    secrets=("api_key", "api_secret", "v2_api_key?", "webhook_secret?"),
+    secrets=("api_key", "api_secret", "v2_api_key?", "webhook_secret?", "webhook_secret_previous?"),
     topics=TOPICS,
     tells="level",
     receive=receive,

@@ -49,11 +49,13 @@ class Api:
             {"Authorization": encode_basic_auth(key, secret)},
             settings.paced("v1", Limit(V1_CALLS, MINUTE)),
             wait_header="X-Rate-Limit-Reset",
+            private=settings.private,
         )
         found = secrets.get("v2_api_key")
         pace = settings.paced("v2", Limit(settings.v2_calls, MINUTE))
-        self._v2 = Http(settings.v2, {"api-key": found.get_secret_value()}, pace) if found else None
-        self._keys = Http(settings.jwks, {})
+        key_of_v2 = {"api-key": found.get_secret_value()} if found else {}
+        self._v2 = Http(settings.v2, key_of_v2, pace, private=settings.private) if found else None
+        self._keys = Http(settings.jwks, {}, private=settings.private)
 
     async def v1(
         self, method: str, path: str, *, body: Any = None, query: Mapping[str, str] | None = None

@@ -42,6 +42,7 @@ connector = Connector(
     topics=TOPICS,
     tells="quantity",
     receive=receive,
+    signatures=("X-Shopify-Hmac-Sha256", "Shopify-Hmac-Sha256"),
     reduce=cut,
     read=read,
     client=ShopifyClient,

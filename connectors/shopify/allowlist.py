@@ -86,6 +86,23 @@ SHAPES: Mapping[str, Shape] = {
     POLLED_TRANSFERS: TRANSFER,
 }
 
+MARKS: Mapping[tuple[str, ...], frozenset[str]] = {
+    REFUND_TOPICS: frozenset({"refund_line_items"}),
+    FULFILLMENT_TOPICS: frozenset({"order_id", "line_items", "status"}),
+    ORDER_TOPICS: frozenset({"line_items", "fulfillments", "refunds"}),
+    LEVEL_TOPICS: frozenset({"inventory_item_id", "location_id", "available"}),
+    ("customers/data_request",): frozenset({"shop_domain", "orders_requested"}),
+    ("customers/redact",): frozenset({"shop_domain", "orders_to_redact"}),
+}
+"""By which fields a document shows of which topics it is (their samples, API 2026-07): the header that names one is not signed, and a
+captured document must not be told again as something else.
+"""
+
+
+def kind_of(body: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The topics that a document can be of; None where it does not show."""
+    return next((topics for topics, marks in MARKS.items() if marks <= body.keys()), None)
+
 
 def cut(topic: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """The document with the allowed fields only; of an unknown topic, only what names the document."""

@@ -33,7 +33,7 @@ class ShopifyClient:
         if not isinstance(settings, ShopifySettings):
             raise TypeError("a Shopify channel has ShopifySettings")
         self.settings = settings
-        http = Http(settings.address, {}, settings.paced())
+        http = Http(settings.address, {}, settings.paced(), private=settings.private)
         self.admin = Admin(http, settings.graphql_path, tokens(settings, secrets, http))
 
     async def directory(self) -> Directory:

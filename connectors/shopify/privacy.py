@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from connectors import people
+from connectors.errors import Forged
 from connectors.privacy import PrivacyRequest
 
 
@@ -21,6 +22,10 @@ class _Kind(NamedTuple):
     asks: Literal["show", "forget"]
     orders: str | None
 
+    def shows(self, body: Mapping[str, Any]) -> bool:
+        """Whether a document is one that asks this: what asks it of everybody names nothing but the shop."""
+        return body.keys() == {"shop_id", "shop_domain"} if self.orders is None else self.orders in body
+
 
 KINDS: Mapping[str, _Kind] = {
     "customers/data_request": _Kind("show", "orders_requested"),
@@ -29,11 +34,15 @@ KINDS: Mapping[str, _Kind] = {
 }
 
 
-def request(topic: str, body: Mapping[str, Any]) -> PrivacyRequest | None:
-    """What a webhook asks; None where it is none of these. Whom it does not name well, it does not name."""
+def request(topic: str, body: Mapping[str, Any], shop: str) -> PrivacyRequest | None:
+    """What a webhook asks; None where it is none of these. Whom it does not name well, it does not name. Raises `Forged` where its
+    document was not signed for that: no other topic's has these fields, and nobody else's has this shop.
+    """
     kind = KINDS.get(topic)
     if kind is None:
         return None
+    if not kind.shows(body) or body.get("shop_domain") != shop:
+        raise Forged("the document was signed for another topic or shop")
     if kind.orders is None:
         return PrivacyRequest(topic=topic, asks=kind.asks, everybody=True)
     listed = body.get(kind.orders)

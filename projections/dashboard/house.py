@@ -131,6 +131,7 @@ def guarded(house: House) -> type[APIRoute]:
                 if session is None:
                     return _sign_in_first(request)
                 request.state.session = session
+                request.state.body_larger()
                 if request.method == "POST":
                     request.state.form = form = await form_of(request)
                     if not session.sent(form.get("csrf", "")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -109,7 +110,8 @@ class Oidc:
     ) -> tuple[Caller, str]:
         """Who came back, and where they wanted to go. A sign-in ends once. Raises `NotSignedIn`, `ProviderAway`."""
         pending = self._pending.pop(query.get("state", ""), None)
-        if pending is None or now - pending.began > PENDING_FOR or _digest(browser) != pending.browser:
+        late = pending is None or now - pending.began > PENDING_FOR
+        if pending is None or late or not hmac.compare_digest(_digest(browser), pending.browser):
             raise NotSignedIn("this sign-in was not begun here, or it took too long; begin again")
         if query.get("iss", self.issuer) != self.issuer:
             raise NotSignedIn("the answer came from another provider")

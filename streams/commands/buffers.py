@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from projections.evidence import DAYS, DAYS_MAX, PLACES_MAX, Evidences
@@ -133,5 +132,5 @@ def _print(shown: list[Suggestion]) -> None:
     for one in shown:
         row: list[Any] = [one.sku, one.location, one.units, one.reason]
         row += [f"{one.effect.prevented} oversells", one.effect.hidden]
-        table.add_row(*[escape(f"{value}") for value in row])
+        table.add_row(*[f"{value}" for value in row])
     out.print(table)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from projections.explain import explain as explain_number
@@ -59,7 +58,7 @@ def _print(found: dict[str, Any]) -> None:
     table.add_column("because of", overflow="fold")
     for line in found["lines"]:
         because = f"{line['ref']}{_who(line.get('decided'))}"
-        table.add_row(escape(line["label"]), f"{line['amount']:+d}", escape(because))
+        table.add_row(line["label"], f"{line['amount']:+d}", because)
     out.print(table)
     for word in found["receipt"]:
         detail = f", {word['detail']}" if word["detail"] else ""

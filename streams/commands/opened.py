@@ -17,6 +17,7 @@ import orjson
 import structlog
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from projections.pool import Pool, migrate, open_pool
 from projections.queries import Queries
@@ -34,8 +35,24 @@ if TYPE_CHECKING:
     from streams.stages import Naming
     from streams.verify import Verifier
 
-out = Console()
-err = Console(stderr=True)
+CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+
+
+class Plain(Console):
+    """A terminal that shows what it is given and does nothing that is written there: names come from platforms, and from whoever
+    writes to them.
+    """
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(markup=False, emoji=False, **how)
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """A text without what moves the cursor, colours, or sets a title."""
+        return super().render_str(text.translate(CONTROLS), **how)
+
+
+out = Plain()
+err = Plain(stderr=True)
 
 Config = Annotated[Path, typer.Option("--config", envvar="ONHAND_CONFIG", help="The configuration file.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from projections.postmortem import Postmortem
@@ -61,21 +60,21 @@ def _list(page: Page, as_json: bool) -> None:
         table.add_column(name.removesuffix("_at"), overflow="fold")
     for row in page.items:
         seconds = {**row, "recorded_at": _seconds(row["recorded_at"])}
-        table.add_row(*[escape(f"{seconds[name]}") for name in columns])
+        table.add_row(*[f"{seconds[name]}" for name in columns])
     out.print(table)
 
 
 def _tell(story: Story) -> None:
     shown = "" if story.shown is None else f", whose platform showed {story.shown},"
     sold = f"{story.short} of {story.units} units that {story.channel}{shown} sold were not there"
-    table = Table(title=escape(f"{story.sku} at {story.place}: {sold}: {story.cause.replace('_', ' ')}"))
+    table = Table(title=f"{story.sku} at {story.place}: {sold}: {story.cause.replace('_', ' ')}")
     for name in ("known", "what", "happened", "late s"):
         table.add_column(name, overflow="fold")
     for event in story.events:
-        table.add_row(*map(escape, _row(event)))
+        table.add_row(*_row(event))
     out.print(table)
     for prevention in story.prevented_by:
-        out.print(f"would have prevented it: {prevention.text}", highlight=False, markup=False)
+        out.print(f"would have prevented it: {prevention.text}", highlight=False)
 
 
 def _row(event: Event) -> tuple[str, str, str, str]:

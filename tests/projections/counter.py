@@ -7,7 +7,7 @@ import copy
 import json
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -242,6 +242,16 @@ def application() -> tuple[FastAPI, Promises]:
         body_max=BODY_MAX,
     )
     return api, Promises(api.openapi())
+
+
+def table(routes: Iterable[Any], prefix: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Every route, whatever includes it: its path and its methods."""
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        if inner is None:
+            yield prefix + route.path, sorted(route.methods)
+        else:
+            yield from table(inner.routes, prefix + route.include_context.prefix)
 
 
 async def serving(pool: Pool, limits: Limits | None = None):

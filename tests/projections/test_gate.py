@@ -6,7 +6,7 @@ import re
 from itertools import product
 
 import pytest
-from counter import KEY, serving
+from counter import KEY, application, serving, table
 
 from projections.access import ROLES, Role, Scope
 from projections.limits import Limits, Meter
@@ -67,6 +67,27 @@ async def test_given_any_v1_route_then_exactly_its_scope_opens_it_and_questions_
             if answer.status == 403:
                 assert answer.json["scope"] == its.value
                 assert its.value in answer.json["detail"]
+
+
+ANYBODY = {"/openapi.json", "/static/{digest}/{name}", "/sign-in"}
+"""Pages and files that show nothing of the shop's: how one gets in, and what a page is made of."""
+
+
+async def test_given_any_route_at_all_then_it_needs_a_key_or_a_session_or_is_one_that_is_meant(api):
+    """The document leaves the dashboard out; the table of routes leaves nothing out."""
+    unguarded = set()
+    for path, methods in table(application()[0].routes):
+        for method in methods:
+            url = f"http://127.0.0.1:{api.port}{asked(re.sub(':path', '', path))}"
+            for offered in (
+                {},
+                {"Authorization": "Bearer wrong", "Cookie": "onhand=wrong; __Host-onhand=wrong"},
+            ):
+                async with api.session.request(method, url, headers=offered, allow_redirects=False) as answer:
+                    signs_in = answer.status == 303 and answer.headers["Location"].startswith("/sign-in")
+                    if answer.status != 401 and not signs_in:
+                        unguarded.add(re.sub(":path", "", path))
+    assert unguarded == OPEN | ANYBODY
 
 
 async def test_given_what_changes_something_then_its_scope_is_the_one_that_is_meant(api):

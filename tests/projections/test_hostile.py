@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 from itertools import product
+from urllib.parse import quote
 
 import pytest
 from counter import KEY
@@ -210,6 +212,59 @@ async def raw(counter, method, path, header, body=b""):
     status = int((await asyncio.wait_for(reader.readline(), 10)).split()[1])
     writer.close()
     return status
+
+
+INJECTED = [
+    *(
+        "'; DROP TABLE movements; --",
+        "' OR '1'='1",
+        "TEE' UNION SELECT * FROM api_keys --",
+        "%(sku)s",
+        "%s",
+        "{}",
+    ),
+    *("\\'; DELETE FROM stock; --", "$1", "TEE;SELECT pg_sleep(5)", "E'\\x27' OR true", "'||pg_sleep(5)||'"),
+]
+
+
+async def test_given_sql_in_any_part_of_any_question_then_it_is_a_name_that_nobody_has(stocked, pool):
+    async def everything():
+        async with pool.connection() as connection:
+            found = await connection.execute(
+                "SELECT relname, (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM %I', relname),"
+                " false, true, '')))[1]::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+            )
+            return sorted(await found.fetchall())
+
+    before = await everything()
+    asked = 0
+    for method, path, operation in (
+        (method.upper(), path, operation)
+        for path, item in stocked.document["paths"].items()
+        for method, operation in item.items()
+        if path.startswith("/v1/")
+    ):
+        named = [one for one in operation.get("parameters", []) if one["in"] in ("query", "path", "header")]
+        for injected in INJECTED:
+            url = URL(f"http://x{re.sub('{[a-z_]+}', quote(injected, safe=''), path)}", encoded=True)
+            some = [one["name"] for one in named if one["in"] == "query"]
+            for chosen in ([], *([name] for name in some), some):
+                also = {"channel": "web", "sku": "TEE"} if path in {"/v1/availability", "/v1/stores"} else {}
+                query = {name: value for name, value in also.items() if name in some} | dict.fromkeys(
+                    chosen, injected
+                )
+                whole = url.extend_query(query)
+                head = {"Idempotency-Key": injected, "If-None-Match": injected}
+                body = json.dumps({"channel": injected, "lines": [{"sku": injected, "quantity": 1}]}).encode()
+                answer = await stocked.ask(
+                    method, whole.raw_path_qs, headers=HEAD | head, data=None if method == "GET" else body
+                )
+                asked += 1
+                assert answer.status < 500, (method, whole, answer.text)
+                if {"sku", "location", "transaction"} & set(chosen):
+                    assert '"TEE"' not in answer.text, (whole, answer.text)
+    assert asked > 500
+    assert await everything() == before
 
 
 METHODS = ["TRACE", "OPTIONS", "PUT", "FOO", "PROPFIND"]

@@ -61,7 +61,7 @@ async def alerting(pool, dsn):
     await migrate(dsn)
     return Alerting(
         settings=AlertSettings(dead_letters=2, stuck_after=60),
-        secret=SecretStr(WHSEC),
+        secrets=(SecretStr(WHSEC),),
         alerts=Alerts(pool),
         queries=Queries(pool),
         dsn=dsn,
@@ -223,7 +223,12 @@ async def test_given_a_secret_then_the_receiver_can_check_who_told_him(alerting,
     assert headers["webhook-timestamp"] == str(int(NOW.timestamp()))
 
 
+def test_given_a_secret_is_rotated_then_each_of_the_two_signs():
+    both = signed(["new", "old"], "a", 1, b"{}")["webhook-signature"].split(" ")
+    assert both == [signed([secret], "a", 1, b"{}")["webhook-signature"] for secret in ("new", "old")]
+
+
 def test_given_a_plain_secret_then_it_is_taken_as_it_is():
-    assert signed("plain", "a", 1, b"{}") != signed(WHSEC, "a", 1, b"{}")
+    assert signed(["plain"], "a", 1, b"{}") != signed([WHSEC], "a", 1, b"{}")
     digest = hmac.new(b"plain", b"a.1.{}", hashlib.sha256).digest()
-    assert signed("plain", "a", 1, b"{}")["webhook-signature"] == "v1," + base64.b64encode(digest).decode()
+    assert signed(["plain"], "a", 1, b"{}")["webhook-signature"] == "v1," + base64.b64encode(digest).decode()

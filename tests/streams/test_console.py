@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 
 import pytest
+import structlog
+from rich.table import Table
 
 from streams.cli import COMMANDS
+from streams.commands.opened import Plain, _log_to_stderr
 
 SERVER, WORKER, FILES = "fastapi", "faust.app", "pyarrow"
 
@@ -46,3 +51,30 @@ def test_given_what_is_no_command_then_that_is_bad_usage(said):
     done = console(*said)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Usage:" in done.stderr
+
+
+HOSTILE = "[/]\x1b]0;owned\x07\x1b[2Jshown[red]:smile:\x9b31m\r\nsecond"
+
+
+def test_given_a_name_that_somebody_wrote_for_the_terminal_then_it_is_shown_and_does_nothing(capsys):
+    table = Table("name", title=HOSTILE)
+    table.add_row(HOSTILE)
+    console = Plain(width=200)
+    for shown in (HOSTILE, table):
+        console.print(shown)
+    said = capsys.readouterr().out
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", said)
+    assert said.count("[/]") == said.count(":smile:") == said.count("[red]") == 3
+
+
+def test_given_a_name_with_line_ends_then_the_log_has_one_line_that_says_so(capsys):
+    before = structlog.get_config()
+    _log_to_stderr()
+    try:
+        structlog.get_logger().warning("refused", channel='web\n{"event": "all is well"}\u2028\x1b[2J')
+        structlog.get_logger().error(f"a message with {HOSTILE}")
+    finally:
+        structlog.configure(**before)
+    lines = capsys.readouterr().err.splitlines()
+    assert [json.loads(line)["level"] for line in lines] == ["warning", "error"]
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028]", "".join(lines))

@@ -272,7 +272,8 @@ async def away():
 async def post(intake, document=ORDER, topic="orders/create", secret=b"secret"):
     body = json.dumps(document).encode()
     signature = base64.b64encode(hmac.digest(secret, body, hashlib.sha256)).decode()
-    await intake.webhook("web", "", {"X-Shopify-Topic": topic, "X-Shopify-Hmac-Sha256": signature}, body)
+    said = {"Topic": topic, "Hmac-Sha256": signature, "Shop-Domain": "example.myshopify.com"}
+    await intake.webhook("web", "", {f"X-Shopify-{name}": value for name, value in said.items()}, body)
 
 
 def polled(document=ORDER):
@@ -359,6 +360,8 @@ ASKS = {
 """As Shopify documents it (shopify.dev, privacy law compliance)."""
 REDACT = {**ASKS, "orders_to_redact": [1, 4]}
 SHOW = {**ASKS, "orders_requested": [1, 4], "data_request": {"id": 9999}}
+GONE = {"shop_id": 954889, "shop_domain": "example.myshopify.com"}
+ASKED = {"customers/redact": REDACT, "customers/data_request": SHOW, "shop/redact": GONE}
 
 
 class TestPrivacy:
@@ -408,7 +411,6 @@ class TestPrivacy:
             {**ASKS, "customer": {"id": 9}, "orders_to_redact": [77]},
             {**ASKS, "customer": None, "orders_to_redact": None},
             {**ASKS, "customer": {"id": "ada@example.invalid"}, "orders_to_redact": ["x", -1, None, {}]},
-            {},
         ],
     )
     async def test_given_nobody_that_is_known_then_nothing_is_erased_and_the_log_says_so(
@@ -425,11 +427,10 @@ class TestPrivacy:
         self, intake, customers, people
     ):
         door = intake(customers)
-        gone = {"shop_id": 954889, "shop_domain": "example.myshopify.com"}
         with capture_logs() as logs:
-            await post(door, gone, "shop/redact")
+            await post(door, GONE, "shop/redact")
             assert await people() == "6"
-            await post(door, gone, "shop/redact")
+            await post(door, GONE, "shop/redact")
         assert [(one["event"], one["subjects"]) for one in logs] == [
             ("erased everybody", 3),
             ("erased everybody", 0),
@@ -443,7 +444,7 @@ class TestPrivacy:
         monkeypatch.setattr("projections.vault.AT_ONCE", 3)
         for number in range(10):
             await keep(f"1{number}", f"9{number}")
-        await post(intake(customers), {}, "shop/redact")
+        await post(intake(customers), GONE, "shop/redact")
         async with pool.connection() as connection:
             left = "SELECT (SELECT count(*) FROM subject_keys), (SELECT count(ref) FROM deal_subjects)"
             assert await (await connection.execute(left)).fetchone() == (0, 0)
@@ -468,10 +469,21 @@ class TestPrivacy:
         assert door.writer.outs == []
         assert not any(word in repr(logs) for word in ("ada@", "555-625", "7007007", "Quenneville"))
 
+    @pytest.mark.parametrize(
+        "document", [ORDER, REDACT, SHOW, {}, {"id": 1}, GONE | {"shop_domain": "other.myshopify.com"}]
+    )
+    async def test_given_a_document_that_was_signed_for_something_else_then_nobody_is_forgotten_for_it(
+        self, intake, customers, people, document
+    ):
+        with pytest.raises(Problem) as problem:
+            await post(intake(customers), document, "shop/redact")
+        assert problem.value.status == 401
+        assert await people() == "12456"
+
     @pytest.mark.parametrize("topic", ["customers/redact", "customers/data_request", "shop/redact"])
     async def test_given_a_forged_request_then_nobody_is_forgotten(self, intake, customers, people, topic):
         with pytest.raises(Problem) as problem:
-            await post(intake(customers), REDACT, topic, secret=b"guessed")
+            await post(intake(customers), ASKED[topic], topic, secret=b"guessed")
         assert problem.value.status == 401
         assert await people() == "12456"
 
@@ -479,7 +491,7 @@ class TestPrivacy:
     async def test_given_a_vault_that_does_not_answer_then_it_is_asked_again(self, intake, away, topic):
         began = asyncio.get_running_loop().time()
         with pytest.raises(Problem) as problem:
-            await post(intake(away), REDACT, topic)
+            await post(intake(away), ASKED[topic], topic)
         assert (problem.value.status, problem.value.retry_after) == (503, 5)
         assert asyncio.get_running_loop().time() - began < 5, "a platform gives up after five seconds"
 

@@ -10,7 +10,7 @@ from schemas.distances import Point
 from schemas.rules import LocationRules
 from schemas.ruling import rules_of
 from schemas.sites import Site
-from streams.settings import BadConfiguration, load, secrets_of
+from streams.settings import BadConfiguration, alert_secrets, load, secrets_of
 
 GOOD = """[locations.SOHO]
 
@@ -296,6 +296,14 @@ def test_given_secrets_then_they_come_from_the_environment_or_a_file_and_show_no
         "webhook_secret": "from-env",
     }
     assert "from" not in repr(found)
+
+
+def test_given_two_secrets_of_alerts_then_both_sign_and_an_empty_one_does_not(tmp_path):
+    (tmp_path / "old").write_text("old\n")
+    env = {"ONHAND_ALERTS_SECRET": "new", "ONHAND_ALERTS_SECRET_PREVIOUS_FILE": str(tmp_path / "old")}
+    assert [one.get_secret_value() for one in alert_secrets(env)] == ["new", "old"]
+    assert [one.get_secret_value() for one in alert_secrets(env | {"ONHAND_ALERTS_SECRET": ""})] == ["old"]
+    assert alert_secrets({}) == ()
 
 
 def test_given_a_missing_secret_then_its_variable_is_named(read):

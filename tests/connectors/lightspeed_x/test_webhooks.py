@@ -30,8 +30,12 @@ SALE = {
 FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}
 
 
-def form(document: object = SALE) -> bytes:
-    return urlencode({"domain_prefix": "demo", "payload": orjson.dumps(document).decode()}).encode()
+LEVEL = {"product_id": "p", "outlet_id": "o", "count": 3, "version": 9}
+
+
+def form(document: object = SALE, **fields: str) -> bytes:
+    told = {"domain_prefix": "demo", **fields, "payload": orjson.dumps(document).decode()}
+    return urlencode(told).encode()
 
 
 def signed(body: bytes, secret: str = "secret", *, as_hex: bool = False) -> dict[str, str]:
@@ -64,6 +68,34 @@ def test_given_a_signature_in_hex_or_base64_then_the_document_is_taken(as_hex):
 def test_given_no_signature_or_another_then_the_webhook_is_forged(headers):
     with pytest.raises(Forged):
         receive(headers, form())
+
+
+def test_given_another_retailer_of_the_same_application_then_the_webhook_is_not_this_channels():
+    body = form(domain_prefix="other")
+    with pytest.raises(Forged, match="another retailer"):
+        receive(signed(body), body)
+    assert receive(signed(form(domain_prefix="Demo")), form(domain_prefix="Demo"))
+    unnamed = urlencode({"payload": orjson.dumps(SALE).decode()}).encode()
+    assert receive(signed(unnamed), unnamed), "it need not name its retailer (docs/webhooks)"
+
+
+@pytest.mark.parametrize(("document", "own"), [(SALE, "sale.update"), (LEVEL, "inventory.update")])
+def test_given_a_document_that_was_signed_for_one_type_then_it_is_taken_under_no_other(document, own):
+    body = form(document)
+    for path in ("sale.update", "inventory.update", "consignment.send", "customer.update"):
+        if path == own:
+            assert receive(signed(body), body, path)
+        else:
+            with pytest.raises(Forged, match="another type"):
+                receive(signed(body), body, path)
+
+
+def test_given_the_secret_was_rotated_then_the_old_one_still_signs():
+    rotated = SECRETS | {"client_secret": SecretStr("new"), "client_secret_previous": SecretStr("secret")}
+    for secret in ("new", "secret"):
+        assert connector.receive(SETTINGS, rotated, signed(form(), secret), form(), "sale.update")
+    with pytest.raises(Forged):
+        connector.receive(SETTINGS, rotated, signed(form(), "older"), form(), "sale.update")
 
 
 def test_given_header_names_in_any_case_then_the_signature_is_found():

@@ -207,6 +207,16 @@ class TestV1:
         with pytest.raises(Forged):
             receive({}, BODY, V1, path)
 
+    def test_given_the_secret_was_rotated_then_the_old_address_is_still_good_and_the_new_one_subscribed(self):
+        rotated = SECRETS | {"webhook_secret_previous": SECRETS["webhook_secret"]}
+        rotated["webhook_secret"] = SecretStr("new")
+        assert list(receive({}, BODY, V1, self.PATH, rotated)) == []
+        fresh = address("", V1, rotated)
+        assert fresh != self.PATH
+        assert list(receive({}, BODY, V1, fresh, rotated)) == []
+        with pytest.raises(Forged):
+            receive({}, BODY, V1, fresh, SECRETS)
+
     @pytest.mark.parametrize("secrets", [{}, {"webhook_secret": SecretStr("")}])
     def test_given_no_secret_then_nothing_is_accepted_and_nothing_subscribed(self, secrets):
         assert address("https://hub.example", V1, secrets) is None

@@ -106,6 +106,41 @@ def test_given_no_topic_then_it_is_malformed(settings, secrets):
         receive(settings, secrets, without, BODY, "")
 
 
+def test_given_no_shop_then_only_a_sandbox_need_not_name_its_own(settings, secrets):
+    without = {name: value for name, value in headers(BODY).items() if "Shop-Domain" not in name}
+    with pytest.raises(Forged, match="another shop"):
+        receive(settings, secrets, without, BODY, "")
+    assert receive(settings.model_copy(update={"sandbox": "web.csv"}), secrets, without, BODY, "")
+
+
+ASKED = {"shop_id": 1, "shop_domain": SHOP}
+ASKING = {
+    "customers__data_request": ASKED | {"customer": {"id": 7}, "orders_requested": [1]},
+    "customers__redact": ASKED | {"customer": {"id": 7}, "orders_to_redact": [1]},
+    "shop__redact": ASKED,
+}
+
+
+def test_given_a_document_that_was_signed_for_one_topic_then_it_is_taken_under_no_other(settings, secrets):
+    bodies = sandbox_bodies() | ASKING
+    for own, body in bodies.items():
+        for topic in (*bodies, "carts__update", "orders__delete"):
+            raw, signed = Signer(SHOP, "secret", "2026-10").sign(topic.replace("__", "/"), body)
+            if topic == own:
+                assert receive(settings, secrets, signed, raw, "")
+            elif own != "shop__redact" or topic in ASKING:  # that names nothing: it is refused as no document
+                with pytest.raises(Forged, match="another topic"):
+                    receive(settings, secrets, signed, raw, "")
+
+
+@pytest.mark.parametrize("topic", ASKING)
+def test_given_another_shops_customers_ask_then_nothing_is_forgotten_here(settings, secrets, topic):
+    body = ASKING[topic] | {"shop_domain": "other.myshopify.com"}
+    raw, signed = Signer(SHOP, "secret", "2026-10").sign(topic.replace("__", "/"), body)
+    with pytest.raises(Forged):
+        receive(settings, secrets, signed, raw, "")
+
+
 def sandbox_bodies() -> dict[str, dict[str, Any]]:
     """One body of each kind, from an order to which everything happened."""
     shop, at = Shop({"WH": "Warehouse"}, "WH", None), datetime(2026, 11, 2, 9, tzinfo=UTC)
