@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz-api bench bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-idle bench-latency bench-pipeline bench-intake bench-projection bench-growth bench-workers bench-channels chaos day stories oversell screenshots laws race simulate mutation webhooks lock clean
+.PHONY: help setup demo test check fuzz-api bench bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-idle bench-latency bench-pipeline bench-intake bench-projection bench-growth bench-workers bench-channels chaos day stories oversell screenshots laws race simulate mutation webhooks dashboards lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -116,6 +116,9 @@ mutation: $(READY) ## one planted fault after the other in the core: how many of
 webhooks: $(READY) ## 10,000 forged, replayed and altered webhooks: none is taken; attackers beside honest senders; the broker gone for 30 s (FORGED=10000 ONHAND_ROUNDS=5)
 	@ONHAND_FORGED=$(or $(FORGED),10000) $(BIN)/python -m pytest -q -s tests/system/test_forged.py tests/system/load_webhooks.py -o timeout=3600 \
 	  --engines-at-least 4 -p no:cacheprovider $(ARGS)
+
+dashboards: $(READY) ## deploy/grafana, deploy/prometheus/alerts.yaml and deploy/METRICS.md, anew from the table of metrics
+	@$(BIN)/python -m deploy.dashboards
 
 lock: $(READY) ## resolves the dependencies again and writes requirements.lock
 	@$(BIN)/python -m piptools compile --quiet --all-extras --generate-hashes --strip-extras --allow-unsafe \

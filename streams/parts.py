@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,11 +24,12 @@ from projections.apikeys import ApiKeys
 from projections.blocks import Blocks
 from projections.carrying import CarryingOut
 from projections.limits import Limits
-from projections.pool import DatabaseError, migrate, open_pool
+from projections.pool import DatabaseError, Pool, migrate, open_pool
 from projections.problems import Problem
 from projections.queries import Queries
 from projections.recorder import Recorder
 from projections.vault import sealed
+from schemas.metrics import INTAKE, REQUESTS, SLOWED
 from schemas.rules import Rules
 from schemas.ruling import LOCATION
 from schemas.topics import MOVEMENTS
@@ -37,8 +38,10 @@ from streams.asking import Asking
 from streams.carrying import Carrying
 from streams.customers import customers_of
 from streams.directories import Directories
+from streams.health import Health
 from streams.intake import Intake
 from streams.keys import KeyRing, Keys
+from streams.metering import Meters
 from streams.reader import Reader
 from streams.reconciling import Reconciling
 from streams.recorder import Recording
@@ -50,6 +53,7 @@ from streams.sinks import Pushing
 from streams.stages import Naming, Ruled
 from streams.system import on_signal
 from streams.topics import create_topics
+from streams.tracing import Tracing, tracing_of
 from streams.writer import NotWritten, Writer
 
 if TYPE_CHECKING:  # a worker starts sooner without the server's half, and a server without the worker's
@@ -57,6 +61,7 @@ if TYPE_CHECKING:  # a worker starts sooner without the server's half, and a ser
 
     from projections.dashboard import Dashboard
     from streams.app import Topology
+    from streams.watching import Watch
 
 log = structlog.get_logger()
 
@@ -124,6 +129,9 @@ async def worker(
     does.
     """
     from streams.app import create_app
+    from streams.checks import worker_checks
+    from streams.showing import shown
+    from streams.watching import Watch, worked, wrote
 
     stopping = on_signal(asyncio.get_running_loop())
     naming, partitions = Naming(settings.kafka.prefix), settings.kafka.partitions
@@ -142,6 +150,7 @@ async def worker(
         datadir=str(settings.data / "faust" / instance),
         store=settings.worker.store,
         close_after=settings.transactions.close_after,
+        tracing=(tracing := tracing_of(settings.tracing, "worker")),
     )
     await asyncio.gather(  # all at once: a far broker takes its time for each
         WHEN_THERE(create_topics, bootstrap, naming, partitions, settings.kafka.replication),
@@ -153,6 +162,7 @@ async def worker(
     clients = clients_of(settings)
     directories = Directories(settings, clients, queries)
     recording = Recording(bootstrap, partitions, naming, Recorder(pool), pushes, dsn, blocks=Blocks(pool))
+    meters = Meters("worker")
     sinks = [
         Pushing(
             channel=name,
@@ -167,9 +177,21 @@ async def worker(
             dsn=dsn,
             held_for=arrives_within(connector, settings.channels[name]),
             wary_for=POLLED_WITHIN * settings.channels[name].poll_every,
+            meters=meters,
+            tracing=tracing,
         )
         for name in settings.channels
     ]
+    watch = Watch.of(settings, bootstrap, reader, queries, topology.named)
+    health = Health("worker", worker_checks(watch, topology, sinks, settings.health))
+    for name in settings.channels:
+        meters.begin(SLOWED, name)
+    meters.look(
+        health.samples,
+        *watch.sources("worker"),
+        partial(worked, topology.named),
+        partial(wrote, naming, (writer, pushes)),
+    )
     try:
         await directories.load()
 
@@ -179,17 +201,32 @@ async def worker(
             topology.rule(rules)
 
         pushing = (_sink(sink, directories, topology) for sink in sinks)
-        others = _standing_in(recording, topology), ruling.follow(rule), *pushing
-        async with background(*others) as tasks, _agents(topology):
+        watching = health.run(), watch.say(instance, lambda: health.readiness().reason)
+        others = _standing_in(recording, topology), ruling.follow(rule), *watching, *pushing
+        showing = shown(meters, health, settings.worker.metrics_host, settings.worker.metrics_port)
+        async with showing, background(*others) as tasks, _agents(topology):
             await _until_ready(topology, stopping)
             on_ready()
             await _until(stopping, tasks)
     finally:
-        for client in clients.values():
-            await client.close()
-        await pool.close()
-        for part in (pushes, writer, reader):
-            await part.stop()
+        await _end(clients, watch, pool, (pushes, writer, reader), tracing)
+
+
+async def _end(
+    clients: Mapping[str, Client],
+    watch: Watch,
+    pool: Pool,
+    parts: Iterable[Writer | Reader],
+    tracing: Tracing,
+) -> None:
+    """Gives all connections back."""
+    for client in clients.values():
+        await client.close()
+    await watch.close()
+    await pool.close()
+    for part in parts:
+        await part.stop()
+    await asyncio.to_thread(tracing.close)
 
 
 async def _standing_in(recording: Recording, topology: Topology) -> None:
@@ -266,6 +303,7 @@ async def serve(
         naming=naming,
         reload=_reloader(path, directories, ruling),
         customers=await customers_of(pool, settings.data) if kept else None,
+        tracing=tracing_of(settings.tracing, "serve"),
     )
 
     recording = Recording(bootstrap, partitions, naming, Recorder(pool), writer, dsn, blocks=Blocks(pool))
@@ -311,9 +349,7 @@ async def serve(
         role=f"{naming.prefix}alerts",
     )
 
-    async def ready() -> str | None:
-        return None if writer.connected and ruling.newest is not None else "Kafka has not answered yet"
-
+    watch, health = _watched(settings, bootstrap, reader, intake, ruling)
     ring = KeyRing(keys, ApiKeys(queries))
     await ring.look()
     api = create_api(
@@ -323,7 +359,9 @@ async def serve(
         clock=lambda: datetime.now(UTC),
         keys=ring.accept,
         intake=intake,
-        ready=ready,
+        ready=health.readiness,
+        metrics=intake.meters.exposition,
+        timed=partial(_timed, intake.meters),
         reserving=reserving,
         ruling=Rulings(ruling, directories),
         body_max=settings.serve.body_max,
@@ -354,6 +392,8 @@ async def serve(
         async with background(
             patiently("server", writer.start),
             ring.run(),
+            health.run(),
+            watch.run(),
             _when_up(server, listener, on_ready, address),
             reserving.run(),
             alerting.run(),
@@ -377,11 +417,29 @@ async def serve(
                 if task.done():
                     task.result()
     finally:
-        for client in clients.values():
-            await client.close()
-        await pool.close()
-        for part in (writer, reader):
-            await part.stop()
+        await _end(clients, watch, pool, (writer, reader), intake.tracing)
+
+
+def _watched(
+    settings: Settings, bootstrap: str, reader: Reader, intake: Intake, ruling: Ruling
+) -> tuple[Watch, Health]:
+    """What a server sees of the installation, and whether it can do its work; its meters show both."""
+    from streams.checks import serve_checks
+    from streams.watching import Watch, wrote
+
+    watch = Watch.of(settings, bootstrap, reader, intake.directories.queries)
+    health = Health("serve", serve_checks(watch, intake.writer, ruling, settings.health))
+    written = partial(wrote, intake.naming, (intake.writer,))
+    for name in settings.channels:
+        intake.meters.begin(SLOWED, name)
+        for outcome in ("claim", "dead-letter", "signature-not-accepted", "the-log-is-not-reachable"):
+            intake.meters.begin(INTAKE, name, "webhook", outcome)
+    intake.meters.look(health.samples, *watch.sources("serve"), watch.told, written)
+    return watch, health
+
+
+def _timed(meters: Meters, method: str, route: str, status: int, seconds: float) -> None:
+    meters.observe(REQUESTS, seconds, method, route, f"{status // 100}xx")
 
 
 def _dashboard(
@@ -409,6 +467,7 @@ def _listening(api: Any, host: str, port: int) -> tuple[uvicorn.Server, socket.s
         api,
         http=Bounded,
         ws="none",
+        log_config=None,
         log_level="warning",
         access_log=False,
         lifespan="on",
@@ -511,6 +570,8 @@ async def poll(channel: str, client: Client, intake: Intake, queries: Queries, e
         try:
             await poll_once(channel, client, intake, queries)
         except SlowDown as wait:
+            if not wait.early:
+                intake.meters.count(SLOWED, channel)
             await asyncio.sleep(max(POLL_PACE, wait.retry_after))
             continue  # what there was to poll is still there
         except (ConnectorError, NotWritten, *DatabaseError) as error:
@@ -555,7 +616,7 @@ def carrying(
 def reconciling(channel: str, intake: Intake, queries: Queries, bootstrap: str, dsn: str) -> Reconciling:
     """What compares a channel's platform with what it should show."""
     client = intake.directories.clients[channel]
-    return Reconciling(
+    comparing = Reconciling(
         channel=channel,
         connector=intake.connectors[channel],
         client=client,
@@ -568,6 +629,8 @@ def reconciling(channel: str, intake: Intake, queries: Queries, bootstrap: str, 
             intake.connectors[channel], intake.directories.settings.channels[channel]
         ),
     )
+    intake.meters.look(comparing.samples)
+    return comparing
 
 
 async def poll_once(channel: str, client: Client, intake: Intake, queries: Queries) -> int:
