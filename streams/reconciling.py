@@ -21,6 +21,7 @@ from projections.pool import DatabaseError, leadership
 from projections.queries import Queries
 from schemas.accounts import NETWORK
 from schemas.metrics import DRIFT
+from streams.cluster import Kafka
 from streams.differences import (
     Cause,
     Cell,
@@ -65,7 +66,7 @@ class Reconciling:
     client: Client
     intake: Intake
     queries: Queries
-    bootstrap: str
+    bootstrap: Kafka
     dsn: str
     poll: Callable[[], Awaitable[Any]]
     arrives_within: float = 1.0

@@ -23,6 +23,7 @@ from projections.vitals import Verified, Vitals, Waiting, Word
 from schemas import metrics
 from schemas.oversells import OversellCause
 from schemas.topics import BUNDLE_PARTS, CLAIMS, MOVEMENTS, Topic
+from streams.cluster import Kafka, access
 from streams.health import PATIENCE
 from streams.lags import Lags, Place
 from streams.metering import Sample, Source
@@ -64,7 +65,7 @@ class Watch:
     vitals: Vitals
     naming: Naming
     partitions: int
-    bootstrap: str
+    bootstrap: Kafka
     data: Path
     channels: frozenset[str] = frozenset()
     stages: Mapping[str, ChunkStage] = field(default_factory=dict)
@@ -81,7 +82,7 @@ class Watch:
     def of(
         cls,
         settings: Settings,
-        bootstrap: str,
+        bootstrap: Kafka,
         reader: Reader,
         queries: Queries,
         stages: Mapping[str, ChunkStage] | None = None,
@@ -133,7 +134,7 @@ class Watch:
         """Has Kafka write something down: a position of a group that nobody is in. It goes the way of every record, and is in no topic of ours."""
         if self._writing is None:
             consumer = AIOKafkaConsumer(
-                bootstrap_servers=self.bootstrap,
+                **access(self.bootstrap),
                 group_id=f"{self.naming.prefix}onhand-can-write",
                 enable_auto_commit=False,
             )
