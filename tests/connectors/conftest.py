@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +24,8 @@ from connectors.rlm import RlmSettings
 from connectors.sandboxes import sandbox_of
 from connectors.shipstation import ShipStationSettings
 from connectors.shopify import ShopifySettings
+
+sys.path.insert(0, str(Path(__file__).parent))  # where `golden` is
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 STOCK = (Row("TEE", "WH", 10), Row("MUG", "WH", 4), Row("GIFTCARD", "WH", 0, tracked=False))
