@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
-from connectors.bodies import json_object, signed_by
+from connectors.bodies import json_object, signed_by, topic_named
 from connectors.contract import ChannelSettings, Payload, Secrets
 from connectors.errors import Forged, Malformed
 from connectors.lightspeed_x.allowlist import INVENTORY, SALE, cut
@@ -40,7 +40,7 @@ def receive(
     if found.get("content-type", FORM).partition(";")[0].strip().lower() != FORM:
         raise Malformed(f"the body is not {FORM}")
     document = _document(body)
-    topic = path.strip("/") or _sniffed(document)
+    topic = topic_named(path.strip("/") or _sniffed(document))
     if topic in WAKING:
         return []
     kept = cut(topic, judged(settings, topic, document))

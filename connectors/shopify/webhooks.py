@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.bodies import json_object, signed_by
+from connectors.bodies import json_object, signed_by, topic_named
 from connectors.contract import ChannelSettings, Payload, Secrets
 from connectors.errors import Forged, Malformed
 from connectors.privacy import PrivacyRequest
@@ -42,6 +42,7 @@ def receive(
     topic = found.get("shopify-topic")
     if not topic:
         raise Malformed("the Shopify-Topic header is missing")
+    topic = topic_named(topic)
     document: Mapping[str, Any] = json_object(body)
     asks = request(topic, document)
     if asks is not None:

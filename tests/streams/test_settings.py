@@ -347,3 +347,11 @@ def test_given_what_makes_orders_wholesale_then_names_and_numbers_are_read_as_ma
     wholesale = read(told).channels["web"].wholesale
     assert (wholesale.tags, wholesale.sources) == ({"b2b", "trade"}, {"580111"})
     assert (wholesale.companies, wholesale.groups) == (False, frozenset())
+
+
+@pytest.mark.parametrize("raw", [b"\xff", b"a = " + b"[" * 5_000, b"a = " + b"9" * 5_000, b"a = \0"])
+def test_given_a_file_that_is_no_toml_at_all_then_it_is_said_and_nothing_falls_over(tmp_path, raw):
+    file = tmp_path / "onhand.toml"
+    file.write_bytes(raw)
+    with pytest.raises(BadConfiguration, match="not valid TOML"):
+        load(file)
