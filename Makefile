@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz-api bench bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-idle bench-latency bench-pipeline bench-intake bench-projection bench-growth bench-workers bench-channels chaos day stories oversell screenshots laws race simulate mutation webhooks dashboards bom lock clean
+.PHONY: help setup demo test check fuzz fuzz-api bench bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-idle bench-latency bench-pipeline bench-intake bench-projection bench-growth bench-workers bench-channels chaos day stories oversell screenshots laws race simulate mutation webhooks dashboards bom lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -106,6 +106,12 @@ race: $(READY) ## 200 buyers for 10 units on 3 channels, a thousand times over, 
 fuzz-api: $(READY) ## everything the API's document allows, and what it does not, asked of a running installation (EXAMPLES=200 SEED=7)
 	@ONHAND_EXAMPLES=$(or $(EXAMPLES),200) ONHAND_SEED=$(or $(SEED),$$RANDOM) $(BIN)/python -m pytest -q -s tests/system/test_api_fuzz.py -o timeout=7200 --engines-at-least 1 $(ARGS)
 
+# Coverage-guided fuzzing is for Linux on x86-64 alone, so it is no dependency: it lies beside the virtual environment.
+FUZZING := .venv-fuzzing
+fuzz: $(READY) ## every mapping and parser, coverage-guided, on one core: does anything fall over (MINUTES=10)
+	@test -d $(FUZZING)/atheris || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --target $(FUZZING) -r tests/fuzzing/atheris.txt
+	@PYTHONPATH=.:$(FUZZING):tests/fuzzing:tests/connectors $(BIN)/python tests/fuzzing/fuzz.py --minutes $(or $(MINUTES),10) $(ARGS)
+
 simulate: $(READY) ## the core in a simulated world that loses, repeats, delays and kills; then planted bugs (SEEDS=10000)
 	@$(BIN)/python tests/simulator/simulate.py --seeds $(or $(SEEDS),10000)
 	@$(BIN)/python tests/simulator/simulate.py --hunt --seeds 1000
@@ -129,7 +135,7 @@ lock: $(READY) ## resolves the dependencies again and writes requirements.lock
 	@$(BIN)/python -m deploy.bom locks
 
 clean: ## forgets the virtual environment and what demo and tests left here
-	rm -rf $(VENV) .venv-rivals .onhand .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-rivals .venv-fuzzing .onhand .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(READY): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: apt-get install python3.11"; exit 2; }

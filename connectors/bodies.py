@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from pydantic import SecretStr
 from connectors.errors import Malformed
 
 DEPTH_MAX = 32
+
+TOPIC = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,99}")
 
 
 def json_object(raw: bytes | str) -> dict[str, Any]:
@@ -27,6 +30,15 @@ def json_object(raw: bytes | str) -> dict[str, Any]:
     if _deeper_than(found, DEPTH_MAX):
         raise Malformed(f"the body is nested deeper than {DEPTH_MAX}")
     return found
+
+
+def topic_named(said: str) -> str:
+    """A topic that a webhook's header or path names, which goes into the log with a document that nobody understands. Raises
+    `Malformed` for what no platform calls one.
+    """
+    if not TOPIC.fullmatch(said):
+        raise Malformed("the topic is none")
+    return said
 
 
 def _deeper_than(value: Any, left: int) -> bool:

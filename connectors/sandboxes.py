@@ -14,12 +14,13 @@ def rows_of(file: Path) -> list[Row]:
     """The rows of a CSV file `sku,location,quantity[,tracked]`. Raises `ValueError` naming the line."""
     rows = []
     with file.open(newline="", encoding="utf-8") as lines:
-        for number, row in enumerate(csv.DictReader(lines), start=2):
-            try:
+        reader = csv.DictReader(lines)
+        try:
+            for row in reader:
                 tracked = (row.get("tracked") or "yes").lower() in {"yes", "true", "1"}
                 rows.append(Row(row["sku"], row["location"], int(row["quantity"]), tracked))
-            except (KeyError, ValueError, TypeError) as error:
-                raise ValueError(f"{file}:{number}: needs sku,location,quantity ({error})") from None
+        except (KeyError, ValueError, TypeError, csv.Error) as error:
+            raise ValueError(f"{file}:{reader.line_num}: needs sku,location,quantity ({error})") from None
     return rows
 
 

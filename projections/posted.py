@@ -23,6 +23,6 @@ class Custom:
     lines: Annotated[tuple[Line, ...], Field(max_length=1_000)]
     transaction: Reference | None = None
     document: Reference | None = None
-    version: Annotated[int, Field(ge=0)] = 1
+    version: Annotated[int, Field(ge=0, lt=2**63)] = 1
     joins: Reference | None = None
     demand_class: Literal["retail", "wholesale"] = "retail"

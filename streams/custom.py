@@ -28,6 +28,7 @@ FAULTS_SHOWN = 20
 
 def of_json(body: bytes) -> Custom:
     """The document in a JSON body. Raises `Problem`."""
+    _keepable(body)
     try:
         asked = adapter(Custom).validate_json(body, strict=True)
     except ValidationError as error:
@@ -44,6 +45,7 @@ def of_csv(body: bytes) -> dict[str, Custom]:
     The first row names the columns; comma, semicolon or tab separates them. An empty cell says nothing. Raises `Problem`
     naming every row that is wrong: of a file that is not right nothing is taken.
     """
+    _keepable(body)
     rows, faults = _rows(body), list[str]()
     found: dict[str, dict[str, Any]] = {}
     for number, row in rows:
@@ -77,6 +79,12 @@ def of_csv(body: bytes) -> dict[str, Custom]:
     return documents
 
 
+def _keepable(body: bytes) -> None:
+    """Raises `Problem` for a body with the one character that PostgreSQL cannot hold: what is taken in has to be recorded."""
+    if b"\0" in body or b"\\u0000" in body:
+        raise Problem(400, "Malformed claim", "there is a NUL in a text")
+
+
 def _rows(body: bytes) -> Iterator[tuple[int, Mapping[str, str]]]:
     """The rows with their numbers, as a spreadsheet shows them."""
     try:
@@ -86,7 +94,10 @@ def _rows(body: bytes) -> Iterator[tuple[int, Mapping[str, str]]]:
     first = text.partition("\n")[0]
     separator = max(",;\t", key=first.count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
-    columns = [(name or "").strip() for name in reader.fieldnames or ()]
+    try:
+        columns = [(name or "").strip() for name in reader.fieldnames or ()]
+    except csv.Error as error:
+        raise Problem(400, "Malformed upload", f"row 1: {error}") from None
     known = {*OF_A_DOCUMENT, *OF_A_LINE}
     if missing := [name for name in ("fact", "sku", "quantity", "at") if name not in columns]:
         raise Problem(400, "Malformed upload", f"there is no column {missing[0]!r}")

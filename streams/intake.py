@@ -211,10 +211,13 @@ class Intake:
             return self._dead(channel, payload, str(error))
 
     async def retry(self, channel: str, payload: Payload) -> str | None:
-        """Takes a refused document in again. Returns why it is refused still, or None when it is in the log."""
+        """Takes a refused document in again, as a person may have mended it: whatever they wrote into it, only the allowed fields
+        pass. Returns why it is refused still, or None when it is in the log.
+        """
         await self.directories.refresh(channel)
+        kept = self.connectors[channel].reduce(payload.topic, payload.body)
         try:
-            out = self._resolved(channel, payload)
+            out = self._resolved(channel, Payload(payload.topic, kept))
         except Refused as error:
             return str(error)
         await self.writer.send([out])

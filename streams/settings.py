@@ -464,18 +464,22 @@ class Settings(BaseSettings):
         return CONNECTORS[self.channels[channel].platform]
 
 
-def load(path: Path) -> Settings:
-    """The configuration in a file, with the environment laid over it. Raises `BadConfiguration`."""
+def read_toml(path: Path, advice: str = "") -> tuple[str, dict[str, Any]]:
+    """What a file says, as text and as TOML. Raises `BadConfiguration`."""
     try:
         text = path.read_text(encoding="utf-8")
+        return text, tomllib.loads(text)
     except OSError as error:
-        raise BadConfiguration(
-            f"{path}: cannot be read ({error.strerror}); name another with --config"
-        ) from None
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        raise BadConfiguration(f"{path}: cannot be read ({error.strerror}){advice}") from None
+    except RecursionError:
+        raise BadConfiguration(f"{path}: not valid TOML: it is nested too deeply") from None
+    except ValueError as error:  # not TOML, not UTF-8, or a number with too many digits
         raise BadConfiguration(f"{path}: not valid TOML: {error}") from None
+
+
+def load(path: Path) -> Settings:
+    """The configuration in a file, with the environment laid over it. Raises `BadConfiguration`."""
+    text, content = read_toml(path, "; name another with --config")
     try:
         settings = Settings(**content)
     except ValidationError as error:

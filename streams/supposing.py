@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ValidationError, ValidationInfo, model_validator
 from schemas.accounts import UNROUTED
 from schemas.rules import NOTHING_SAID, ChannelRules, LocationRules, Recipe, Routing, Rules
 from schemas.ruling import NOTED, rules_of
-from streams.settings import FROZEN, BadConfiguration, Settings, faults
+from streams.settings import FROZEN, BadConfiguration, Settings, faults, read_toml
 
 RULES = sorted(one.name for one in fields(ChannelRules) if one.name not in NOTED)
 
@@ -129,13 +128,7 @@ def supposed(path: Path | None, settings: Settings, routing: Routing | None = No
     """What a file says, checked against what is configured. Raises `BadConfiguration`, which names the line and what would be right."""
     if path is None:
         return Supposed(routing=routing)
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text)
-    except OSError as error:
-        raise BadConfiguration(f"{path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadConfiguration(f"{path}: not valid TOML: {error}") from None
+    text, content = read_toml(path)
     try:
         read = _File.model_validate(content, context=settings)
     except ValidationError as error:

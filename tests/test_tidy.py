@@ -149,5 +149,6 @@ def test_given_a_test_of_a_module_then_it_stands_where_the_module_does(tracked):
         "stories",
         "screens",
         "study",
+        "fuzzing",
         "golden",
     }

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors import allowlist
-from connectors.allowlist import Shape, values
+from connectors.allowlist import Shape, labels, values
 
 TICKETS = "sales/tickets"
 ORDERS = "sales/orders"
@@ -24,7 +24,8 @@ COUNTS = "inventory/physical_counts"
 
 LINE: Shape = values("id", "type", "item_id", "qty", "ship_from_location_id", "created_at")
 HEAD: Shape = {
-    **values("id", "public_id", "type", "status", "created_at", "updated_at", "completed_at", "accepted_at"),
+    **values("id", "public_id", "type", "created_at", "updated_at", "completed_at", "accepted_at"),
+    **labels("status"),
     "lines": [LINE],
 }
 INVOICE: Shape = {**HEAD, **values("order_id", "source_location_id")}

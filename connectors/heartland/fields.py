@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -33,6 +34,9 @@ class Stage(IntEnum):
     VOID = 3
 
 
+WORD = re.compile(r"[^\s@]+")
+"""What a refusal may quote: no name, and no address."""
+
 STATUSES: Mapping[str, Stage] = {
     **dict.fromkeys(("pending", "counting", "finalizing"), Stage.PENDING),
     **dict.fromkeys(("open", "in_transit", "shipped"), Stage.OPEN),
@@ -63,7 +67,8 @@ def head(body: Body) -> Head:
     ident, status = identity(body, "id"), text(body, "status")
     stage = STATUSES.get(status.lower().replace(" ", "_"))
     if stage is None:
-        raise Refused(f"unknown status {status[:40]!r}" if status else "status is missing")
+        quoted = repr(status[:40]) if WORD.fullmatch(status) else "of several words"
+        raise Refused(f"unknown status {quoted}" if status else "status is missing")
     updated_at = instant(body, "updated_at")
     return Head(ident, stage, updated_at, updated_at)
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
-from connectors.bodies import in_force, json_object, signed_by
+from connectors.bodies import in_force, json_object, signed_by, topic_named
 from connectors.contract import ChannelSettings, Payload, Secrets
 from connectors.errors import Forged, Malformed
 from connectors.lightspeed_x.allowlist import INVENTORY, SALE, cut
@@ -47,8 +47,8 @@ def receive(
     if form.get("domain_prefix", settings.domain_prefix).lower() != settings.domain_prefix.lower():
         raise Forged("the webhook is another retailer's")
     document = json_object(form["payload"])
-    shown = _shown(document)
-    topic = path.strip("/") or shown
+    named, shown = path.strip("/"), _shown(document)
+    topic = topic_named(named) if named else shown
     if topic is None:
         raise Malformed("the webhook's URL does not name its type, and the document does not show it")
     if shown is not None and topic != shown:

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors import allowlist
-from connectors.allowlist import Shape, values
+from connectors.allowlist import Shape, labels, values
 
 ORDER = "order"
 SOURCE_ITEM = "source_item"
 
-ROW: Shape = values(
-    *("item_id", "parent_item_id", "product_id", "sku", "product_type", "is_virtual", "updated_at"),
-    *("qty_ordered", "qty_canceled", "qty_refunded", "qty_shipped"),
-)
+ROW: Shape = {
+    **values("item_id", "parent_item_id", "product_id", "product_type", "is_virtual", "updated_at"),
+    **values("qty_ordered", "qty_canceled", "qty_refunded", "qty_shipped"),
+    **labels("sku"),
+}
 MOVED: Shape = values("order_item_id", "qty")
 SHIPMENT: Shape = {
     **values("entity_id", "created_at", "updated_at"),
@@ -37,7 +38,7 @@ ORDER_SHAPE: Shape = {
     "shipments": [SHIPMENT],
     "creditmemos": [CREDIT_MEMO],
 }
-SOURCE_ITEM_SHAPE: Shape = values("sku", "source_code", "quantity", "status", "observed_at")
+SOURCE_ITEM_SHAPE: Shape = {**values("source_code", "quantity", "status", "observed_at"), **labels("sku")}
 
 SHAPES: Mapping[str, Shape] = {ORDER: ORDER_SHAPE, SOURCE_ITEM: SOURCE_ITEM_SHAPE}
 

@@ -6,25 +6,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors import allowlist
-from connectors.allowlist import Shape, values
+from connectors.allowlist import Shape, labels, values
 
 TOPICS = ("846", "850", "856", "943", "944", "945", "947", "997", "movements")
 """The transaction sets that are read, and the movements of a CSV file."""
 
 LINE: Shape = {
     **values("quantity", "unit", "pack", "status", "ordered", "reason", "effect", "kind", "number", "error"),
-    "items": [values("qualifier", "id")],
+    "items": [{**values("qualifier"), **labels("id")}],
     "quantities": [values("qualifier", "quantity", "unit")],
     "exceptions": [values("quantity", "unit", "condition")],
 }
 DOCUMENT: Shape = {
-    **values("set", "fault", "purpose", "reporting", "report", "status", "group_kind"),
-    **values("number", "order", "shipment", "purchase_order", "date", "time", "type", "reference"),
     **values(
-        "demand_class", "zone", "deal", "level_qualifier", "item_qualifiers", "elsewhere", "damaged_within"
+        "set", "fault", "purpose", "reporting", "report", "status", "group_kind", "date", "time", "type"
     ),
+    **values("demand_class", "zone", "level_qualifier", "elsewhere", "damaged_within"),
+    **labels("number", "order", "shipment", "purchase_order", "reference", "deal", "item_qualifiers"),
     "control": values("sender", "interchange", "group", "number", "date", "time"),
-    "parties": [values("code", "id", "ours")],
+    "parties": [{**values("code", "ours"), **labels("id")}],
     "dates": [values("qualifier", "date", "time")],
     "lines": [LINE],
 }

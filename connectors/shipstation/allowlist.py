@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors import allowlist
-from connectors.allowlist import Keep, Shape, values
+from connectors.allowlist import Keep, Shape, labels, values
 
 ORDER = "v1/order"
 SHIPMENT = "v1/shipment"
@@ -20,18 +20,19 @@ V2_FULFILLMENT = "v2/fulfillment"
 INVENTORY = "v2/inventory"
 
 STAMP: Shape = {"onhand": {**values("zone", "shop", "combined", "demand_class"), "providers": Keep.NAMES}}
-V1_ITEM: Shape = values("orderItemId", "sku", "productId", "quantity", "adjustment")
+V1_ITEM: Shape = {**values("orderItemId", "productId", "quantity", "adjustment"), **labels("sku")}
 ORDER_SHAPE: Shape = {
     **STAMP,
-    **values("orderId", "orderKey", "orderNumber", "orderStatus", "orderDate", "createDate", "modifyDate"),
-    **values("externallyFulfilled", "externallyFulfilledBy"),
+    **values("orderId", "orderStatus", "orderDate", "createDate", "modifyDate", "externallyFulfilled"),
+    **labels("orderKey", "orderNumber", "externallyFulfilledBy"),
     "advancedOptions": {**values("storeId", "warehouseId"), "mergedIds": Keep.PRESENCE},
     "items": [V1_ITEM],
 }
 SHIPMENT_SHAPE: Shape = {
     **STAMP,
-    **values("shipmentId", "orderId", "orderKey", "orderNumber", "createDate", "voidDate", "voided"),
+    **values("shipmentId", "orderId", "createDate", "voidDate", "voided"),
     **values("isReturnLabel", "testLabel", "warehouseId"),
+    **labels("orderKey", "orderNumber"),
     "advancedOptions": values("storeId"),
     "shipmentItems": [V1_ITEM],
 }
@@ -39,16 +40,21 @@ FULFILLMENT_SHAPE: Shape = {
     **STAMP,
     "order": ORDER_SHAPE,
     "fulfillments": [
-        values("fulfillmentId", "createDate", "voidDate", "voided", "fulfillmentProviderCode"),
+        {
+            **values("fulfillmentId", "createDate", "voidDate", "voided"),
+            **labels("fulfillmentProviderCode"),
+        },
     ],
     "shipments": [SHIPMENT_SHAPE],
 }
 V2_SHIPMENT_SHAPE: Shape = {
     **STAMP,
-    **values("shipment_id", "external_shipment_id", "external_order_id", "shipment_number", "store_id"),
-    **values("created_at", "modified_at", "shipment_status", "warehouse_id", "is_return"),
+    **values(
+        "shipment_id", "store_id", "created_at", "modified_at", "shipment_status", "warehouse_id", "is_return"
+    ),
+    **labels("external_shipment_id", "external_order_id", "shipment_number"),
     "sales_order_ids": Keep.NAMES,
-    "items": [values("item_id", "sku", "product_id", "quantity", "external_order_id")],
+    "items": [{**values("item_id", "product_id", "quantity"), **labels("sku", "external_order_id")}],
 }
 LABEL_SHAPE: Shape = {
     **STAMP,
@@ -60,11 +66,14 @@ V2_FULFILLMENT_SHAPE: Shape = {
     **STAMP,
     "shipment": V2_SHIPMENT_SHAPE,
     "fulfillments": [
-        values("fulfillment_id", "created_at", "voided", "voided_at", "fulfillment_provider_code"),
+        {
+            **values("fulfillment_id", "created_at", "voided", "voided_at"),
+            **labels("fulfillment_provider_code"),
+        },
     ],
     "labels": [LABEL_SHAPE],
 }
-LEVEL_SHAPE: Shape = values("sku", "inventory_location_id", "available", "seen_at")
+LEVEL_SHAPE: Shape = {**values("inventory_location_id", "available", "seen_at"), **labels("sku")}
 
 SHAPES: Mapping[str, Shape] = {
     ORDER: ORDER_SHAPE,

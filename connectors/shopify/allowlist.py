@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors import allowlist
-from connectors.allowlist import Keep, Shape, values
+from connectors.allowlist import Keep, Shape, labels, values
 
-PARCEL_LINE: Shape = values("id", "sku", "variant_id", "gift_card", "quantity")
+PARCEL_LINE: Shape = {**values("id", "variant_id", "gift_card", "quantity"), **labels("sku")}
 LINE: Shape = {**PARCEL_LINE, **values("current_quantity", "fulfillable_quantity")}
 FULFILLMENT: Shape = {
     **values("id", "order_id", "status", "created_at", "updated_at", "location_id"),
@@ -16,7 +16,7 @@ FULFILLMENT: Shape = {
 }
 REFUND_LINE: Shape = {
     **values("id", "line_item_id", "quantity", "restock_type", "location_id"),
-    "line_item": values("sku", "variant_id", "gift_card"),
+    "line_item": {**values("variant_id", "gift_card"), **labels("sku")},
 }
 REFUND: Shape = {**values("id", "order_id", "created_at"), "refund_line_items": [REFUND_LINE]}
 ORDER: Shape = {
@@ -28,16 +28,15 @@ ORDER: Shape = {
     "refunds": [REFUND],
 }
 SHIPPED: Shape = {**FULFILLMENT, **values("pick_up")}
-ROUTED_LINE: Shape = values("id", "sku", "variant_id", "gift_card", "quantity")
 ROUTED: Shape = {
     **values("id", "status", "request_status", "created_at", "updated_at", "location_id"),
-    "line_items": [ROUTED_LINE],
+    "line_items": [PARCEL_LINE],
 }
 DISPOSED: Shape = values("restock_type", "quantity", "location_id", "created_at")
 REVERSED: Shape = {
     **values("id"),
     "line_items": [
-        {**values("id", "sku", "variant_id", "gift_card", "quantity"), "dispositions": [DISPOSED]}
+        {**PARCEL_LINE, "dispositions": [DISPOSED]},
     ],
 }
 POLLED_ORDER: Shape = {

@@ -67,11 +67,11 @@ def optional_instant(body: Body, name: str) -> datetime | None:
         return None
     try:
         read = datetime.fromisoformat(found)
-    except (TypeError, ValueError):
+        if read.tzinfo is None:
+            raise Refused(f"{name} has no time zone")
+        return read.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
         raise Refused(f"{name} is not an instant") from None
-    if read.tzinfo is None:
-        raise Refused(f"{name} has no time zone")
-    return read.astimezone(UTC)
 
 
 def milliseconds(moment: datetime) -> int:

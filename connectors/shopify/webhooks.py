@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.bodies import in_force, json_object, signed_by
+from connectors.bodies import in_force, json_object, signed_by, topic_named
 from connectors.contract import ChannelSettings, Payload, Secrets
 from connectors.errors import Forged, Malformed
 from connectors.privacy import PrivacyRequest
@@ -43,6 +43,7 @@ def receive(
     topic = found.get("shopify-topic")
     if not topic:
         raise Malformed("the Shopify-Topic header is missing")
+    topic = topic_named(topic)
     document: Mapping[str, Any] = json_object(body)
     if (kind := kind_of(document)) is not None and topic not in kind:
         raise Forged("the document was signed for another topic")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ import typer
 from schemas.rules import Rules
 from schemas.ruling import changed, changes
 from streams.commands.opened import ONHAND_TOML, Config, Json, opened, out, run, show, spoken
-from streams.settings import BadConfiguration
+from streams.settings import BadConfiguration, read_toml
 
 
 def apply_rules(
@@ -55,12 +54,7 @@ def _news(events: list[Rules], before: int) -> list[dict[str, Any]]:
 
 def patches_in(file: Path) -> dict[str, Mapping[str, Any]]:
     """What a file says of the rules of each channel. Raises `BadConfiguration`."""
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadConfiguration(f"{file}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadConfiguration(f"{file}: not valid TOML: {error}") from None
+    _, content = read_toml(file)
     channels = content.pop("channels", {})
     if content or not isinstance(channels, dict):
         raise BadConfiguration(

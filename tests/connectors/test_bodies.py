@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.bodies import DEPTH_MAX, json_object, signature, signed_by
+from connectors.bodies import DEPTH_MAX, json_object, signature, signed_by, topic_named
 from connectors.errors import Malformed
 
 
@@ -43,3 +43,19 @@ def test_given_a_signature_in_hex_then_it_counts_only_where_it_is_allowed():
     offered = signature("new", b"body").hex().upper()
     assert signed_by(offered, ["new"], b"body", hexadecimal=True)
     assert not signed_by(offered, ["new"], b"body")
+
+
+@pytest.mark.parametrize(
+    "said", ["orders/create", "sale.update", "v2/label", "inventory_levels/update", "850"]
+)
+def test_given_what_a_platform_calls_a_topic_then_it_is_one(said):
+    assert topic_named(said) == said
+
+
+@pytest.mark.parametrize(
+    "said", ["", "a\0b", "a b", "ada@example.invalid", "/a", "é", "\ud800", "a\n", "x" * 101]
+)
+def test_given_what_none_calls_a_topic_then_it_is_malformed_and_not_repeated(said):
+    with pytest.raises(Malformed) as refusal:
+        topic_named(said)
+    assert str(refusal.value) == "the topic is none"

@@ -17,12 +17,18 @@ def test_given_a_file_of_stock_then_its_rows_are_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["sku,location\nTEE,WH\n", "sku,location,quantity\nTEE,WH,many\n", "sku,location,quantity\nTEE\n"]
+    ("text", "line"),
+    [
+        ("sku,location\nTEE,WH\n", 2),
+        ("sku,location,quantity\nTEE,WH,many\n", 2),
+        ("sku,location,quantity\nTEE\n", 2),
+        ('"' + "x" * 200_000, 0),
+    ],
 )
-def test_given_a_wrong_row_then_its_line_is_named(tmp_path, text):
+def test_given_a_wrong_row_then_its_line_is_named(tmp_path, text, line):
     file = tmp_path / "stock.csv"
     file.write_text(text)
-    with pytest.raises(ValueError, match=r"stock\.csv:2: needs sku,location,quantity"):
+    with pytest.raises(ValueError, match=rf"stock\.csv:{line}: needs sku,location,quantity"):
         rows_of(file)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ import pytest
 from projections.problems import Problem
 from schemas.claims import Claim, Fact
 from schemas.codec import decode
-from streams.custom import FAULTS_SHOWN, claim_of, of_csv
+from streams.custom import FAULTS_SHOWN, claim_of, of_csv, of_json
 from streams.intake import Intake
 from streams.stages import Naming
 
@@ -167,3 +168,26 @@ async def test_given_a_place_nobody_knows_in_the_last_row_then_nothing_of_the_fi
     with pytest.raises(Problem, match="MOON"):
         await intake.upload((HEAD + SALE + SALE.replace("/7", "/8").replace("SOHO", "MOON")).encode(), "k")
     assert intake.writer.outs == []
+
+
+@pytest.mark.parametrize("name", ["document", "transaction", "sku"])
+def test_given_a_nul_in_a_text_then_it_is_refused_because_it_could_not_be_recorded(name):
+    line = {"fact": "sold", "sku": "TEE", "quantity": 1, "at": "2026-11-20T10:00:00Z"}
+    body = {"document": "A", "transaction": "T", "lines": [line]}
+    (line if name == "sku" else body)[name] = "a\0b"
+    with pytest.raises(Problem, match="NUL") as problem:
+        of_json(json.dumps(body).encode())
+    assert problem.value.status == 400
+    with pytest.raises(Problem, match="NUL"):
+        of_csv(b"fact,sku,quantity,at\nsold,T\0,1,2026-11-20T10:00:00Z\n")
+
+
+def test_given_a_version_that_no_database_counts_to_then_it_is_refused():
+    line = {"fact": "sold", "sku": "TEE", "quantity": 1, "at": "2026-11-20T10:00:00Z"}
+    with pytest.raises(Problem, match="version"):
+        of_json(json.dumps({"version": 2**63, "lines": [line]}).encode())
+
+
+def test_given_a_header_longer_than_any_then_the_upload_is_refused():
+    with pytest.raises(Problem, match="row 1"):
+        of_csv(b'"' + b"a" * 200_000)

@@ -427,3 +427,11 @@ def test_given_a_secrets_file_then_the_line_break_at_its_end_is_no_part_of_it(tm
     assert kafka_password({"ONHAND_KAFKA_PASSWORD_FILE": str(file)}).get_secret_value() == "hush"
     keys = api_keys(tmp_path, {"ONHAND_API_KEYS_FILE": str(file)})
     assert [key.get_secret_value() for key in keys] == ["hush"]
+
+
+@pytest.mark.parametrize("raw", [b"\xff", b"a = " + b"[" * 5_000, b"a = " + b"9" * 5_000, b"a = \0"])
+def test_given_a_file_that_is_no_toml_at_all_then_it_is_said_and_nothing_falls_over(tmp_path, raw):
+    file = tmp_path / "onhand.toml"
+    file.write_bytes(raw)
+    with pytest.raises(BadConfiguration, match="not valid TOML"):
+        load(file)

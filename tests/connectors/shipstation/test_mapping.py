@@ -169,7 +169,7 @@ def test_given_a_whole_quantity_written_with_a_point_then_it_is_that_many_units(
     ("name", "field", "value", "reason"),
     [
         ("order", "orderId", None, "orderId is missing"),
-        ("order", "orderId", "7; drop", "orderId is not an id"),
+        ("order", "orderId", "7;drop", "orderId is not an id"),
         ("order", "orderStatus", None, "orderStatus is missing"),
         ("order", "modifyDate", "yesterday", "modifyDate is not an instant"),
         ("order", "modifyDate", None, "modifyDate is missing"),

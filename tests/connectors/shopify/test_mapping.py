@@ -81,6 +81,7 @@ def test_given_an_edit_then_it_is_refused_because_the_whole_order_follows():
         ("updated_at", None, "updated_at is missing"),
         ("updated_at", "2026-11-02T09:00:00", "has no time zone"),
         ("updated_at", "yesterday", "is not an instant"),
+        ("updated_at", "0001-01-01T00:00:00+14:00", "is not an instant"),
         ("id", None, "id is missing"),
         ("id", True, "id is not an id"),
         ("line_items", None, "line_items is not a list"),
