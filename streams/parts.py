@@ -423,7 +423,7 @@ async def serve(
 
 
 def _watched(
-    settings: Settings, bootstrap: str, reader: Reader, intake: Intake, ruling: Ruling
+    settings: Settings, bootstrap: Kafka, reader: Reader, intake: Intake, ruling: Ruling
 ) -> tuple[Watch, Health]:
     """What a server sees of the installation, and whether it can do its work; its meters show both."""
     from streams.checks import serve_checks

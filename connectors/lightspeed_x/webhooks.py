@@ -2,9 +2,9 @@
 
 https://x-series-api.lightspeedhq.com/docs/webhooks: a message names no event type, so each type has its own URL
 (`/webhooks/{channel}/{type}`). That URL is not signed, so a document that shows its type is taken under no other. One application's
-secret signs for all its retailers: a form that names another one (`domain_prefix`, which it need not have) is not this channel's. The signature is an HMAC-SHA256 of the request body with the application's client secret;
-its encoding is not documented, so hex and base64 are both accepted. Webhooks that were set up by hand are not signed
-[inferred] and therefore not accepted: poll instead.
+secret signs for all its retailers: a form that names another one (`domain_prefix`, which it need not have) is not this channel's. The
+signature is an HMAC-SHA256 of the request body with the application's client secret; its encoding is not documented, so hex and base64
+are both accepted. Webhooks that were set up by hand are not signed [inferred] and therefore not accepted: poll instead.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def receive(
     if form.get("domain_prefix", settings.domain_prefix).lower() != settings.domain_prefix.lower():
         raise Forged("the webhook is another retailer's")
     document = json_object(form["payload"])
-    named, shown = path.strip("/"), _shown(document)
-    topic = topic_named(named) if named else shown
+    of_url, shown = path.strip("/"), _shown(document)
+    topic = topic_named(of_url) if of_url else shown
     if topic is None:
         raise Malformed("the webhook's URL does not name its type, and the document does not show it")
     if shown is not None and topic != shown:
