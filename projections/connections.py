@@ -87,6 +87,7 @@ class Bounded(H11Protocol):
         """The connection has ended."""
         self._hurries_no_more()
         self._is_read()
+        self._unset_keepalive_if_required()  # uvicorn keeps all of it for as long, where the sender broke it off
         super().connection_lost(exc)
 
     def on_response_complete(self) -> None:

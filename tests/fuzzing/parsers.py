@@ -166,7 +166,7 @@ def documents(connector: Connector) -> Parser:
             try:
                 said = connector.read("web", Payload(topic, kept))
             except Refused as refusal:
-                refused("topic", kept, refusal)
+                refused(topic, kept, refusal)
             else:
                 settled(said, kept)
 
@@ -186,7 +186,7 @@ def mapping(connector: Connector) -> Parser:
         try:
             said = connector.read("web", Payload(topic, kept))
         except Refused as refusal:
-            refused("topic", kept, refusal)
+            refused(topic, kept, refusal)
         else:
             settled(said, kept)
 

@@ -51,19 +51,24 @@ async def opened(port: int) -> Wire:
 
 
 async def silent(port: int) -> None:
-    reader, _ = await opened(port)
+    reader, writer = await opened(port)
     await reader.read()
+    writer.close()
 
 
 async def slow(port: int, at_once: bytes, dripping: bytes) -> None:
     """Sends some at once, and the rest a byte at a time; never all of it."""
     reader, writer = await opened(port)
     writer.write(at_once)
-    for byte in dripping:
-        writer.write(bytes([byte]))
-        await asyncio.sleep(DRIP)
-        if reader.at_eof():
-            return
+    try:
+        for byte in dripping:
+            writer.write(bytes([byte]))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRIP):
+                    await reader.read(1)
+                    return  # it was answered, or ended
+    finally:
+        writer.close()
 
 
 async def said(port: int, request: bytes) -> None:

@@ -155,8 +155,7 @@ async def test_given_the_broker_is_gone_then_nothing_acknowledged_is_lost_and_th
         await asyncio.to_thread(engines.restart, "kafka")
         marks["back"] = clock()
 
-    warm = [Orders("warm", SKUS).next()[1] for _ in range(100)]
-    await open_loop(port, warm, 100.0, 16)
+    await open_loop(port, [request for _, request in made[:200]], 100.0, 16)
     away = asyncio.create_task(outage())
     # perf_counter and the loop's clock are one here; a connection for each that may wait, and some for those that need not
     played = await open_loop(port, [request for _, request in made], RATE, 400)
