@@ -24,11 +24,11 @@ class Malformed(ConnectorError):
 
 
 class SlowDown(ConnectorError):
-    """The platform asks to wait `retry_after` seconds."""
+    """The platform asks to wait `retry_after` seconds. `early`: it was not asked, because by what is known of its limits that is too early."""
 
-    def __init__(self, retry_after: float) -> None:
+    def __init__(self, retry_after: float, *, early: bool = False) -> None:
         super().__init__(f"the platform asks to wait {retry_after:g} s")
-        self.retry_after = retry_after
+        self.retry_after, self.early = retry_after, early
 
 
 class Unreachable(ConnectorError):

@@ -78,7 +78,7 @@ class Pace:
         until = time.monotonic() + PATIENCE
         while (wait := self.take()) > 0:
             if time.monotonic() + wait > until:
-                raise SlowDown(wait)
+                raise SlowDown(wait, early=True)
             await asyncio.sleep(wait)
 
     def take(self) -> float:

@@ -25,6 +25,9 @@ class Scope(StrEnum):
     RULE = "rule"
     """Change how much channels may sell."""
 
+    WATCH = "watch"
+    """Read what is measured, and nothing else."""
+
 
 class Role(StrEnum):
     """Scopes that go together."""
@@ -35,8 +38,8 @@ class Role(StrEnum):
 
 
 ROLES: Mapping[Role, frozenset[Scope]] = {
-    Role.VIEWER: frozenset({Scope.READ}),
-    Role.OPERATOR: frozenset({Scope.READ, Scope.RESERVE, Scope.POST, Scope.OPERATE}),
+    Role.VIEWER: frozenset({Scope.READ, Scope.WATCH}),
+    Role.OPERATOR: frozenset({Scope.READ, Scope.WATCH, Scope.RESERVE, Scope.POST, Scope.OPERATE}),
     Role.ADMIN: frozenset(Scope),
 }
 

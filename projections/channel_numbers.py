@@ -81,14 +81,20 @@ class Numbers(Rows):
         )
 
     async def save_health(
-        self, channel: str, waiting: int, failing_since: datetime | None, reason: str | None, now: datetime
+        self,
+        channel: str,
+        waiting: int,
+        failing_since: datetime | None,
+        reason: str | None,
+        now: datetime,
+        oldest_since: datetime | None = None,
     ) -> None:
-        """Remembers how a channel's sink gets on."""
+        """Remembers how a channel's sink gets on: `oldest_since` is since when the oldest of its waiting numbers waits."""
         await self.run(
-            "INSERT INTO channel_health VALUES (%s, %s, %s, %s, %s) ON CONFLICT (channel) DO UPDATE SET"
+            "INSERT INTO channel_health VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (channel) DO UPDATE SET"
             " waiting = excluded.waiting, failing_since = excluded.failing_since, reason = excluded.reason,"
-            " said_at = excluded.said_at",
-            [channel, waiting, failing_since, reason, now],
+            " said_at = excluded.said_at, oldest_since = excluded.oldest_since",
+            [channel, waiting, failing_since, reason, now, oldest_since],
         )
 
     async def oversells(self, sku: str | None = None, limit: int = 100, cursor: str | None = None) -> Page:

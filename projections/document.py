@@ -33,11 +33,11 @@ TAGS = {
     "health": "How this process is.",
 }
 
-UNDER_V1 = (
+BEHIND_A_KEY = (
     *("bad-value", "not-authorised", "missing-scope", "invalid-request", "too-many-requests"),
     *("internal-error", "not-available"),
 )
-"""What any operation under `/v1` may answer."""
+"""What any operation that asks for a key may answer: all under `/v1`, and `/metrics`."""
 
 ELSEWHERE = ("internal-error", "not-available")
 
@@ -184,9 +184,9 @@ def describe(api: FastAPI, *models: type[Any], shapes: Sequence[ModuleType]) -> 
                 schemas |= _schemas(model)
             document["components"]["headers"] = HEADERS
             document["components"]["examples"] = {kind.name: _example(kind) for kind in KINDS}
-            for path, item in document["paths"].items():
+            for item in document["paths"].values():
                 for operation in item.values():
-                    _complete(operation, UNDER_V1 if path.startswith("/v1") else ELSEWHERE)
+                    _complete(operation, BEHIND_A_KEY if "security" in operation else ELSEWHERE)
             api.openapi_schema = document
         return api.openapi_schema
 

@@ -21,7 +21,7 @@ BEARER = HTTPBearer(
     auto_error=False,
     scheme_name=SCHEME,
     description="An API key (`onhand keys create`, or the one in `<data>/api-key`) as a bearer token. The scope that a key must have"
-    " stands beside each operation; a role has several: viewer (read), operator (read, reserve, post, operate), admin (all).",
+    " stands beside each operation; a role has several: viewer (read, watch), operator (read, watch, reserve, post, operate), admin (all).",
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from fastapi import FastAPI
@@ -11,7 +11,7 @@ from projections import baskets, reservations
 from projections.access import Caller
 from projections.dashboard import Dashboard, dashboard_routes
 from projections.document import describe
-from projections.frame import Frame
+from projections.frame import Frame, Timed
 from projections.gate import Gate
 from projections.limits import Limits
 from projections.pool import Pool
@@ -24,7 +24,7 @@ from projections.routes.health import health_routes
 from projections.routes.platforms import platform_routes
 from projections.routes.v1 import v1_routes
 from projections.rules import Ruling
-from projections.service import Intake, Service
+from projections.service import Intake, Readiness, Service
 from schemas.rules import Rules
 from schemas.sites import Site
 
@@ -37,8 +37,10 @@ def create_api(
     clock: Callable[[], datetime],
     keys: Callable[[str], Caller | None],
     intake: Intake,
-    ready: Callable[[], Awaitable[str | None]],
+    ready: Callable[[], Readiness],
     reserving: Reserving,
+    metrics: Callable[[], bytes] = bytes,
+    timed: Timed | None = None,
     ruling: Ruling | None = None,
     body_max: int = 1_048_576,
     sites: Callable[[], Sequence[Site]] = tuple,
@@ -46,9 +48,11 @@ def create_api(
     dashboard: Dashboard | None = None,
 ) -> FastAPI:
     """The application. Every `/v1` route asks `keys` about the caller's bearer token. Without a `ruling` there are no routes of rules,
-    and without `limits` everybody asks as often as they like.
+    and without `limits` everybody asks as often as they like. `metrics` are those of this process, `timed` is told how long requests took.
     """
-    service = Service(Queries(pool), rules, skews, clock, keys, intake, ready, reserving, ruling, sites)
+    service = Service(
+        Queries(pool), rules, skews, clock, keys, intake, ready, metrics, reserving, ruling, sites
+    )
     api = FastAPI(
         title="Onhand",
         version="1",
@@ -57,7 +61,7 @@ def create_api(
         generate_unique_id_function=lambda route: route.name,
     )
     api.state.gate = Gate(keys, limits or Limits(failures=0))
-    api.add_middleware(Frame, body_max=body_max)
+    api.add_middleware(Frame, body_max=body_max, timed=timed)
     handle(api)
     for routes in (platform_routes, health_routes, v1_routes):
         api.include_router(routes(service))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -30,9 +30,32 @@ class Intake(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether a process can do its work: of each check by name why it does not hold, or None; and which of them it needs."""
+
+    checks: Mapping[str, str | None]
+    needed: frozenset[str]
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is not ready, or None."""
+        faults = [f"{name}: {why}" for name, why in self.checks.items() if why and name in self.needed]
+        return "; ".join(faults) or None
+
+    @property
+    def told(self) -> dict[str, dict[str, Any]]:
+        """The checks as `/readyz` tells them."""
+        return {
+            name: {"ok": why is None, "needed": name in self.needed, "reason": why}
+            for name, why in self.checks.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """What the routes work with. `rules` are those in force, `skews` by how many seconds each channel's clock may be wrong,
-    `keys` says whose a key is, `ready` says why not, or None, `sites` are the places that keep stock.
+    `keys` says whose a key is, `ready` how this process is, `metrics` are its own as Prometheus reads them, `sites` are the places that
+    keep stock.
     """
 
     queries: Queries
@@ -41,7 +64,8 @@ class Service:
     clock: Callable[[], datetime]
     keys: Callable[[str], Caller | None]
     intake: Intake
-    ready: Callable[[], Awaitable[str | None]]
+    ready: Callable[[], Readiness]
+    metrics: Callable[[], bytes]
     reserving: Reserving
     ruling: Ruling | None
     sites: Callable[[], Sequence[Site]]

@@ -30,6 +30,9 @@ from streams.writer import Writer
 EXPIRE_EVERY = 0.2
 """Seconds between two looks at which reservations are due."""
 
+STAGES = ("settle", "ledger", "bundles")
+"""What the stages are called, in the order of the way through."""
+
 CLOSE_EVERY = 1.0
 """Seconds between two looks at some of the transactions."""
 
@@ -64,6 +67,11 @@ class Topology:
         async with AsyncExitStack() as closing:
             for stage in self.stages:
                 closing.push_async_callback(stage.close)
+
+    @property
+    def named(self) -> dict[str, ChunkStage]:
+        """The same by name, as metrics and health call them."""
+        return dict(zip(STAGES, self.stages, strict=True))
 
     @property
     def ready(self) -> bool:

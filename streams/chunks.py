@@ -235,7 +235,7 @@ class ChunkStage:
         self.limits = limits or Limits()
         self.fail = fail
         self.progress: dict[int, Progress] = {}
-        self.used = self.unused = self.dead = 0
+        self.taken = self.chunks = self.used = self.unused = self.dead = 0
         self._epoch = 0
         self._open = False
         self._owned: set[int] = set()
@@ -327,7 +327,7 @@ class ChunkStage:
                     folded = await self._folded(partition, epoch, some)
                     if folded is None:
                         return
-                    self._count(folded)
+                    self._count(folded, len(some))
                     await self._settle(partition, epoch, some[-1].offset + 1, folded)
             await self._stamp(partition, epoch)  # it may have changed while the last chunk was written
         except Exception as error:  # noqa: BLE001  # a fold that fails would fail again: stop before it is passed over
@@ -390,6 +390,7 @@ class ChunkStage:
         self.watch(partition, (cell.state for cell, _, _ in folded.cells.values()))
         progress = self.progress[partition]
         progress.next, progress.moved_at = then, time.monotonic()
+        self.chunks += 1
         if strange is not None:
             await self._write_over_stranger(partition, *strange)
 
@@ -616,11 +617,17 @@ class ChunkStage:
         return position is not None and expected < position and not behind
 
     @property
+    def assigned(self) -> bool:
+        """Kafka has said which partitions are ours, be it none, and has not asked for them back."""
+        return self._open
+
+    @property
     def ready(self) -> bool:
         """Assigned, restored, and every owned partition begun."""
         return self._open and self._owned <= set(self.progress)
 
-    def _count(self, folded: Folded) -> None:
+    def _count(self, folded: Folded, taken: int) -> None:
+        self.taken += taken
         self.used += folded.used
         self.unused += folded.unused
         self.dead += folded.dead

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -18,14 +20,16 @@ from connectors.privacy import PrivacyRequest
 from projections.envelope import WrongKey
 from projections.pool import DatabaseError
 from projections.posted import Custom
-from projections.problems import Problem
+from projections.problems import Problem, named
 from schemas.bundles import NotKept, unbundled
 from schemas.claims import Claim, DeadLetter, Fact, Line, Observation
 from schemas.codec import encode, headers
-from schemas.topics import DEAD_LETTERS, OBSERVATIONS
-from streams.custom import claim_of, of_csv, of_json
+from schemas.metrics import INTAKE
+from schemas.topics import CLAIMS, DEAD_LETTERS, OBSERVATIONS
+from streams.custom import CUSTOM, claim_of, of_csv, of_json
 from streams.customers import Customers
 from streams.directories import Directories
+from streams.metering import Meters
 from streams.privacy import answer
 from streams.stages import Naming, claim_out
 from streams.writer import NotWritten, Out, Writer
@@ -39,6 +43,9 @@ UNHEARD_MAX = timedelta(seconds=60)
 POLLS_KEPT = 100
 """Polls that are remembered: more than there are in that time."""
 
+KINDS_IN = {CLAIMS.name: "claim", OBSERVATIONS.name: "observation", DEAD_LETTERS.name: "dead-letter"}
+"""What a document became, by the topic that it is in."""
+
 REF_KEYS = ("admin_graphql_api_id", "id", "sale_id", "inventory_item_id", "product_id")
 
 
@@ -51,7 +58,7 @@ class Intake:
     webhook only says that there is something to poll, `turns` a lock that a poll of the channel holds: a client remembers what it
     handed out, so two at once would each leave to the other what neither has in the log yet. `polls` is when a channel's newest
     polls began, and when all that each brought was in the log. `customers` keeps whom documents are
-    for; without it they are for nobody. `their_patience` is how long a webhook waits for that, in seconds.
+    for; without it they are for nobody. `meters` counts what came in, and what was refused. `their_patience` is how long a webhook waits for that, in seconds.
     """
 
     connectors: Mapping[str, Connector]
@@ -64,6 +71,7 @@ class Intake:
     patience: float = 3.0
     customers: Customers | None = None
     their_patience: float = 1.0
+    meters: Meters = field(default_factory=partial(Meters, "serve"))
     wakes: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
     polls: defaultdict[str, deque[tuple[datetime, datetime]]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=POLLS_KEPT))
@@ -72,6 +80,10 @@ class Intake:
 
     async def webhook(self, channel: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
         """Takes one webhook in. Returning means: it is in the log, or what it asks is done. Raises `Problem` otherwise."""
+        with self._counting(channel if channel in self.connectors else "", "webhook"):
+            await self._webhook(channel, path, headers, body)
+
+    async def _webhook(self, channel: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
         connector = self.connectors.get(channel)
         if connector is None:
             raise Problem(404, "Unknown channel", f"no channel {channel!r} is configured")
@@ -93,20 +105,26 @@ class Intake:
         if not await self.directories.known(channel):
             raise Problem(503, "Not ready", "the platform's catalogue is not known yet", retry_after=5)
         kept = await self._kept_in_time(channel, payloads)
-        await self._write_in_time([await self.outcome(channel, payload) for payload in payloads])
+        outs = [await self.outcome(channel, payload) for payload in payloads]
+        await self._write_in_time(outs)
+        self._count(channel, "webhook", outs)
         if not kept:
             raise Problem(503, "The vault is not reachable", "whom it is for was not kept", retry_after=5)
 
     async def movements(self, body: bytes, key: str) -> dict[str, Any]:
         """Takes a claim of an application of the user's own in. The same key is the same document: again is no-op."""
-        claim = self._ours(of_json(body), key)
-        await self._write_in_time([claim_out(self.naming, claim)])
+        with self._counting(CUSTOM, "post"):
+            claim = self._ours(of_json(body), key)
+            await self._write_in_time([claim_out(self.naming, claim)])
+        self.meters.count(INTAKE, CUSTOM, "post", "claim")
         return {"accepted": True, "transaction": claim.transaction}
 
     async def upload(self, body: bytes, key: str) -> dict[str, Any]:
         """Takes many of them in, from a CSV file: all, or none with every reason. The same key is the same file."""
-        claims = [self._ours(asked, f"{key}/{name}") for name, asked in of_csv(body).items()]
-        await self._write_in_time([claim_out(self.naming, claim) for claim in claims])
+        with self._counting(CUSTOM, "upload"):
+            claims = [self._ours(asked, f"{key}/{name}") for name, asked in of_csv(body).items()]
+            await self._write_in_time([claim_out(self.naming, claim) for claim in claims])
+        self.meters.count(INTAKE, CUSTOM, "upload", "claim", by=len(claims))
         return {"accepted": True, "documents": len(claims)}
 
     def _ours(self, asked: Custom, key: str) -> Claim:
@@ -145,7 +163,26 @@ class Intake:
     async def documents(self, channel: str, payloads: Sequence[Payload]) -> None:
         """Takes documents in that we asked for, and whom they are for. Raises `NotWritten`, `DatabaseError`."""
         await self._keep(channel, payloads)
-        await self.writer.send([await self.outcome(channel, payload) for payload in payloads])
+        outs = [await self.outcome(channel, payload) for payload in payloads]
+        await self.writer.send(outs)
+        self._count(channel, "poll", outs)
+
+    @contextmanager
+    def _counting(self, channel: str, way: str) -> Iterator[None]:
+        """Counts what is refused in the block, by the name of its problem."""
+        try:
+            yield
+        except Problem as problem:
+            self.meters.count(INTAKE, channel, way, named(problem.title))
+            raise
+        except DatabaseError:
+            self.meters.count(INTAKE, channel, way, "not-available")
+            raise
+
+    def _count(self, channel: str, way: str, outs: Iterable[Out]) -> None:
+        for topic, documents in Counter(out.topic for out in outs).items():
+            kind = KINDS_IN[topic.removeprefix(self.naming.prefix)]
+            self.meters.count(INTAKE, channel, way, kind, by=documents)
 
     async def claims(self, claims: Iterable[Claim]) -> None:
         """Takes claims in that are already in our words. Raises `NotWritten`."""

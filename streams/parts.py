@@ -29,6 +29,7 @@ from projections.problems import Problem
 from projections.queries import Queries
 from projections.recorder import Recorder
 from projections.vault import sealed
+from schemas.metrics import INTAKE, REQUESTS, SLOWED
 from schemas.rules import Rules
 from schemas.ruling import LOCATION
 from streams.alerts import Alerting
@@ -36,8 +37,10 @@ from streams.asking import Asking
 from streams.carrying import Carrying
 from streams.customers import customers_of
 from streams.directories import Directories
+from streams.health import Health
 from streams.intake import Intake
 from streams.keys import KeyRing, Keys
+from streams.metering import Meters
 from streams.reader import Reader
 from streams.reconciling import Reconciling
 from streams.recorder import Recording
@@ -56,6 +59,7 @@ if TYPE_CHECKING:  # a worker starts sooner without the server's half, and a ser
 
     from projections.dashboard import Dashboard
     from streams.app import Topology
+    from streams.watching import Watch
 
 log = structlog.get_logger()
 
@@ -123,6 +127,9 @@ async def worker(
     does.
     """
     from streams.app import create_app
+    from streams.checks import worker_checks
+    from streams.showing import shown
+    from streams.watching import Watch, worked, wrote
 
     stopping = on_signal(asyncio.get_running_loop())
     naming, partitions = Naming(settings.kafka.prefix), settings.kafka.partitions
@@ -152,6 +159,7 @@ async def worker(
     clients = clients_of(settings)
     directories = Directories(settings, clients, queries)
     recording = Recording(bootstrap, partitions, naming, Recorder(pool), pushes, dsn, blocks=Blocks(pool))
+    meters = Meters("worker")
     sinks = [
         Pushing(
             channel=name,
@@ -166,9 +174,20 @@ async def worker(
             dsn=dsn,
             held_for=arrives_within(connector, settings.channels[name]),
             wary_for=POLLED_WITHIN * settings.channels[name].poll_every,
+            meters=meters,
         )
         for name in settings.channels
     ]
+    watch = Watch.of(settings, bootstrap, reader, queries, topology.named)
+    health = Health("worker", worker_checks(watch, topology, sinks, settings.health))
+    for name in settings.channels:
+        meters.begin(SLOWED, name)
+    meters.look(
+        health.samples,
+        *watch.sources("worker"),
+        partial(worked, topology.named),
+        partial(wrote, naming, (writer, pushes)),
+    )
     try:
         await directories.load()
 
@@ -178,14 +197,17 @@ async def worker(
             topology.rule(rules)
 
         pushing = (_sink(sink, directories, topology) for sink in sinks)
-        others = _standing_in(recording, topology), ruling.follow(rule), *pushing
-        async with background(*others) as tasks, _agents(topology):
+        watching = health.run(), watch.say(instance, lambda: health.readiness().reason)
+        others = _standing_in(recording, topology), ruling.follow(rule), *watching, *pushing
+        showing = shown(meters, health, settings.worker.metrics_host, settings.worker.metrics_port)
+        async with showing, background(*others) as tasks, _agents(topology):
             await _until_ready(topology, stopping)
             on_ready()
             await _until(stopping, tasks)
     finally:
         for client in clients.values():
             await client.close()
+        await watch.close()
         await pool.close()
         for part in (pushes, writer, reader):
             await part.stop()
@@ -310,9 +332,7 @@ async def serve(
         role=f"{naming.prefix}alerts",
     )
 
-    async def ready() -> str | None:
-        return None if writer.connected and ruling.newest is not None else "Kafka has not answered yet"
-
+    watch, health = _watched(settings, bootstrap, reader, intake, ruling)
     ring = KeyRing(keys, ApiKeys(queries))
     await ring.look()
     api = create_api(
@@ -322,7 +342,9 @@ async def serve(
         clock=lambda: datetime.now(UTC),
         keys=ring.accept,
         intake=intake,
-        ready=ready,
+        ready=health.readiness,
+        metrics=intake.meters.exposition,
+        timed=partial(_timed, intake.meters),
         reserving=reserving,
         ruling=Rulings(ruling, directories),
         body_max=settings.serve.body_max,
@@ -352,6 +374,8 @@ async def serve(
         async with background(
             patiently("server", writer.start),
             ring.run(),
+            health.run(),
+            watch.run(),
             _when_up(server, on_ready, address),
             reserving.run(),
             alerting.run(),
@@ -370,9 +394,32 @@ async def serve(
     finally:
         for client in clients.values():
             await client.close()
+        await watch.close()
         await pool.close()
         for part in (writer, reader):
             await part.stop()
+
+
+def _watched(
+    settings: Settings, bootstrap: str, reader: Reader, intake: Intake, ruling: Ruling
+) -> tuple[Watch, Health]:
+    """What a server sees of the installation, and whether it can do its work; its meters show both."""
+    from streams.checks import serve_checks
+    from streams.watching import Watch, wrote
+
+    watch = Watch.of(settings, bootstrap, reader, intake.directories.queries)
+    health = Health("serve", serve_checks(watch, intake.writer, ruling, settings.health))
+    written = partial(wrote, intake.naming, (intake.writer,))
+    for name in settings.channels:
+        intake.meters.begin(SLOWED, name)
+        for outcome in ("claim", "dead-letter", "signature-not-accepted", "the-log-is-not-reachable"):
+            intake.meters.begin(INTAKE, name, "webhook", outcome)
+    intake.meters.look(health.samples, *watch.sources("serve"), watch.told, written)
+    return watch, health
+
+
+def _timed(meters: Meters, method: str, route: str, status: int, seconds: float) -> None:
+    meters.observe(REQUESTS, seconds, method, route, f"{status // 100}xx")
 
 
 def _dashboard(
@@ -394,7 +441,9 @@ def _listening(api: Any, host: str, port: int) -> tuple[uvicorn.Server, socket.s
     """A server for the API, and the socket it is to listen on."""
     import uvicorn
 
-    config = uvicorn.Config(api, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=30)
+    config = uvicorn.Config(
+        api, log_config=None, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=30
+    )
     listener = socket.create_server((host, port), backlog=1024, reuse_port=False)
     # asyncio does so only for sockets it made itself
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -483,6 +532,8 @@ async def poll(channel: str, client: Client, intake: Intake, queries: Queries, e
         try:
             await poll_once(channel, client, intake, queries)
         except SlowDown as wait:
+            if not wait.early:
+                intake.meters.count(SLOWED, channel)
             await asyncio.sleep(max(POLL_PACE, wait.retry_after))
             continue  # what there was to poll is still there
         except (ConnectorError, NotWritten, *DatabaseError) as error:
@@ -520,7 +571,7 @@ def carrying(
 def reconciling(channel: str, intake: Intake, queries: Queries, bootstrap: str, dsn: str) -> Reconciling:
     """What compares a channel's platform with what it should show."""
     client = intake.directories.clients[channel]
-    return Reconciling(
+    comparing = Reconciling(
         channel=channel,
         connector=intake.connectors[channel],
         client=client,
@@ -533,6 +584,8 @@ def reconciling(channel: str, intake: Intake, queries: Queries, bootstrap: str, 
             intake.connectors[channel], intake.directories.settings.channels[channel]
         ),
     )
+    intake.meters.look(comparing.samples)
+    return comparing
 
 
 async def poll_once(channel: str, client: Client, intake: Intake, queries: Queries) -> int:

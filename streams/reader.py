@@ -47,6 +47,17 @@ class Reader:
             await self._admin.close()
         self._consumer = self._asking = self._admin = None
 
+    @property
+    def started(self) -> bool:
+        """Whether it is connected."""
+        return self._admin is not None and self._asking is not None
+
+    async def ends_of(self, topics: Iterable[str], partitions: Iterable[int]) -> dict[TopicPartition, int]:
+        """The offset after the last record of each partition of some topics, asked for at once."""
+        places = [TopicPartition(topic, p) for p in partitions for topic in topics]
+        found: dict[TopicPartition, int] = await _live(self._asking).end_offsets(places)
+        return found
+
     async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """The offset after the last record, by partition."""
         found = await _live(self._asking).end_offsets([TopicPartition(topic, p) for p in partitions])

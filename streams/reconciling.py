@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,6 +20,7 @@ from connectors.polite import patiently
 from projections.pool import DatabaseError, leadership
 from projections.queries import Queries
 from schemas.accounts import NETWORK
+from schemas.metrics import DRIFT
 from streams.differences import (
     Cause,
     Cell,
@@ -33,6 +34,7 @@ from streams.differences import (
 )
 from streams.hand_edits import Editing, shelf_of
 from streams.intake import Intake
+from streams.metering import Sample
 from streams.reader import Reader
 from streams.verify import Verifier
 from streams.writer import NotWritten
@@ -70,6 +72,7 @@ class Reconciling:
     apart: float = APART
     patience: float = PATIENCE
     editing: Editing = field(init=False)
+    causes: Counter[str] | None = None
 
     def __post_init__(self) -> None:
         self.editing = Editing(channel=self.channel, intake=self.intake, queries=self.queries)
@@ -79,10 +82,15 @@ class Reconciling:
         while True:
             await asyncio.sleep(every)
             try:
-                causes = Counter(one.cause.value for one in await self.once())
-                log.info("reconciled", channel=self.channel, differences=dict(causes))
+                self.causes = Counter(one.cause.value for one in await self.once())
+                log.info("reconciled", channel=self.channel, differences=dict(self.causes))
             except (ConnectorError, KafkaError, NotWritten, OSError, *DatabaseError) as error:
                 log.warning("not reconciled", channel=self.channel, reason=f"{type(error).__name__}: {error}")
+
+    def samples(self) -> Iterable[Sample]:
+        """How many differences the last comparison found, by cause; nothing before the first."""
+        if self.causes is not None:
+            yield from (Sample(DRIFT, (self.channel, one.value), self.causes[one.value]) for one in Cause)
 
     async def once(self) -> list[Difference]:
         """One comparison: every difference, its cause, and what was done about it. None of a channel in shadow: whoever tells its

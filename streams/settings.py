@@ -85,11 +85,28 @@ class ServeSettings(BaseModel):
 class WorkerSettings(BaseModel):
     """The worker. Its tables are in `memory`, and a restart reads their whole changelogs; or on disk, in `rocksdict`
     (RocksDB, under `<data>/faust`), and a restart reads only what came after.
+
+    At `metrics_port` it answers `/metrics`, `/livez` and `/readyz`, to whoever reaches `metrics_host`; 0: at none.
     """
 
     model_config = FROZEN
 
     store: Literal["memory", "rocksdict"] = "memory"
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(0, ge=0, le=65535)
+
+
+class HealthSettings(BaseModel):
+    """When a process is not ready any more, in seconds; 0: that does not matter. A worker, when a record of its partitions waits for longer
+    than `stages_behind`, or a number for a platform for longer than `numbers_wait`; a server, when a record waits for longer than
+    `recorder_behind` until it can be asked for.
+    """
+
+    model_config = FROZEN
+
+    stages_behind: float = Field(300.0, ge=0)
+    numbers_wait: float = Field(1_800.0, ge=0)
+    recorder_behind: float = Field(300.0, ge=0)
 
 
 class AlertSettings(BaseModel):
@@ -240,6 +257,7 @@ class Settings(BaseSettings):
     postgres: PostgresSettings = PostgresSettings()
     serve: ServeSettings = ServeSettings()
     worker: WorkerSettings = WorkerSettings()
+    health: HealthSettings = HealthSettings()
     transactions: TransactionSettings = TransactionSettings()
     alerts: AlertSettings = AlertSettings()
     dashboard: DashboardSettings = DashboardSettings()
@@ -459,11 +477,17 @@ def _line(text: str, where: list[str]) -> int:
     return best
 
 
+SECRETS_READ: set[str] = set()
+"""Every secret that this process has read, so that its log can leave them out, whoever quotes them."""
+
+
 def secret_in(env: Mapping[str, str], variable: str) -> str | None:
     """A secret from a variable, or from the file that `<variable>_FILE` names; None where neither is set."""
     value = env.get(variable)
     if value is None and (file := env.get(f"{variable}_FILE")):
-        return Path(file).read_text(encoding="utf-8").strip()
+        value = Path(file).read_text(encoding="utf-8").strip()
+    if value is not None:
+        SECRETS_READ.add(value)
     return value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -23,11 +24,13 @@ from projections.pool import DatabaseError, leadership
 from projections.queries import Queries
 from schemas.availability import ChannelQuantity, Place, Shown
 from schemas.codec import Undecodable, Value, decode, encode, headers
+from schemas.metrics import PUSHED, PUSHES, SLOWED
 from schemas.receipts import Outcome, Receipt
 from schemas.rules import ChannelRules
 from schemas.topics import CHANNEL_QUANTITIES, RECEIPTS
 from streams.breaker import STRIKES, Breaker
 from streams.directories import Directories
+from streams.metering import Meters
 from streams.stages import Naming
 from streams.writer import NotWritten, Out, Writer
 
@@ -85,6 +88,8 @@ class Board:
 
     `gone` has the places that a channel was told of, or had, and has no more, by SKU: they are told zero.
 
+    `waits_since` has when the oldest and the newest number of each SKU was made that its platform does not show yet.
+
     `limits` says how many numbers a call may have that is about a SKU whose last call failed: half of those, so that what is wrong
     with one number is soon asked for alone. SKUs that failed alone come `last`.
     """
@@ -103,9 +108,10 @@ class Board:
     refused: set[Cell] = field(default_factory=set)
     limits: dict[str, int] = field(default_factory=dict)
     last: set[str] = field(default_factory=set)
+    waits_since: dict[str, tuple[float, float]] = field(default_factory=dict)
 
-    def want(self, number: ChannelQuantity) -> None:
-        """Takes a number in; an older one than we have changes nothing."""
+    def want(self, number: ChannelQuantity, at: float = 0.0) -> None:
+        """Takes a number in, which was made at an instant; an older one than we have changes nothing."""
         held = self.wants.get(number.sku)
         if held is None or number.offset >= held.offset:
             self.wants[number.sku] = number
@@ -116,6 +122,7 @@ class Board:
                 self.looks.pop((number.sku, place), None)
                 self.refused.discard((number.sku, place))
             self.due[number.sku] = number.quantity
+            self.waits_since[number.sku] = self.waits_since.get(number.sku, (at,))[0], at
 
     def saw(self, receipt: Receipt) -> None:
         """Takes in what the platform said."""
@@ -129,11 +136,22 @@ class Board:
             self.looks.pop(cell, None)
             if receipt.sku in self.wants:
                 self.due[receipt.sku] = self.wants[receipt.sku].quantity
+                said = receipt.pushed_at.timestamp()
+                self.waits_since.setdefault(receipt.sku, (said, said))
         elif receipt.outcome in (Outcome.PUSHED, Outcome.UNCHANGED):
             self.shows[cell] = Shown(receipt.level, receipt.own)
             self.unsure.discard(cell)
         if receipt.outcome in SETTLED:
             self.asked.discard(cell)
+
+    def through(self, receipt: Receipt) -> float | None:
+        """When the oldest number was made that a receipt settles; None where it settles none. What came of the SKU meanwhile waits on."""
+        if receipt.outcome not in SETTLED or (waited := self.waits_since.pop(receipt.sku, None)) is None:
+            return None
+        oldest, newest = waited
+        if receipt.sku in self.due:
+            self.waits_since[receipt.sku] = newest, newest
+        return oldest
 
     def waits(self, target: Target) -> float:
         """Seconds for which looks at a cell must agree before they are believed."""
@@ -179,6 +197,8 @@ class Board:
             if chosen and len(chosen) + len(targets) > limit:
                 break
             del self.due[sku]
+            if not targets:  # its platform shows it already
+                self.waits_since.pop(sku, None)
             limit = its
             chosen.extend(targets[:limit])
             if len(targets) > limit:
@@ -258,6 +278,7 @@ class Pushing:
     """The sink of one channel, at one worker at a time. `pace` is the time in seconds in which changes gather for one
     call; a full call is followed by the next at once. `held_for` is the time in seconds until a held or unsure number is tried
     again: between two looks that agree, the platform's own documents must have had time to arrive; `wary_for` is `Board.wary_for`.
+    `meters` counts what platforms answer, and how long it took.
     `failing` says since when nothing can be told, and why; `slowed` how often in a row its platform asked to wait. While the rules say that the channel is in shadow, its board is kept and nothing is told.
     """
 
@@ -277,6 +298,7 @@ class Pushing:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     board: Board | None = None
     breaker: Breaker = field(default_factory=Breaker)
+    meters: Meters = field(default_factory=partial(Meters, "worker"))
     failing: tuple[datetime, str] | None = None
     slowed: int = 0
 
@@ -292,6 +314,7 @@ class Pushing:
                 async with leadership(self.dsn, f"{self.naming.prefix}sink {self.channel}"):
                     await self._push_all()
             except (KafkaError, *DatabaseError, NotWritten, OSError) as error:
+                self.board = None  # what it says is not so any more: another worker may go on
                 log.warning("pushing pauses", channel=self.channel, reason=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(1.0)
 
@@ -343,8 +366,9 @@ class Pushing:
         positions = await self._read_receipts(board, consumer, receipts_at)
         for sku, place in board.shows.keys() | board.unsure:
             board.gone.setdefault(sku, set()).add(place)
+        now = self.clock().timestamp()
         for number in numbers:
-            board.want(number)
+            board.want(number, now)
         topic = self.naming(CHANNEL_QUANTITIES)
         positions |= {TopicPartition(topic, p): offsets.get(p, 0) for p in range(self.partitions)}
         consumer.assign(list(positions))
@@ -378,11 +402,11 @@ class Pushing:
                     for record in ours:
                         self._overrule(board, record.value)
                     continue
-                newest = {record.key: record.value for record in ours}
-                for value in newest.values():
-                    number = _known(ChannelQuantity, value)
+                newest = {record.key: record for record in ours}
+                for record in newest.values():
+                    number = _known(ChannelQuantity, record.value)
                     if number is not None:
-                        board.want(number)
+                        board.want(number, record.timestamp / 1_000)
             await asyncio.sleep(self.pace / 4)
 
     def _overrule(self, board: Board, value: bytes | None) -> None:
@@ -399,9 +423,16 @@ class Pushing:
         while True:
             since, why = self.failing or (None, None)
             waiting = 0 if self.rules.shadow else len(board.due)
+            oldest = self.oldest()
             with suppress(*DatabaseError):
-                await self.queries.save_health(self.channel, waiting, since, why, self.clock())
+                await self.queries.save_health(self.channel, waiting, since, why, self.clock(), oldest)
             await asyncio.sleep(SAY_EVERY)
+
+    def oldest(self) -> datetime | None:
+        """Since when the oldest number waits that the platform does not show; None: none does, or nothing is told from here."""
+        if self.board is None or self.rules.shadow or not self.board.waits_since:
+            return None
+        return datetime.fromtimestamp(min(self.board.waits_since.values())[0], UTC)
 
     async def _push_some(self, board: Board) -> int:
         targets = board.next(self.sink.batch_max)
@@ -476,6 +507,8 @@ class Pushing:
     def _longer(self, wait: SlowDown) -> float:
         """Seconds to wait for a platform that asks for it, once more before anything was told."""
         self.slowed += 1
+        if not wait.early:
+            self.meters.count(SLOWED, self.channel)
         return wait.retry_after + min(LONGER_MAX, LONGER * (self.slowed - 1))
 
     def _later(self, board: Board, targets: Sequence[Target]) -> None:
@@ -488,11 +521,20 @@ class Pushing:
         await self.writer.write(receipt_out(self.naming, receipt) for receipt in receipts)
         for receipt in receipts:
             board.saw(receipt)
+        self._measure(board, receipts)
         refused = [answer.target for answer in answers if answer.outcome is Outcome.REFUSED]
         board.refused.update((target.sku, target.place) for target in refused)
         if refused:  # the platform may have got the item since we asked for its catalogue
             await self.directories.refresh(self.channel, CATALOGUE_AGE)
         self._later(board, [answer.target for answer in answers if answer.outcome is Outcome.HELD])
+
+    def _measure(self, board: Board, receipts: Sequence[Receipt]) -> None:
+        for outcome, times in Counter(receipt.outcome.value for receipt in receipts).items():
+            self.meters.count(PUSHES, self.channel, outcome, by=times)
+        now = self.clock().timestamp()
+        for receipt in receipts:
+            if (since := board.through(receipt)) is not None:
+                self.meters.observe(PUSHED, max(0.0, now - since), self.channel)
 
     def _receipt(self, answer: Answer) -> Receipt:
         """It is said after the channel came out of shadow, whoever's clock is ahead."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -41,13 +41,15 @@ def partition_of(key: bytes, partitions: int) -> int:
 class Writer:
     """A producer that is idempotent, waits for all replicas, and speaks in batches.
 
-    `partitions` is the partition count of every topic of ours. `timeout` bounds one write in seconds.
+    `partitions` is the partition count of every topic of ours. `timeout` bounds one write in seconds. `written` is how many records of
+    each topic were acknowledged.
     """
 
     def __init__(
         self, bootstrap: str, partitions: int, timeout: float = 30.0, client: str = "onhand"
     ) -> None:
         self.partitions = partitions
+        self.written = Counter[str]()
         self._timeout = timeout
         self._options: dict[str, Any] = {
             "bootstrap_servers": bootstrap,
@@ -99,6 +101,8 @@ class Writer:
             )
         except (KafkaError, TimeoutError) as error:
             raise NotWritten(f"{type(error).__name__}: {error}") from error
+        for (topic, _), rows in grouped.items():
+            self.written[topic] += len(rows)
         return dict(zip(grouped, spans, strict=True))
 
     async def send(self, outs: Iterable[Out]) -> None:
@@ -108,6 +112,7 @@ class Writer:
         """
         if self._producer is None:
             raise NotWritten("not connected")
+        outs = list(outs)
         try:
             acks = [
                 await self._producer.send(
@@ -124,6 +129,8 @@ class Writer:
             await asyncio.gather(*acks)
         except KafkaError as error:
             raise NotWritten(f"{type(error).__name__}: {error}") from error
+        for out in outs:
+            self.written[out.topic] += 1
 
     async def _send(self, topic: str, partition: int, rows: Sequence[Out]) -> tuple[int, int]:
         producer = self._producer

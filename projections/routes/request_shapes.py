@@ -93,7 +93,20 @@ class Live(BaseModel):
     live: Literal[True]
 
 
+class Checked(BaseModel):
+    """Whether a check holds, whether this process needs it, and why it does not."""
+
+    model_config = like({"ok": True, "needed": True, "reason": None})
+
+    ok: bool
+    needed: bool
+    reason: str | None
+
+
 class Ready(BaseModel):
-    """The log and the database answer."""
+    """All that this process needs holds."""
+
+    model_config = like({"ready": True, "checks": {"kafka": {"ok": True, "needed": True, "reason": None}}})
 
     ready: Literal[True]
+    checks: dict[str, Checked]

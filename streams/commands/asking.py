@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
+import structlog
 import typer
 from rich.table import Table
 
 from connectors.contract import Payload
 from connectors.errors import ConnectorError, Refused
 from connectors.registry import CONNECTORS
+from projections.pool import DatabaseError
 from projections.queries import AGE_MAX, PAGE_MAX, Page
+from projections.vitals import Vitals
 from schemas.codec import encode
 from schemas.ledger import view
 from streams.commands.opened import (
@@ -32,6 +36,8 @@ from streams.commands.opened import (
     verifier_of,
 )
 from streams.settings import BadConfiguration
+
+log = structlog.get_logger()
 
 
 def stock(
@@ -159,12 +165,17 @@ def verify(
 
 
 async def verification(parts: Parts, wait: float) -> dict[str, Any]:
-    """What `onhand verify` reports."""
-    verifier = await verifier_of(parts)
+    """What `onhand verify` reports. It is remembered, for whoever watches."""
+    verifier, began = await verifier_of(parts), time.monotonic()
     late = await verifier.settled(wait)
     report = await verifier.run()
     if late is not None:
         report.differs("settled", late, "no lag", "lag")
+    vitals, took = Vitals(await parts.queries()), time.monotonic() - began
+    try:
+        await vitals.verify(datetime.now(UTC), took, report.keys, report.found)
+    except DatabaseError as error:  # what was found stands all the same
+        log.warning("not remembered what was found", reason=type(error).__name__)
     return report.as_json()
 
 

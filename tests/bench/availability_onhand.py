@@ -17,6 +17,7 @@ from projections.access import Caller, Role
 from projections.pool import Pool, open_pool
 from projections.recorder import Batch, Recorder
 from projections.server import create_api
+from projections.service import Readiness
 from schemas.availability import ChannelQuantity, Place
 from schemas.codec import encode
 from schemas.ledger import Stock
@@ -27,8 +28,8 @@ from streams.commands.opened import run
 RULES = Rules(version="bench", channels={"web": ChannelRules(), "tills": ChannelRules(publish="locations")})
 
 
-async def ready() -> str | None:
-    return None
+def ready() -> Readiness:
+    return Readiness({}, frozenset())
 
 
 STORES = [f"STORE-{number}" for number in range(1, 13)]

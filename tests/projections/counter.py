@@ -26,6 +26,7 @@ from projections.limits import Limits
 from projections.pool import Pool, open_pool
 from projections.problems import KINDS, Problem
 from projections.server import create_api
+from projections.service import Readiness
 from schemas.reservations import Ask, Request
 from schemas.rules import ChannelRules, Rules
 from schemas.ruling import changed, rules_of
@@ -128,7 +129,8 @@ class Promises:
         assert (media is None) == ("content" not in said)
         if media is not None:
             schema = {**said["content"][media]["schema"], "components": self.components}
-            jsonschema_rs.Draft202012Validator(schema, validate_formats=True).validate(answer.json)
+            told = answer.json if "json" in media else answer.text
+            jsonschema_rs.Draft202012Validator(schema, validate_formats=True).validate(told)
 
 
 @dataclass
@@ -142,6 +144,7 @@ class Counter:
     promises: Promises
     document: dict[str, Any]
     unready: str | None = None
+    times: list[tuple[str, str, int, float]] = field(default_factory=list)
 
     async def ask(self, method: str, path: str, *, key: str | None = KEY, **more: Any) -> Answer:
         headers = {**more.pop("headers", {}), **({"Authorization": f"Bearer {key}"} if key else {})}
@@ -226,8 +229,8 @@ POOL, DESK, LEDGER, BOOK, COUNTER = (Present() for _ in range(5))
 def application() -> tuple[FastAPI, Promises]:
     """The application, and what its document promises."""
 
-    async def ready() -> str | None:
-        return COUNTER.unready
+    def ready() -> Readiness:
+        return Readiness({"kafka": COUNTER.unready, "workers": "nobody says anything"}, frozenset({"kafka"}))
 
     api = create_api(
         POOL,  # type: ignore[arg-type]  # a pool is in its place
@@ -237,6 +240,8 @@ def application() -> tuple[FastAPI, Promises]:
         keys=caller_of,
         intake=DESK,
         ready=ready,
+        metrics=lambda: b"onhand_ready 1\n",
+        timed=lambda *told: COUNTER.times.append(told),
         reserving=LEDGER,
         ruling=BOOK,
         body_max=BODY_MAX,

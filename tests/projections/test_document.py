@@ -13,6 +13,7 @@ from counter import Promises
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from projections.problems import BY_NAME, KINDS, Problem, named, response
+from projections.routes.health import EXPOSITION
 from projections.server import create_api
 from schemas.rules import Rules
 
@@ -64,7 +65,7 @@ def test_given_an_operation_then_it_has_a_name_a_tag_and_says_what_it_does(docum
         assert set(operation["tags"]) <= tags
         assert len(operation["tags"]) == 1
         assert len(operation["description"]) > 10
-        assert ("security" in operation) == path.startswith("/v1/")
+        assert ("security" in operation) == (path.startswith("/v1/") or path == "/metrics")
         parameters = operation.get("parameters", [])
         assert {p["name"] for p in parameters if p["in"] == "path"} == set(re.findall(r"{(\w+)}", path))
         for parameter in parameters:
@@ -80,12 +81,16 @@ def resolved(document, schema):
 
 
 def test_given_an_operation_then_what_it_takes_and_answers_has_a_schema_and_an_example(document, operations):
-    for _, _, operation in operations:
+    for _, path, operation in operations:
         for status, said in operation["responses"].items():
             assert "X-Request-Id" in said["headers"]
             if status == "304":
                 continue
             ((media, content),) = said["content"].items()
+            if (path, status) == ("/metrics", "200"):
+                assert (media, content["schema"]) == (EXPOSITION, {"type": "string"})
+                assert content["example"]
+                continue
             assert media == ("application/json" if int(status) < 400 else "application/problem+json")
             schema = resolved(document, content["schema"])
             assert schema["properties"]

@@ -11,6 +11,7 @@ import uvicorn
 
 from projections.access import Caller, Role
 from projections.server import create_api
+from projections.service import Readiness
 from schemas.claims import DeadLetter, Observation
 from schemas.ledger import view
 from schemas.postings import Kind
@@ -25,8 +26,8 @@ RULES = Rules(version="r", channels={"web": ChannelRules(ships_from="WH"), "till
 async def ask(pool):
     """Asks the API: status and JSON."""
 
-    async def ready() -> None:
-        return None
+    def ready() -> Readiness:
+        return Readiness({}, frozenset())
 
     api = create_api(
         pool,

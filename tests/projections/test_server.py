@@ -408,18 +408,56 @@ async def test_given_a_running_process_then_it_is_live_and_ready_without_a_key(a
         assert (await api.ask("GET", path, key=None)).status == 200
 
 
-async def test_given_the_log_is_away_then_it_is_live_but_not_ready_and_says_why(api):
-    api.unready = "Kafka has not answered yet"
+async def test_given_the_log_is_away_then_it_is_live_but_not_ready_and_says_why_check_by_check(api):
+    api.unready = "no answer within 2 s"
     answer = await api.ask("GET", "/readyz", key=None)
-    assert (answer.status, answer.json["detail"]) == (503, "Kafka has not answered yet")
+    assert (answer.status, answer.json["detail"]) == (503, "kafka: no answer within 2 s")
+    assert answer.json["checks"]["kafka"] == {"ok": False, "needed": True, "reason": "no answer within 2 s"}
     assert answer.headers["Retry-After"] == "2"
     assert (await api.get("/livez")).status == 200
+
+
+async def test_given_something_is_wrong_elsewhere_then_it_is_ready_and_says_so(api):
+    answer = await api.ask("GET", "/readyz", key=None)
+    assert (answer.status, answer.json["checks"]["workers"]["ok"]) == (200, False)
+
+
+async def test_given_a_key_for_watching_then_it_reads_the_metrics_and_nothing_else(api):
+    answer = await api.ask("GET", "/metrics", key="watch")
+    assert (answer.status, answer.text) == (200, "onhand_ready 1\n")
+    assert (await api.ask("GET", "/metrics", key=None)).status == 401
+    assert (await api.ask("GET", "/metrics", key="post")).status == 403
+    assert (await api.ask("GET", "/v1/stock/TEE", key="watch")).status == 403
+
+
+async def test_given_requests_then_they_are_timed_by_the_template_of_their_route_and_never_by_what_was_asked(
+    api,
+):
+    api.times.clear()
+    for method, path in (
+        ("GET", "/v1/stock/TEE"),
+        ("GET", "/v1/stock/ALICE%40EXAMPLE.COM?at=x"),
+        ("GET", "/nothing/here/Alice"),
+        ("BREW", "/v1/stock/TEE"),
+        ("GET", "/livez"),
+    ):
+        await api.session.request(
+            method, f"http://127.0.0.1:{api.port}{path}", headers={"Authorization": f"Bearer {KEY}"}
+        )
+    assert [(method, route, status) for method, route, status, _ in api.times] == [
+        ("GET", "/v1/stock/{sku}", 404),
+        ("GET", "/v1/stock/{sku}", 422),
+        ("GET", "none", 404),
+        ("OTHER", "/v1/stock/{sku}", 405),
+        ("GET", "/livez", 200),
+    ]
+    assert all(0 < seconds < 5 for *_, seconds in api.times)
 
 
 async def test_given_the_database_is_away_then_questions_get_503_with_retry_after_and_webhooks_are_still_taken(
     dark,
 ):
-    asked = ["/readyz", "/v1/stock/TEE", "/v1/stock/TEE?at=2026-11-20T12:00:00Z", "/v1/channels"]
+    asked = ["/v1/stock/TEE", "/v1/stock/TEE?at=2026-11-20T12:00:00Z", "/v1/channels"]
     asked += [
         "/v1/availability?channel=web",
         "/v1/explain/TEE?channel=web",

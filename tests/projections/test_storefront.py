@@ -22,6 +22,7 @@ from projections.access import Caller, Role
 from projections.geonames import Row
 from projections.postcodes import load
 from projections.server import create_api
+from projections.service import Readiness
 from schemas.distances import Point
 from schemas.postcodes import Postcode
 from schemas.postings import Kind
@@ -91,8 +92,8 @@ class Front:
         return await self.ask("POST", "/v1/fulfilment-options", status, json=basket)
 
 
-async def ready() -> str | None:
-    return None
+def ready() -> Readiness:
+    return Readiness({}, frozenset())
 
 
 POOL = Present()

@@ -225,7 +225,7 @@ def test_given_an_operator_then_keys_are_made_listed_and_revoked(typed):
     assert "revoke it first" in typed("create", "app", "--role", "admin", code=2)
     listed = typed("list", "--json")
     assert [(row["name"], row["state"], row["scopes"]) for row in json.loads(listed)["items"]] == [
-        ("till-7", "good", ["read"]),
+        ("till-7", "good", ["read", "watch"]),
         ("app", "good", ["read", "reserve"]),
     ]
     assert not re.search("digest|onhand_", listed)

@@ -85,6 +85,43 @@ def test_given_a_sale_elsewhere_then_the_difference_is_told(board):
     assert (target.wanted, target.expected) == (2, 3)
 
 
+def test_given_numbers_that_wait_then_each_waits_since_its_oldest_that_is_not_shown(board):
+    board.want(number("MUG", 5), 100.0)
+    board.want(number("MUG", 4, offset=2), 160.0)
+    board.want(number("TEE", 9), 130.0)
+    assert min(board.waits_since.values())[0] == 100.0
+    assert len(board.next(100)) == 2
+    assert board.through(receipt("MUG", 4, outcome=Outcome.ASKED)) is None
+    assert board.through(receipt("MUG", 4, outcome=Outcome.HELD)) is None
+    assert board.through(receipt("MUG", 4)) == 100.0
+    assert board.through(receipt("MUG", 4)) is None, "it is through already"
+    assert board.through(receipt("TEE", 9, outcome=Outcome.REFUSED)) == 130.0
+    assert board.waits_since == {}
+
+
+def test_given_a_sku_that_sells_faster_than_it_can_be_told_then_its_age_is_that_of_what_came_since(board):
+    board.want(number("MUG", 50), 0.0)
+    for second in range(1, 40):
+        board.next(100)
+        board.want(number("MUG", 50 - second, offset=1 + second), float(second))
+        assert board.through(receipt("MUG", 51 - second)) == second - 1
+    assert min(board.waits_since.values())[0] == 39.0
+
+
+def test_given_a_number_that_its_platform_shows_already_then_nothing_waits(board):
+    told(board, number("MUG", 5))
+    assert board.waits_since == {}
+    board.want(number("MUG", 5, offset=2), 100.0)
+    assert board.next(100) == []
+    assert board.waits_since == {}
+
+
+def test_given_somebody_overrules_a_number_then_it_waits_since_then(board):
+    told(board, number("MUG", 5))
+    board.saw(receipt("MUG", 9, outcome=Outcome.OVERRULED))
+    assert board.waits_since == {"MUG": (NOW.timestamp(), NOW.timestamp())}
+
+
 def nothing_left(sku, *, offset, elsewhere=None):
     return ChannelQuantity(
         channel="web", sku=sku, quantity=0, places={}, rules="r2", offset=offset, elsewhere=elsewhere
