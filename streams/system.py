@@ -19,7 +19,7 @@ from connectors.contract import Sandbox
 from connectors.sandboxes import rows_of, sandbox_of
 from deploy.engines import EngineError, Engines, Running, running
 from projections.pool import migrate
-from streams.settings import EMBEDDED, BadConfiguration, Settings, secrets_of
+from streams.settings import EMBEDDED, BadConfiguration, Settings, secret_in, secrets_of
 
 log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ def addresses(settings: Settings) -> Addresses:
                 "PostgreSQL is embedded and does not run: start `onhand up` first, or set [postgres] address"
             )
         dsn = found.dsn
-    elif password := os.environ.get("ONHAND_POSTGRES_PASSWORD"):
+    elif password := secret_in(os.environ, "ONHAND_POSTGRES_PASSWORD"):
         os.environ["PGPASSWORD"] = password
     return Addresses(bootstrap, dsn, found)
 

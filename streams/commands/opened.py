@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
@@ -21,8 +20,9 @@ from rich.console import Console
 from projections.pool import Pool, migrate, open_pool
 from projections.queries import Queries
 from schemas.ruling import BadRules
+from streams import logs
 from streams.garbage import collect_seldom
-from streams.settings import BadConfiguration, Settings, load
+from streams.settings import SECRETS_READ, BadConfiguration, Settings, load
 from streams.system import addresses
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from streams.ruling import Ruling
     from streams.stages import Naming
     from streams.verify import Verifier
+
+log = structlog.get_logger()
 
 out = Console()
 err = Console(stderr=True)
@@ -167,7 +169,7 @@ async def opened(config: Path) -> AsyncIterator[Parts]:
 
 def run(body: Awaitable[Result]) -> Result:
     """Runs a command's body; what can go wrong ends in one line on standard error and its exit code."""
-    _log_to_stderr()
+    logs.configure(lambda: tuple(SECRETS_READ))
     collect_seldom()
 
     async def main() -> Result:
@@ -180,7 +182,10 @@ def run(body: Awaitable[Result]) -> Result:
         raise typer.Exit(2) from None
     except Exception as error:
         if (reason := _reason(error)) is None:
-            raise
+            if sys.stderr.isatty():
+                raise
+            log.critical("failed here", exc_info=error)
+            raise typer.Exit(1) from None
         err.print(reason, style="red", soft_wrap=True, markup=False, highlight=False)
     raise typer.Exit(1)
 
@@ -215,21 +220,6 @@ def _reason(error: Exception) -> str | None:
             return f"PostgreSQL does not answer: {type(error).__name__}"
         case _:
             return None
-
-
-def _log_to_stderr() -> None:
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-    )
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
 
 
 def show(value: Any) -> None:
