@@ -110,9 +110,12 @@ def headers_schema(topic: Topic) -> dict[str, Any]:
         "ce_time": {"format": "date-time", "description": "When it happened, UTC."},
         "content-type": {"const": "application/json"},
     }
+    followed = {
+        "traceparent": {"description": "W3C Trace Context, where somebody follows what came of a document."}
+    }
     return {
         "type": "object",
-        "properties": {name: {"type": "string", **its} for name, its in properties.items()},
+        "properties": {name: {"type": "string", **its} for name, its in {**properties, **followed}.items()},
         "required": list(properties),
     }
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from streams.reader import Reader
 from streams.rocks import RocksStore
 from streams.stages import Naming, Ruled, bundle_stage, ledger_stage, publish_again, settle_stage
 from streams.tables import ChunkTable, MemoryStore, Store
+from streams.tracing import OFF, Tracing, chunk_passed
 from streams.writer import Writer
 
 EXPIRE_EVERY = 0.2
@@ -93,6 +95,7 @@ def create_app(
     datadir: str = ".onhand/faust",
     store: str = "memory",
     close_after: timedelta | None = None,
+    tracing: Tracing = OFF,
     known: Callable[[str], Rules | None] = lambda _version: None,
     fail: Callable[[str], None] = end_process,
 ) -> Topology:
@@ -100,8 +103,8 @@ def create_app(
 
     `instance` names this worker for ever (Kafka's static membership): a restarted worker takes its partitions back at
     once instead of waiting until its dead self times out. `store` says where its tables are: `memory`, or `rocksdict` for
-    files in `datadir`. `known` has the rules of a version, where it is known. `close_after` is how long a transaction must have been quiet to leave the table; None: never. Raises
-    `StoreFailed` when the tables cannot be used.
+    files in `datadir`. `known` has the rules of a version, where it is known. `close_after` is how long a transaction must have been quiet to leave the table; None: never. `tracing` is
+    where what is followed is told. Raises `StoreFailed` when the tables cannot be used.
     """
     sources, changelogs = (CLAIMS, MOVEMENTS, BUNDLE_PARTS), (TRANSACTIONS, STOCK, BUNDLES)
     app = faust.App(
@@ -142,7 +145,7 @@ def create_app(
             allow_empty=True,
         )
 
-    def stage(source: Topic, changelog: Topic, **how: Any) -> ChunkStage:
+    def stage(name: str, source: Topic, changelog: Topic, **how: Any) -> ChunkStage:
         cells: Store = RocksStore(Path(datadir) / changelog.name) if store == "rocksdict" else MemoryStore()
         app.tables.add(
             ChunkTable(
@@ -166,6 +169,7 @@ def create_app(
             changelog=naming(changelog),
             writer=writer,
             reader=reader,
+            passed=partial(chunk_passed, tracing, name) if tracing.on else None,
             fail=fail,
             **how,
         )
@@ -175,6 +179,7 @@ def create_app(
 
     expiry, ruled = Expiry(naming, writer, _now), Ruled.of(rules)
     ledger = stage(
+        "ledger",
         MOVEMENTS,
         STOCK,
         fold=ledger_stage(naming, ruled),
@@ -188,14 +193,16 @@ def create_app(
         await expiry.tick(ledger.progress.__contains__)
 
     app.timer(EXPIRE_EVERY)(expire)
-    settle = stage(CLAIMS, TRANSACTIONS, fold=settle_stage(naming, authority))
+    settle = stage("settle", CLAIMS, TRANSACTIONS, fold=settle_stage(naming, authority))
     to_close = Closing(naming, authority, writer, _now, close_after)
 
     async def close() -> None:
         await to_close.tick(settle)
 
     app.timer(CLOSE_EVERY)(close)
-    bundle = stage(BUNDLE_PARTS, BUNDLES, fold=bundle_stage(naming, ruled), begins=ruled.known.wait)
+    bundle = stage(
+        "bundles", BUNDLE_PARTS, BUNDLES, fold=bundle_stage(naming, ruled), begins=ruled.known.wait
+    )
     return Topology(app=app, settle=settle, ledger=ledger, bundle=bundle, ruled=ruled)
 
 

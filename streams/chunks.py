@@ -209,7 +209,8 @@ class ChunkStage:
 
     `stamp` is kept with every commit; `on_stamp` is called for a partition whose last commit had another one (which it is told),
     before its next chunk, and yields records to write again, some at a time (a stage whose output depends on configuration
-    writes its output again when that changed). `begins` is awaited before a partition is taken. `watch` is shown every state that the table holds or takes in. `fail` ends the process.
+    writes its output again when that changed). `begins` is awaited before a partition is taken. `watch` is shown every state that the table holds or takes in. `passed` is told
+    which records are done with all that follows, and since when (nanoseconds since 1970) they were worked on. `fail` ends the process.
     """
 
     def __init__(
@@ -226,12 +227,13 @@ class ChunkStage:
         on_stamp: Callable[[Store, int, str], Iterable[list[Out]]] = lambda _table, _partition, _before: (),
         begins: Callable[[], Awaitable[Any]] = _at_once,
         watch: Callable[[int, Iterable[Any]], None] = lambda _partition, _states: None,
+        passed: Callable[[Sequence[ConsumerRecord], int], None] | None = None,
         limits: Limits | None = None,
         fail: Callable[[str], None],
     ) -> None:
         self.app, self.source, self.table, self.changelog = app, source, table, changelog
         self.fold, self.writer, self.reader, self.stamp, self.on_stamp = fold, writer, reader, stamp, on_stamp
-        self.begins, self.watch = begins, watch
+        self.begins, self.watch, self.passed = begins, watch, passed
         self.limits = limits or Limits()
         self.fail = fail
         self.progress: dict[int, Progress] = {}
@@ -323,12 +325,14 @@ class ChunkStage:
                 await self._stamp(partition, epoch)
                 fresh = await self._continuing(partition, waiting)
                 for start in range(0, len(fresh), TOGETHER):
-                    some = fresh[start : start + TOGETHER]
+                    some, began = fresh[start : start + TOGETHER], time.time_ns()
                     folded = await self._folded(partition, epoch, some)
                     if folded is None:
                         return
                     self._count(folded, len(some))
                     await self._settle(partition, epoch, some[-1].offset + 1, folded)
+                    if self.passed is not None:
+                        self.passed(some, began)
             await self._stamp(partition, epoch)  # it may have changed while the last chunk was written
         except Exception as error:  # noqa: BLE001  # a fold that fails would fail again: stop before it is passed over
             self.fail(f"{self.source}[{partition}]: {type(error).__name__}: {error}")

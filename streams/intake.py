@@ -32,6 +32,7 @@ from streams.directories import Directories
 from streams.metering import Meters
 from streams.privacy import answer
 from streams.stages import Naming, claim_out
+from streams.tracing import OFF, Tracing, marked
 from streams.writer import NotWritten, Out, Writer
 
 log = structlog.get_logger()
@@ -58,7 +59,7 @@ class Intake:
     webhook only says that there is something to poll, `turns` a lock that a poll of the channel holds: a client remembers what it
     handed out, so two at once would each leave to the other what neither has in the log yet. `polls` is when a channel's newest
     polls began, and when all that each brought was in the log. `customers` keeps whom documents are
-    for; without it they are for nobody. `meters` counts what came in, and what was refused. `their_patience` is how long a webhook waits for that, in seconds.
+    for; without it they are for nobody. `meters` counts what came in, and what was refused; `tracing` follows it. `their_patience` is how long a webhook waits for that, in seconds.
     """
 
     connectors: Mapping[str, Connector]
@@ -72,6 +73,7 @@ class Intake:
     customers: Customers | None = None
     their_patience: float = 1.0
     meters: Meters = field(default_factory=partial(Meters, "serve"))
+    tracing: Tracing = OFF
     wakes: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
     polls: defaultdict[str, deque[tuple[datetime, datetime]]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=POLLS_KEPT))
@@ -80,10 +82,13 @@ class Intake:
 
     async def webhook(self, channel: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
         """Takes one webhook in. Returning means: it is in the log, or what it asks is done. Raises `Problem` otherwise."""
-        with self._counting(channel if channel in self.connectors else "", "webhook"):
-            await self._webhook(channel, path, headers, body)
+        known = channel if channel in self.connectors else ""
+        with self._counting(known, "webhook"), self.tracing.span("webhook", channel=known) as trace:
+            await self._webhook(channel, path, headers, body, trace)
 
-    async def _webhook(self, channel: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
+    async def _webhook(
+        self, channel: str, path: str, headers: Mapping[str, str], body: bytes, trace: bytes | None
+    ) -> None:
         connector = self.connectors.get(channel)
         if connector is None:
             raise Problem(404, "Unknown channel", f"no channel {channel!r} is configured")
@@ -105,7 +110,7 @@ class Intake:
         if not await self.directories.known(channel):
             raise Problem(503, "Not ready", "the platform's catalogue is not known yet", retry_after=5)
         kept = await self._kept_in_time(channel, payloads)
-        outs = [await self.outcome(channel, payload) for payload in payloads]
+        outs = marked([await self.outcome(channel, payload) for payload in payloads], trace)
         await self._write_in_time(outs)
         self._count(channel, "webhook", outs)
         if not kept:
@@ -113,9 +118,9 @@ class Intake:
 
     async def movements(self, body: bytes, key: str) -> dict[str, Any]:
         """Takes a claim of an application of the user's own in. The same key is the same document: again is no-op."""
-        with self._counting(CUSTOM, "post"):
+        with self._counting(CUSTOM, "post"), self.tracing.span("post", channel=CUSTOM) as trace:
             claim = self._ours(of_json(body), key)
-            await self._write_in_time([claim_out(self.naming, claim)])
+            await self._write_in_time(marked([claim_out(self.naming, claim)], trace))
         self.meters.count(INTAKE, CUSTOM, "post", "claim")
         return {"accepted": True, "transaction": claim.transaction}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from projections.apikeys import ApiKeys
 from projections.blocks import Blocks
 from projections.carrying import CarryingOut
 from projections.limits import Limits
-from projections.pool import DatabaseError, migrate, open_pool
+from projections.pool import DatabaseError, Pool, migrate, open_pool
 from projections.problems import Problem
 from projections.queries import Queries
 from projections.recorder import Recorder
@@ -52,6 +52,7 @@ from streams.sinks import Pushing
 from streams.stages import Naming, Ruled
 from streams.system import on_signal
 from streams.topics import create_topics
+from streams.tracing import Tracing, tracing_of
 from streams.writer import NotWritten, Writer
 
 if TYPE_CHECKING:  # a worker starts sooner without the server's half, and a server without the worker's
@@ -148,6 +149,7 @@ async def worker(
         datadir=str(settings.data / "faust" / instance),
         store=settings.worker.store,
         close_after=settings.transactions.close_after,
+        tracing=(tracing := tracing_of(settings.tracing, "worker")),
     )
     await asyncio.gather(  # all at once: a far broker takes its time for each
         WHEN_THERE(create_topics, bootstrap, naming, partitions, settings.kafka.replication),
@@ -175,6 +177,7 @@ async def worker(
             held_for=arrives_within(connector, settings.channels[name]),
             wary_for=POLLED_WITHIN * settings.channels[name].poll_every,
             meters=meters,
+            tracing=tracing,
         )
         for name in settings.channels
     ]
@@ -205,12 +208,24 @@ async def worker(
             on_ready()
             await _until(stopping, tasks)
     finally:
-        for client in clients.values():
-            await client.close()
-        await watch.close()
-        await pool.close()
-        for part in (pushes, writer, reader):
-            await part.stop()
+        await _end(clients, watch, pool, (pushes, writer, reader), tracing)
+
+
+async def _end(
+    clients: Mapping[str, Client],
+    watch: Watch,
+    pool: Pool,
+    parts: Iterable[Writer | Reader],
+    tracing: Tracing,
+) -> None:
+    """Gives all connections back."""
+    for client in clients.values():
+        await client.close()
+    await watch.close()
+    await pool.close()
+    for part in parts:
+        await part.stop()
+    await asyncio.to_thread(tracing.close)
 
 
 async def _standing_in(recording: Recording, topology: Topology) -> None:
@@ -287,6 +302,7 @@ async def serve(
         naming=naming,
         reload=_reloader(path, directories, ruling),
         customers=await customers_of(pool, settings.data) if kept else None,
+        tracing=tracing_of(settings.tracing, "serve"),
     )
 
     recording = Recording(bootstrap, partitions, naming, Recorder(pool), writer, dsn, blocks=Blocks(pool))
@@ -392,12 +408,7 @@ async def serve(
                 if task.done():
                     task.result()
     finally:
-        for client in clients.values():
-            await client.close()
-        await watch.close()
-        await pool.close()
-        for part in (writer, reader):
-            await part.stop()
+        await _end(clients, watch, pool, (writer, reader), intake.tracing)
 
 
 def _watched(

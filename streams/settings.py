@@ -109,6 +109,17 @@ class HealthSettings(BaseModel):
     recorder_behind: float = Field(300.0, ge=0)
 
 
+class TracingSettings(BaseModel):
+    """Where documents are followed, from the webhook to the platforms that are told: at `endpoint`, which takes OTLP over HTTP (such as
+    `http://127.0.0.1:4318/v1/traces`); nowhere, if none is named. `share` is which part of them is. It takes the extra `otel`.
+    """
+
+    model_config = FROZEN
+
+    endpoint: str | None = Field(None, pattern=r"^https?://")
+    share: float = Field(1.0, ge=0, le=1)
+
+
 class AlertSettings(BaseModel):
     """What people are told of, by the log and by a webhook to `url` (signed with the secret ONHAND_ALERTS_SECRET).
 
@@ -258,6 +269,7 @@ class Settings(BaseSettings):
     serve: ServeSettings = ServeSettings()
     worker: WorkerSettings = WorkerSettings()
     health: HealthSettings = HealthSettings()
+    tracing: TracingSettings = TracingSettings()
     transactions: TransactionSettings = TransactionSettings()
     alerts: AlertSettings = AlertSettings()
     dashboard: DashboardSettings = DashboardSettings()

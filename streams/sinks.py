@@ -31,7 +31,8 @@ from schemas.topics import CHANNEL_QUANTITIES, RECEIPTS
 from streams.breaker import STRIKES, Breaker
 from streams.directories import Directories
 from streams.metering import Meters
-from streams.stages import Naming
+from streams.stages import Naming, trace_of
+from streams.tracing import OFF, Tracing
 from streams.writer import NotWritten, Out, Writer
 
 log = structlog.get_logger()
@@ -278,7 +279,7 @@ class Pushing:
     """The sink of one channel, at one worker at a time. `pace` is the time in seconds in which changes gather for one
     call; a full call is followed by the next at once. `held_for` is the time in seconds until a held or unsure number is tried
     again: between two looks that agree, the platform's own documents must have had time to arrive; `wary_for` is `Board.wary_for`.
-    `meters` counts what platforms answer, and how long it took.
+    `meters` counts what platforms answer, and how long it took. `traces` has the context of each SKU's number that is followed, for `tracing`.
     `failing` says since when nothing can be told, and why; `slowed` how often in a row its platform asked to wait. While the rules say that the channel is in shadow, its board is kept and nothing is told.
     """
 
@@ -299,6 +300,8 @@ class Pushing:
     board: Board | None = None
     breaker: Breaker = field(default_factory=Breaker)
     meters: Meters = field(default_factory=partial(Meters, "worker"))
+    tracing: Tracing = OFF
+    traces: dict[str, bytes] = field(default_factory=dict)
     failing: tuple[datetime, str] | None = None
     slowed: int = 0
 
@@ -407,7 +410,16 @@ class Pushing:
                     number = _known(ChannelQuantity, record.value)
                     if number is not None:
                         board.want(number, record.timestamp / 1_000)
+                        if self.tracing.on:
+                            self._note(number.sku, trace_of(record))
             await asyncio.sleep(self.pace / 4)
+
+    def _note(self, sku: str, trace: bytes | None) -> None:
+        """Whether, and how, what is told next of a SKU is followed."""
+        if trace is None:
+            self.traces.pop(sku, None)
+        else:
+            self.traces[sku] = trace
 
     def _overrule(self, board: Board, value: bytes | None) -> None:
         if (
@@ -535,6 +547,9 @@ class Pushing:
         for receipt in receipts:
             if (since := board.through(receipt)) is not None:
                 self.meters.observe(PUSHED, max(0.0, now - since), self.channel)
+                if (trace := self.traces.pop(receipt.sku, None)) is not None:
+                    its = {"channel": self.channel, "outcome": receipt.outcome.value}
+                    self.tracing.passed("push", trace, int(since * 1e9), **its)
 
     def _receipt(self, answer: Answer) -> Receipt:
         """It is said after the channel came out of shadow, whoever's clock is ahead."""

@@ -53,6 +53,9 @@ NUMBERS_KNOWN = 20_000
 DEALS_KNOWN = 5_000
 """Transactions of which it is remembered what they came to: about 5 KB each."""
 
+TRACEPARENT = "traceparent"
+"""The last header of a record that is followed (W3C Trace Context)."""
+
 LookUp = Callable[[bytes], Cell | None]
 State = TypeVar("State")
 
@@ -78,22 +81,42 @@ class _Folding(ABC):
         self.now = EPOCH
         self._made: dict[bytes, Made] = {}
         self._due: Iterator[tuple[bytes, Made]] | None = None
+        self._traces: dict[bytes, tuple[str, bytes]] = {}
 
     def take(self, records: Sequence[ConsumerRecord]) -> None:
-        """Folds the next records."""
+        """Folds the next records. What a record that is followed makes is followed as well."""
         for record in records:
+            before = len(self.outputs)
             self._take(record)
+            if (trace := trace_of(record)) is not None:
+                self._traces[record.key] = (TRACEPARENT, trace)
+                self._follow(before, record.key)
         self.now = instant(records[-1])
+
+    def _follow(self, start: int, key: bytes) -> None:
+        """Gives what was put out since `start` the context of the last record of a key, if that was followed."""
+        if trace := self._traces.get(key):
+            self.outputs[start:] = [
+                out._replace(headers=(*out.headers, trace)) for out in self.outputs[start:]
+            ]
 
     def made(self, most: int) -> Folded | None:
         """Makes up to so many cells. When there are no more, returns what all records make."""
         if self._due is None:
-            self._due = self._cells()
+            self._due = self._followed() if self._traces else self._cells()
         before = len(self._made)
         self._made.update(islice(self._due, most))
         if len(self._made) == before + most:
             return None
         return Folded(self.outputs, self._made, self.used, self.unused, self.dead)
+
+    def _followed(self) -> Iterator[tuple[bytes, Made]]:
+        """The cells; what follows from one that a followed record made is followed as well."""
+        before = len(self.outputs)
+        for key, made in self._cells():
+            self._follow(before, key)
+            before = len(self.outputs)
+            yield key, made
 
     @abstractmethod
     def _take(self, record: ConsumerRecord) -> None:
@@ -470,6 +493,14 @@ def _state(cell: Cell | None, kind: type[State]) -> State | None:
 def _cell(topic: Topic, key: bytes, state: Any, offset: int, at: datetime) -> Made:
     ce = headers(topic, f"{key.decode()}/{offset}", topic.name, at)
     return Cell(offset, state), encode(state), ce
+
+
+def trace_of(record: ConsumerRecord) -> bytes | None:
+    """The context of a record that is followed. It is the last header: to look through all of them would be felt."""
+    if record.headers and record.headers[-1][0] == TRACEPARENT:
+        context: bytes = record.headers[-1][1]
+        return context
+    return None
 
 
 def instant(record: ConsumerRecord) -> datetime:
