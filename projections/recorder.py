@@ -15,7 +15,7 @@ from projections.pool import Connection, Pool
 from schemas.accounts import BOUNDARIES
 from schemas.availability import ChannelQuantity
 from schemas.claims import DeadLetter, Observation
-from schemas.codec import Undecodable, decode
+from schemas.codec import PLACE_KEEPER, Undecodable, decode
 from schemas.ledger import Stock
 from schemas.movements import Movement
 from schemas.oversells import Oversell
@@ -138,7 +138,11 @@ async def _advance(connection: Connection, topic: Topic, batches: Sequence[Batch
             raise Hole(
                 f"{topic.name}[{batch.partition}]: recorded up to {expected}, offered {batch.records[0][0]}"
             )
-        fresh.extend(_storable(batch.partition, record) for record in batch.records if record[0] >= expected)
+        fresh.extend(
+            _storable(batch.partition, record)
+            for record in batch.records
+            if record[0] >= expected and record[2] != PLACE_KEEPER
+        )
     rows = [(topic.name, b.partition, max(b.next_offset, at.get(b.partition, 0))) for b in batches]
     async with connection.cursor() as many:
         await many.executemany(

@@ -16,6 +16,10 @@ Value = TypeVar("Value")
 Headers = Sequence[tuple[str, bytes]]
 
 
+PLACE_KEEPER = b'{"moved":true}'
+"""The value of a record, without a key, that stands where one has moved to another partition (`onhand repartition`). Nobody's input."""
+
+
 class Undecodable(Exception):
     """These bytes are not what the topic holds. The message says where and why, never what they were."""
 

@@ -424,7 +424,7 @@ class ChunkStage:
         ]
         written = await self.writer.write(outs)
         first, count = written[self.changelog, partition]
-        return Written(first + count - 1, outs[-1].key, outs[-1].value, outs[-1].headers)
+        return Written(first + count - 1, outs[-1].key or b"", outs[-1].value, outs[-1].headers)
 
     # -- starting, holes, strangers
 

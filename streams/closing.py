@@ -12,7 +12,7 @@ import structlog
 
 from schemas.claims import Claim
 from schemas.closing import closable, closing, quiet_since, replayed
-from schemas.codec import Undecodable, decode
+from schemas.codec import PLACE_KEEPER, Undecodable, decode
 from schemas.settling import Transaction
 from schemas.topics import CLAIMS
 from schemas.witnesses import Authority
@@ -20,7 +20,7 @@ from streams.chunks import ChunkStage
 from streams.reader import Reader
 from streams.stages import Naming, claim_out
 from streams.tables import Cell
-from streams.writer import NotWritten, Writer
+from streams.writer import NotWritten, Writer, partition_of
 
 log = structlog.get_logger()
 
@@ -101,10 +101,17 @@ def _read(cell: Cell, quiet: datetime) -> Transaction | None:
     return decode(Transaction, cell.state)
 
 
-async def told_again(payload: Mapping[str, Any], reader: Reader, naming: Naming) -> tuple[Claim, Claim]:
-    """What to tell, in this order, so that the late news in a dead letter's `payload` is taken. Raises `Undecodable`."""
-    topic, partition, offset = naming(CLAIMS), payload["closed"]["partition"], payload["closed"]["offset"]
-    end = (await reader.ends(topic, [partition]))[partition]
-    async for records in reader.read(topic, partition, offset, min(offset + 1, end)):
-        return replayed(payload, decode(Claim, records[0].value))
-    raise Undecodable(f"the log does not hold {CLAIMS.name}/{partition}/{offset}")
+async def told_again(
+    payload: Mapping[str, Any], reader: Reader, naming: Naming, partitions: int
+) -> tuple[Claim, Claim]:
+    """What to tell, in this order, so that the late news in a dead letter's `payload` is taken. Raises `Undecodable`.
+
+    The record that it points to may have moved since, to where its key is among so many `partitions`, at the offset that it had.
+    """
+    topic, was, offset = naming(CLAIMS), payload["closed"]["partition"], payload["closed"]["offset"]
+    for partition in (was, partition_of(payload["claim"]["transaction"].encode(), partitions)):
+        end = (await reader.ends(topic, [partition]))[partition]
+        async for records in reader.read(topic, partition, offset, min(offset + 1, end)):
+            if records[0].value != PLACE_KEEPER:
+                return replayed(payload, decode(Claim, records[0].value))
+    raise Undecodable(f"the log does not hold {CLAIMS.name}/{was}/{offset}")

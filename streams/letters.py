@@ -60,7 +60,8 @@ class Letters:
         """News of a closed deal goes to it, opened again."""
         async with _reading(self.bootstrap) as reader:
             try:
-                await self.intake.claims(await told_again(payload, reader, self.intake.naming))
+                partitions = self.intake.writer.partitions
+                await self.intake.claims(await told_again(payload, reader, self.intake.naming, partitions))
             except Undecodable as error:
                 return str(error)
         return None

@@ -12,6 +12,7 @@ from schemas.topics import Topic
 from streams.reader import Reader
 from streams.recorder import RECORDED, batch_of
 from streams.stages import Naming
+from streams.topics import WrongTopics
 
 
 @dataclass(slots=True)
@@ -27,12 +28,19 @@ class Filling:
     progress: Callable[[int], None] = lambda _records: None
 
     async def fill(self, topics: Sequence[Topic]) -> None:
-        """Records what is not recorded yet. Raises `DatabaseError`, `KafkaError`."""
+        """Records what is not recorded yet. Raises `WrongTopics` where part of it is gone, `DatabaseError`, `KafkaError`."""
         for topic in topics:
             name, known = self.naming(topic), await self.recorder.offsets(topic.name)
             ends = await self.reader.ends(name, range(self.partitions))
+            begins = await self.reader.begins(name, range(self.partitions))
             for partition, end in ends.items():
-                async for records in self.reader.read(name, partition, known.get(partition, 0), end):
+                if known.get(partition, 0) < begins[partition] and topic.config["cleanup.policy"] == "delete":
+                    raise WrongTopics(
+                        f"{name}[{partition}] begins at {begins[partition]}: what was before is gone, and nothing can be made"
+                        " anew without it"
+                    )
+                start = max(known.get(partition, 0), begins[partition])
+                async for records in self.reader.read(name, partition, start, end):
                     await self._take(batch_of(topic, partition, records))
                     self.progress(len(records))
                 if known.get(partition, 0) < end:  # compaction may have left nothing at the end

@@ -14,7 +14,7 @@ from datetime import datetime
 from statistics import median_low
 from typing import Any
 
-from schemas.codec import Undecodable, decode
+from schemas.codec import PLACE_KEEPER, Undecodable, decode
 from schemas.counts import micros
 from schemas.happened import History
 from schemas.histories import Histories, Words
@@ -97,7 +97,7 @@ class Replay:
 
     def _take(self, found: Histories, values: Sequence[bytes | None]) -> None:
         """Takes all of them in. What is none is counted, and what stands behind it is taken in nevertheless."""
-        left = iter(values)
+        left = (value for value in values if value != PLACE_KEEPER)
         while True:
             try:
                 found.take(left)
@@ -123,7 +123,8 @@ class Replay:
             start = max(begins[partition], end - most)
             async for values in self.batches.values(name, partition, start, end):
                 for value in values:
-                    yield value
+                    if value != PLACE_KEEPER:
+                        yield value
 
     async def folded(self) -> dict[str, Stock]:
         """The stock of every SKU, added up from zero."""

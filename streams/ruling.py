@@ -13,7 +13,7 @@ from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from projections.pool import leadership
-from schemas.codec import Undecodable, decode, encode, headers
+from schemas.codec import PLACE_KEEPER, Undecodable, decode, encode, headers
 from schemas.rules import LocationRules, Rules
 from schemas.ruling import LOCATION, BadRules, changed, merged, noted, rules_of
 from schemas.topics import RULES
@@ -70,6 +70,8 @@ class Ruling:
             return self.newest is not before
 
     def _take(self, record: ConsumerRecord) -> None:
+        if record.value == PLACE_KEEPER:
+            return
         try:
             rules = decode(Rules, record.value)
         except Undecodable as error:

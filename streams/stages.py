@@ -18,7 +18,7 @@ from schemas.availability import ChannelQuantity, Known, Place, moved, places_of
 from schemas.bundles import Bundle, BundlePart, bundle_quantity, part, same_part
 from schemas.claims import Claim, DeadLetter
 from schemas.closing import kept
-from schemas.codec import Undecodable, decode, encode, headers, recall
+from schemas.codec import PLACE_KEEPER, Undecodable, decode, encode, headers, recall
 from schemas.counts import EPOCH
 from schemas.granting import enter
 from schemas.ledger import NO_MORE, Book, Stock
@@ -55,6 +55,9 @@ DEALS_KNOWN = 5_000
 
 TRACEPARENT = "traceparent"
 """The last header of a record that is followed (W3C Trace Context)."""
+
+WRITTEN_IN = "onhand_partition"
+"""The header of a record that has moved: the partition where it was written. What it caused says so."""
 
 LookUp = Callable[[bytes], Cell | None]
 State = TypeVar("State")
@@ -127,7 +130,10 @@ class _Folding(ABC):
         """The table's new cells, by key, each once; what follows from one is put to the outputs with it."""
 
     def _read(self, kind: type[State], record: ConsumerRecord) -> State | None:
-        """What a record says. None: nobody can read it, and a dead letter says so."""
+        """What a record says. None: nothing, or nobody can read it, and a dead letter says so."""
+        if record.value == PLACE_KEEPER:
+            self.unused += 1
+            return None
         try:
             return decode(kind, record.value)
         except Undecodable as error:
@@ -137,6 +143,11 @@ class _Folding(ABC):
     def _refuse(self, record: ConsumerRecord, reason: str) -> None:
         self.outputs.append(_dead(self.naming, record, self.stage, reason))
         self.dead += 1
+
+
+def written_in(record: ConsumerRecord) -> int:
+    """The partition where a record was written, which is where it stands unless it was moved."""
+    return next((int(value) for name, value in record.headers if name == WRITTEN_IN), record.partition)
 
 
 def settle_stage(naming: Naming, authority: Authority) -> Callable[..., Folding]:

@@ -10,7 +10,8 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,6 +117,21 @@ def start_engines(settings: Settings, progress: Progress) -> Engines | None:
     engines = Engines(engine_data(settings), kafka=kafka, postgres=postgres, progress=progress)
     engines.start()
     return engines
+
+
+@asynccontextmanager
+async def running_engines(settings: Settings, progress: Progress) -> AsyncIterator[None]:
+    """The engines, for a command that may be run while nothing else is: embedded ones are started for it, if they do not run. Raises
+    `EngineError`.
+    """
+    engines = (
+        None if running(engine_data(settings)) else await asyncio.to_thread(start_engines, settings, progress)
+    )
+    try:
+        yield
+    finally:
+        if engines is not None:
+            await asyncio.to_thread(engines.stop)
 
 
 async def start_sandboxes(settings: Settings, base: Path) -> dict[str, Sandbox]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
     KafkaError,
@@ -23,8 +25,19 @@ class WrongTopics(Exception):
     """The topics of this cluster are not what this installation needs."""
 
 
-async def create_topics(bootstrap: Kafka, naming: Naming, partitions: int, replication: int = 1) -> None:
-    """Creates what is missing, waits until every partition has a leader, and checks the partition counts.
+KEPT_STAMPS = {"message.timestamp.type": "CreateTime"}
+"""With this a record has the instant that its writer says."""
+
+
+async def create_topics(
+    bootstrap: Kafka,
+    naming: Naming,
+    partitions: int,
+    replication: int = 1,
+    config: Mapping[str, str] | None = None,
+) -> None:
+    """Creates what is missing, waits until every partition has a leader, and checks the partition counts. `config` goes before what
+    the topic table says.
 
     Raises `WrongTopics` when a topic has another number of partitions: every key would change its partition.
     """
@@ -33,7 +46,7 @@ async def create_topics(bootstrap: Kafka, naming: Naming, partitions: int, repli
         async with saying_why(bootstrap):
             await admin.start()
         wanted = [
-            NewTopic(naming(topic), partitions, replication, topic_configs=dict(topic.config))
+            NewTopic(naming(topic), partitions, replication, topic_configs={**topic.config, **(config or {})})
             for topic in TOPICS
         ]
         answer = await admin.create_topics(wanted)
@@ -42,6 +55,48 @@ async def create_topics(bootstrap: Kafka, naming: Naming, partitions: int, repli
                 raise WrongTopics(f"topic {name} could not be created: {for_code(code).__name__}")
         await _await_leaders(admin, {naming(topic) for topic in TOPICS}, partitions)
         await _await_coordinator(admin)
+    finally:
+        await admin.close()
+
+
+async def configure_topics(bootstrap: Kafka, naming: Naming) -> None:
+    """Has all topics be as the topic table says. Raises `WrongTopics`."""
+    admin = AIOKafkaAdminClient(**access(bootstrap))
+    try:
+        await admin.start()
+        wanted = [
+            ConfigResource(ConfigResourceType.TOPIC, naming(topic), {**KEPT_STAMPS, **topic.config})
+            for topic in TOPICS
+        ]
+        for answer in await admin.alter_configs(wanted):
+            for code, _, _, name in answer.resources:
+                if code:
+                    raise WrongTopics(f"topic {name} cannot be configured: {for_code(code).__name__}")
+    finally:
+        await admin.close()
+
+
+async def existing_topics(bootstrap: Kafka, naming: Naming) -> set[str]:
+    """Those of our topics that there are."""
+    admin = AIOKafkaAdminClient(**access(bootstrap))
+    try:
+        await admin.start()
+        return {naming(topic) for topic in TOPICS} & set(await admin.list_topics())
+    finally:
+        await admin.close()
+
+
+async def delete_topics(bootstrap: Kafka, naming: Naming, within: float = 60.0) -> None:
+    """Deletes all of our topics, and returns when they are gone. Raises `WrongTopics`."""
+    admin = AIOKafkaAdminClient(**access(bootstrap))
+    try:
+        await admin.start()
+        deadline = time.monotonic() + within
+        while names := {naming(topic) for topic in TOPICS} & set(await admin.list_topics()):
+            if time.monotonic() > deadline:
+                raise WrongTopics(f"topics could not be deleted: {', '.join(sorted(names))}")
+            await admin.delete_topics(sorted(names))
+            await asyncio.sleep(0.5)
     finally:
         await admin.close()
 

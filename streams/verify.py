@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from projections.recorder import storable
 from schemas.availability import ChannelQuantity, Shown, quantity, same_numbers
 from schemas.bundles import Bundle, bundle_quantity, part
 from schemas.claims import Claim
-from schemas.codec import Undecodable, Value, decode
+from schemas.codec import PLACE_KEEPER, Undecodable, Value, decode
 from schemas.granting import step
 from schemas.ledger import Stock
 from schemas.movements import Cause, Movement
@@ -28,7 +28,7 @@ from schemas.topics import BUNDLE_PARTS, CLAIMS, MOVEMENTS, STOCK, Topic
 from schemas.witnesses import Authority
 from streams.reader import Reader
 from streams.recorder import RECORDED
-from streams.stages import DEALS_KNOWN, Naming, instant
+from streams.stages import DEALS_KNOWN, Naming, instant, written_in
 from streams.tables import source_offset
 from streams.writer import partition_of
 
@@ -156,7 +156,7 @@ class Verifier:
         ends = self._ends[topic.name]
         for partition, start in (await self.reader.begins(self.naming(topic), ends)).items():
             async for records in self.reader.read(self.naming(topic), partition, start, ends[partition]):
-                yield records
+                yield _said(records)
 
     def _later(self, movement: Movement) -> bool:
         """Whether the claim behind a movement came after those ends."""
@@ -185,7 +185,7 @@ class Verifier:
                     claim = decode(Claim, record.value)
                 except Undecodable:
                     continue  # a dead letter: the settle stage said so
-                key, cause = claim.transaction, Cause(record.partition, record.offset, 0)
+                key, cause = claim.transaction, Cause(written_in(record), record.offset, 0)
                 before = transactions.get(key, Transaction())
                 refused += late(before, claim) is not None
                 transactions[key], made = apply(before, claim, instant(record), cause, settler)
@@ -205,7 +205,7 @@ class Verifier:
         ends = self._ends[MOVEMENTS.name]
         last: dict[int, bytes] = {}
         async for records in self.reader.whole(self.naming(MOVEMENTS), self.partitions):
-            for record in records:
+            for record in _said(records):
                 movement = _readable(Movement, record, "movements", report)
                 if movement is None:
                     continue
@@ -343,6 +343,11 @@ class Verifier:
         report.checks["pushed"] = compared
 
 
+def _said(records: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
+    """The records that say something."""
+    return [record for record in records if record.value != PLACE_KEEPER]
+
+
 def _same(ours: ChannelQuantity | None, held: ChannelQuantity | None) -> bool:
     """Whether a number is what was recorded; none is as good as one without a place."""
     if ours is None:
@@ -361,7 +366,7 @@ def _taken(folded: dict[str, Stock], movement: Movement, record: ConsumerRecord)
     if movement.cause.own:
         return
     stock = folded.get(movement.sku, Stock(sku=movement.sku))
-    taken = step(stock, movement, record.offset, record.partition)
+    taken = step(stock, movement, record.offset, written_in(record))
     folded[movement.sku] = taken.stock
     yield from (own for own in taken.posted if own.request is None)
 

@@ -18,13 +18,14 @@ from streams.cluster import Kafka, access, saying_why
 
 
 class Out(NamedTuple):
-    """A record to write. `partition` None: by the key, as Kafka's own clients do."""
+    """A record to write. `partition` None: by the key, as Kafka's own clients do. `timestamp` (milliseconds) None: now."""
 
     topic: str
-    key: bytes
-    value: bytes
+    key: bytes | None
+    value: bytes | None
     headers: Headers
     partition: int | None = None
+    timestamp: int | None = None
 
 
 class NotWritten(Exception):
@@ -109,8 +110,7 @@ class Writer:
         """
         grouped: dict[tuple[str, int], list[Out]] = defaultdict(list)
         for out in outs:
-            partition = partition_of(out.key, self.partitions) if out.partition is None else out.partition
-            grouped[out.topic, partition].append(out)
+            grouped[out.topic, self._partition(out)].append(out)
         try:
             spans = await asyncio.wait_for(
                 asyncio.gather(*(self._send(topic, p, rows) for (topic, p), rows in grouped.items())),
@@ -137,9 +137,8 @@ class Writer:
                     key=out.key,
                     value=out.value,
                     headers=list(out.headers),
-                    partition=partition_of(out.key, self.partitions)
-                    if out.partition is None
-                    else out.partition,
+                    partition=self._partition(out),
+                    timestamp_ms=out.timestamp,
                 )
                 for out in outs
             ]
@@ -149,6 +148,9 @@ class Writer:
         for out in outs:
             self.written[out.topic] += 1
 
+    def _partition(self, out: Out) -> int:
+        return partition_of(out.key or b"", self.partitions) if out.partition is None else out.partition
+
     async def _send(self, topic: str, partition: int, rows: Sequence[Out]) -> tuple[int, int]:
         producer = self._producer
         if producer is None:
@@ -157,12 +159,15 @@ class Writer:
         batch = producer.create_batch()
         for row in rows:
             headers = list(row.headers)
-            if batch.append(key=row.key, value=row.value, timestamp=None, headers=headers) is None:
+            if batch.append(key=row.key, value=row.value, timestamp=row.timestamp, headers=headers) is None:
                 acks.append(await _queued(producer, batch, topic, partition))
                 batch = producer.create_batch()
-                if batch.append(key=row.key, value=row.value, timestamp=None, headers=headers) is None:
+                if (
+                    batch.append(key=row.key, value=row.value, timestamp=row.timestamp, headers=headers)
+                    is None
+                ):
                     raise NotWritten(
-                        f"a record of {len(row.value)} bytes does not fit into a batch of {topic}"
+                        f"a record of {len(row.value or b'')} bytes does not fit into a batch of {topic}"
                     )
         acks.append(await _queued(producer, batch, topic, partition))
         written = await asyncio.gather(*acks)

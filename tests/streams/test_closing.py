@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schemas.claims import Claim, Fact
-from schemas.codec import Undecodable, decode, encode
+from schemas.codec import PLACE_KEEPER, Undecodable, decode, encode
 from schemas.movements import Cause
 from schemas.settling import Transaction, apply
 from schemas.topics import CLAIMS
@@ -19,7 +19,7 @@ from streams.reader import Reader
 from streams.stages import Naming
 from streams.tables import Cell, MemoryStore
 from streams.topics import create_topics
-from streams.writer import NotWritten, Writer, partition_of
+from streams.writer import NotWritten, Out, Writer, partition_of
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MONTH = timedelta(days=30)
@@ -123,13 +123,28 @@ async def test_given_a_dead_letter_then_it_is_told_again_after_what_reopens_its_
     partition = partition_of(b"sale/1", PARTITIONS)
     news = claim("sale/1", (Fact.SOLD, "MUG", 2, "SOHO"), version=2)
     letter = {"claim": json.loads(encode(news)), "closed": {"partition": partition, "offset": 0}}
-    reopened, again = await told_again(letter, asked.reader, asked.naming)
+    reopened, again = await told_again(letter, asked.reader, asked.naming, PARTITIONS)
     assert (reopened.transaction, reopened.archive.reopens, again) == ("sale/1", 0, news)
     assert set(reopened.archive.documents) == {"tills/sale/1"}
     letter["closed"]["offset"] = 9
     with pytest.raises(Undecodable, match=f"the log does not hold claims/{partition}/9"):
-        await told_again(letter, asked.reader, asked.naming)
+        await told_again(letter, asked.reader, asked.naming, PARTITIONS)
     letter["closed"]["offset"] = 0
     letter["claim"]["transaction"] = "sale/2"
     with pytest.raises(Undecodable, match="the record that closed sale/2 is not where it was"):
-        await told_again(letter, asked.reader, asked.naming)
+        await told_again(letter, asked.reader, asked.naming, PARTITIONS)
+
+
+async def test_given_the_record_that_closed_a_deal_has_moved_then_it_is_found_where_its_key_is_now(
+    asked, claim
+):
+    table, sweep, sale = Table(), asked.sweep(), claim("sale/1", (Fact.SOLD, "MUG", 1, "SOHO"))
+    table.hold(sale, NOW - MONTH)
+    now = partition_of(b"sale/1", PARTITIONS)
+    other = (now + 1) % PARTITIONS
+    await asked(sweep, table, 2)
+    await asked.writer.write([Out(asked.naming(CLAIMS), None, PLACE_KEEPER, (), other)])
+    news = claim("sale/1", (Fact.SOLD, "MUG", 2, "SOHO"), version=2)
+    letter = {"claim": json.loads(encode(news)), "closed": {"partition": other, "offset": 0}}
+    reopened, again = await told_again(letter, asked.reader, asked.naming, PARTITIONS)
+    assert (reopened.transaction, again) == ("sale/1", news)

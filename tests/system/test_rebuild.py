@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import threading
@@ -11,9 +12,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from projections.derived import OWN, PROJECTIONS
+from schemas.topics import MOVEMENTS
 from streams.settings import load
+from streams.stages import Naming
+from streams.topics import create_topics
+from streams.writer import Out, Writer
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "example"
 RECORDED = [table for tables in PROJECTIONS.values() for table in tables]
@@ -109,3 +116,19 @@ def test_given_a_shop_that_sells_all_the_time_then_a_rebuild_shows_nobody_less_t
 def test_given_a_projection_nobody_knows_then_nothing_is_done(up):
     for wrong in (["blocks"], [], ["movements", "--all"]):
         assert up.printed("rebuild", *wrong, code=2) == ""
+
+
+async def test_given_a_log_whose_beginning_is_gone_then_nothing_is_made_anew_from_the_rest(installation):
+    settings = installation.configure("[locations.SOHO]\n")
+    partitions, naming = settings.kafka.partitions, Naming(settings.kafka.prefix)
+    await create_topics(installation.engines.bootstrap, naming, partitions)
+    writer = Writer(installation.engines.bootstrap, partitions)
+    await writer.start()
+    await writer.write([Out(naming(MOVEMENTS), b"TEE", b"not json", (), 0) for _ in range(5)])
+    await writer.stop()
+    admin = AIOKafkaAdminClient(bootstrap_servers=installation.engines.bootstrap)
+    await admin.start()
+    await admin.delete_records({TopicPartition(naming(MOVEMENTS), 0): RecordsToDelete(before_offset=3)})
+    await admin.close()
+    with pytest.raises(AssertionError, match="begins at 3: what was before is gone"):
+        await asyncio.to_thread(installation.asked, "rebuild", "movements")
