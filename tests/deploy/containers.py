@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -113,6 +114,13 @@ class Container:
                 stderr=sink,
                 text=True,
             )
+
+    def stop(self, process: subprocess.Popen[str]) -> None:
+        """Ends a command of `start` as an engine does, and forgives that it says by which signal it ended."""
+        process.terminate()
+        code = process.wait(40)
+        process.stdout.close()
+        assert code in {0, -signal.SIGTERM}, code
 
     def _env(self) -> dict[str, str]:
         passed = {

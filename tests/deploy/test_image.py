@@ -167,7 +167,4 @@ def test_given_the_built_image_then_a_worker_and_a_server_become_ready_in_it_and
             assert kept.stat().st_uid == 10001
         finally:
             for part in parts:
-                part.terminate()
-            assert [part.wait(30) for part in parts] == [0, 0]
-            for part in parts:
-                part.stdout.close()
+                configured.stop(part)

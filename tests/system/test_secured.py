@@ -92,11 +92,17 @@ class Secured:
     dsn: str
 
     def configure(self, prefix: str, kafka_says: str, ca: str = "ca.pem") -> Path:
-        file = self.folder / prefix.rstrip(".") / "onhand.toml"
+        name = prefix.rstrip(".")
+        file = self.folder / name / "onhand.toml"
         file.parent.mkdir()
+        (file.parent / "rules.toml").write_text("[channels.depot.rules]\nsafety_stock = 1\n")
+        with psycopg.connect(
+            self.dsn, password=os.environ["ONHAND_POSTGRES_PASSWORD"], autocommit=True
+        ) as own:
+            own.execute(f"create database {name}".encode())
         file.write_text(
             f'[kafka]\nprefix = "{prefix}"\npartitions = 2\ntls = true\n{kafka_says}\n'
-            f'[postgres]\naddress = "{self.dsn}?sslmode=verify-full&sslrootcert={self.folder / ca}"\n'
+            f'[postgres]\naddress = "{self.dsn.rpartition("/")[0]}/{name}?sslmode=verify-full&sslrootcert={self.folder / ca}"\n'
             f"[serve]\nport = {free_port()}\n[locations.SOHO]\n"
             f'[channels.depot]\nplatform = "rlm"\nfolder = "{file.parent}/depot"\nquiet = 0\npoll_every = 1\n'
             '[channels.depot.locations]\n"WH" = "SOHO"\n[channels.depot.rules]\npublish = "locations"\n'
@@ -287,7 +293,7 @@ def test_given_engines_that_let_in_by_a_secret_over_tls_alone_then_every_part_ge
             ("check",),
             ("verify", "--json"),
             ("replay", "--json"),
-            ("replay", "--rules", str(config), "--json"),
+            ("replay", "--rules", str(config.with_name("rules.toml")), "--json"),
             ("rules", "history", "--json"),
         ):
             done = onhand(config, *command)
