@@ -15,7 +15,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.processes import EngineError, Server, await_ready, free_port, last_line, start
@@ -57,7 +57,8 @@ two thirds of the processor time with it. A JVM that it does not fit goes withou
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One more way in: a port on loopback, and the `host:port` that clients who came this way are told to use.
+    """One more way in: a port on loopback, and the `host:port` that clients who came this way are told to use. `protocol` is one of
+    Kafka's (`SASL_SSL`), and `properties` are what it needs for that, without the listener's name before them.
 
     Kafka's clients go where the broker says it is, so whoever reaches it by another address (a tunnel, a proxy, another
     network) needs a listener that says that address.
@@ -66,6 +67,8 @@ class Listener:
     name: str
     port: int
     advertised: str
+    protocol: str = "PLAINTEXT"
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 def version() -> str:
@@ -200,9 +203,17 @@ def run(
             (f"PLAINTEXT://127.0.0.1:{chosen}", *(f"{one.name}://{one.advertised}" for one in listeners))
         ),
         "listener.security.protocol.map": ",".join(
-            (PROPERTIES["listener.security.protocol.map"], *(f"{one.name}:PLAINTEXT" for one in listeners))
+            (
+                PROPERTIES["listener.security.protocol.map"],
+                *(f"{one.name}:{one.protocol}" for one in listeners),
+            )
         ),
         "log.dirs": str(data / "log"),
+        **{
+            f"listener.name.{one.name.lower()}.{name}": value
+            for one in listeners
+            for name, value in one.properties.items()
+        },
     }
     properties.write_text("".join(f"{key}={value}\n" for key, value in lines.items()), encoding="utf-8")
     log = data / "kafka.log"

@@ -20,6 +20,7 @@ from schemas.topics import BUNDLE_PARTS, BUNDLES, CLAIMS, MOVEMENTS, STOCK, TRAN
 from schemas.witnesses import Authority
 from streams.chunks import ChunkConsumer, ChunkSchema, ChunkStage, agent_of, chunk_scheduler, end_process
 from streams.closing import Closing
+from streams.cluster import Kafka, faust_broker
 from streams.expiry import Expiry
 from streams.reader import Reader
 from streams.rocks import RocksStore
@@ -73,7 +74,7 @@ class Topology:
 
 def create_app(
     *,
-    bootstrap: str,
+    bootstrap: Kafka,
     partitions: int,
     naming: Naming,
     rules: Rules | Ruled,
@@ -98,7 +99,7 @@ def create_app(
     sources, changelogs = (CLAIMS, MOVEMENTS, BUNDLE_PARTS), (TRANSACTIONS, STOCK, BUNDLES)
     app = faust.App(
         naming.prefix + group,
-        broker=[f"kafka://{address}" for address in bootstrap.split(",")],
+        **faust_broker(bootstrap),
         store="memory://",
         datadir=datadir,
         autodiscover=False,

@@ -20,6 +20,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.memory_records import MemoryRecords
 
+from streams.cluster import Kafka, access, saying_why
 from streams.unpacking import Packed, Room
 
 FETCHED = 1024 * 1024
@@ -34,16 +35,17 @@ SIZE = slice(8, 12)
 class Batches:
     """A look at the log that moves nobody's position, for one reader at a time."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: Kafka) -> None:
         self._bootstrap = bootstrap
         self._client: Any = None
         self._room = Room()
 
     async def start(self) -> None:
-        """Connects. Raises `KafkaError` when no broker answers."""
-        self._client = AIOKafkaClient(bootstrap_servers=self._bootstrap, client_id="onhand-replay")
+        """Connects. Raises `KafkaError` when no broker answers, `Refused` where one does not let us in."""
+        self._client = AIOKafkaClient(**access(self._bootstrap), client_id="onhand-replay")
         try:
-            await self._client.bootstrap()
+            async with saying_why(self._bootstrap):
+                await self._client.bootstrap()
         except BaseException:
             await self.stop()
             raise

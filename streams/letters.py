@@ -15,6 +15,7 @@ from projections.problems import Problem
 from projections.queries import Queries
 from schemas.codec import Undecodable
 from streams.closing import told_again
+from streams.cluster import Kafka
 from streams.intake import Intake
 from streams.reader import Reader
 from streams.writer import NotWritten
@@ -28,7 +29,7 @@ class Letters:
 
     queries: Queries
     intake: Intake
-    bootstrap: str
+    bootstrap: Kafka
 
     async def retry(self, ident: str, payload: dict[str, Any] | None, by: str) -> str | None:
         """Takes in again what a dead letter holds, or `payload` in its place, and notes that it was. Returns why it is refused still, or
@@ -66,7 +67,7 @@ class Letters:
 
 
 @asynccontextmanager
-async def _reading(bootstrap: str) -> AsyncIterator[Reader]:
+async def _reading(bootstrap: Kafka) -> AsyncIterator[Reader]:
     reader = Reader(bootstrap)
     await reader.start()
     try:

@@ -34,6 +34,7 @@ from schemas.ruling import LOCATION
 from streams.alerts import Alerting
 from streams.asking import Asking
 from streams.carrying import Carrying
+from streams.cluster import Kafka, Refused
 from streams.customers import customers_of
 from streams.directories import Directories
 from streams.intake import Intake
@@ -98,7 +99,8 @@ async def patiently(what: str, start: Callable[[], Coroutine[Any, Any, None]]) -
         try:
             await start()
         except (KafkaError, NotWritten, OSError) as error:
-            log.warning("waiting for Kafka", part=what, reason=f"{type(error).__name__}")
+            reason = str(error) if isinstance(error, Refused) else type(error).__name__
+            log.warning("waiting for Kafka", part=what, reason=reason)
             await asyncio.sleep(1.0)
         else:
             return
@@ -117,7 +119,7 @@ async def background(*bodies: Coroutine[Any, Any, None]) -> AsyncIterator[list[a
 
 
 async def worker(
-    settings: Settings, bootstrap: str, dsn: str, instance: str, on_ready: Callable[[], None]
+    settings: Settings, bootstrap: Kafka, dsn: str, instance: str, on_ready: Callable[[], None]
 ) -> None:
     """Runs the agents and the sinks until a signal, or until one of them fails for good; and the recorder, where no server
     does.
@@ -239,7 +241,7 @@ async def _until(stopping: asyncio.Event, tasks: list[asyncio.Task[None]]) -> No
 
 
 async def serve(
-    settings: Settings, path: Path, bootstrap: str, dsn: str, keys: Keys, on_ready: Callable[[str], None]
+    settings: Settings, path: Path, bootstrap: Kafka, dsn: str, keys: Keys, on_ready: Callable[[str], None]
 ) -> None:
     """Runs the HTTP server and the polls until a signal. It starts, and says 503, while Kafka is away."""
     from projections.server import create_api
@@ -376,7 +378,7 @@ async def serve(
 
 
 def _dashboard(
-    settings: Settings, queries: Queries, intake: Intake, bootstrap: str, stopping: Callable[[], bool]
+    settings: Settings, queries: Queries, intake: Intake, bootstrap: Kafka, stopping: Callable[[], bool]
 ) -> Dashboard:
     from projections.dashboard import Dashboard
     from streams.letters import Letters
@@ -517,7 +519,7 @@ def carrying(
     ]
 
 
-def reconciling(channel: str, intake: Intake, queries: Queries, bootstrap: str, dsn: str) -> Reconciling:
+def reconciling(channel: str, intake: Intake, queries: Queries, bootstrap: Kafka, dsn: str) -> Reconciling:
     """What compares a channel's platform with what it should show."""
     client = intake.directories.clients[channel]
     return Reconciling(

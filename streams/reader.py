@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from streams.cluster import Kafka, access, saying_why
+
 
 class Reader:
     """A look at the log that moves nobody's position. Reads wait for one another.
@@ -16,7 +18,7 @@ class Reader:
     would answer after the fetch that waits for records which nobody reads any more.
     """
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: Kafka) -> None:
         self._bootstrap = bootstrap
         self._consumer: AIOKafkaConsumer | None = None
         self._asking: AIOKafkaConsumer | None = None
@@ -24,16 +26,17 @@ class Reader:
         self._turn = asyncio.Lock()
 
     async def start(self) -> None:
-        """Connects. Raises `KafkaError` when no broker answers."""
+        """Connects. Raises `KafkaError` when no broker answers, `Refused` where one does not let us in."""
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            **access(self._bootstrap),
             enable_auto_commit=False,
             max_partition_fetch_bytes=4 * 1024 * 1024,
         )
-        self._asking = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        self._asking = AIOKafkaConsumer(**access(self._bootstrap), enable_auto_commit=False)
+        self._admin = AIOKafkaAdminClient(**access(self._bootstrap))
         try:
-            await asyncio.gather(self._consumer.start(), self._asking.start(), self._admin.start())
+            async with saying_why(self._bootstrap):
+                await asyncio.gather(self._consumer.start(), self._asking.start(), self._admin.start())
         except BaseException:
             await self.stop()
             raise

@@ -20,6 +20,7 @@ from connectors.polite import patiently
 from projections.pool import DatabaseError, leadership
 from projections.queries import Queries
 from schemas.accounts import NETWORK
+from streams.cluster import Kafka
 from streams.differences import (
     Cause,
     Cell,
@@ -63,7 +64,7 @@ class Reconciling:
     client: Client
     intake: Intake
     queries: Queries
-    bootstrap: str
+    bootstrap: Kafka
     dsn: str
     poll: Callable[[], Awaitable[Any]]
     arrives_within: float = 1.0

@@ -25,6 +25,7 @@ from schemas.topics import (
     STOCK,
     Topic,
 )
+from streams.cluster import Kafka, access
 from streams.stages import Naming, dead_letter
 from streams.writer import NotWritten, Out, Writer
 
@@ -51,7 +52,7 @@ class Recording:
     When more are waiting than one transaction may have, the next follows at once. `blocks` are built beside it, of what was recorded.
     """
 
-    bootstrap: str
+    bootstrap: Kafka
     partitions: int
     naming: Naming
     recorder: Recorder
@@ -82,7 +83,7 @@ class Recording:
     async def _record(self, together: Iterable[Topic], pace: float) -> None:
         topics = {self.naming(topic): topic for topic in together}
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.bootstrap,
+            **access(self.bootstrap),
             enable_auto_commit=False,
             auto_offset_reset="none",
             max_partition_fetch_bytes=4 * 1024 * 1024,

@@ -21,6 +21,7 @@ from schemas.granting import ANSWERS, asking, line_key
 from schemas.movements import Movement
 from schemas.reservations import Ask, Outcome, Request
 from schemas.topics import MOVEMENTS
+from streams.cluster import Kafka, access
 from streams.stages import Naming
 from streams.writer import NotWritten, Out, Writer
 
@@ -51,7 +52,7 @@ class _Waiting:
 class Reserving:
     """Asks the ledger and waits for its answer, at most `patience` seconds."""
 
-    bootstrap: str
+    bootstrap: Kafka
     partitions: int
     naming: Naming
     writer: Writer
@@ -73,9 +74,7 @@ class Reserving:
             await asyncio.sleep(1.0)
 
     async def _listen(self) -> None:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.bootstrap, enable_auto_commit=False, fetch_max_wait_ms=100
-        )
+        consumer = AIOKafkaConsumer(**access(self.bootstrap), enable_auto_commit=False, fetch_max_wait_ms=100)
         await consumer.start()
         try:
             assigned = [TopicPartition(self.naming(MOVEMENTS), p) for p in range(self.partitions)]

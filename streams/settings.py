@@ -50,7 +50,13 @@ class BadConfiguration(Exception):
 
 
 class KafkaSettings(BaseModel):
-    """Kafka: `embedded`, or `host:port[,host:port]`. All topics get the same number of partitions."""
+    """Kafka: `embedded`, or `host:port[,host:port]`. All topics get the same number of partitions.
+
+    With `tls`, what is said to it is encrypted; its certificate must be vouched for by `ca` (a file of certificates; the system's, where
+    there is none), and we show it ours, if it asks for one: `certificate` with its `key`, both PEM. With a `username` we sign in by
+    `mechanism`; the password is ONHAND_KAFKA_PASSWORD, or in the file that ONHAND_KAFKA_PASSWORD_FILE names. Paths are relative to the
+    TOML.
+    """
 
     model_config = FROZEN
 
@@ -58,10 +64,38 @@ class KafkaSettings(BaseModel):
     partitions: int = Field(4, ge=1, le=512)
     replication: int = Field(1, ge=1, le=9)
     prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]*$")
+    tls: bool = False
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    username: str | None = Field(None, min_length=1)
+    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
+
+    @model_validator(mode="after")
+    def _is_secured_as_a_whole(self) -> KafkaSettings:
+        """Half of what secures a connection does not, and whoever wrote it believes that it does."""
+        if self.address == EMBEDDED and (self.tls or self.username):
+            raise ValueError(
+                "tls and username are for a Kafka with an address; the embedded one is on loopback"
+            )
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together; add the other")
+        if not self.tls and (self.ca or self.certificate):
+            raise ValueError("ca, certificate and key need tls = true")
+        if self.mechanism == "PLAIN" and self.username and not self.tls:
+            raise ValueError("PLAIN sends the password as it is: add tls = true, or use SCRAM-SHA-512")
+        return self
+
+    def beside(self, folder: Path) -> KafkaSettings:
+        """The same, with its files' paths from a folder on."""
+        files = {"ca": self.ca, "certificate": self.certificate, "key": self.key}
+        return self.model_copy(update={name: folder / file for name, file in files.items() if file})
 
 
 class PostgresSettings(BaseModel):
-    """PostgreSQL: `embedded`, or a `postgresql://` address without a password (`ONHAND_POSTGRES_PASSWORD` has it)."""
+    """PostgreSQL: `embedded`, or a `postgresql://` address without a password: ONHAND_POSTGRES_PASSWORD has it, or the file that
+    ONHAND_POSTGRES_PASSWORD_FILE names. TLS is libpq's own (`?sslmode=verify-full&sslrootcert=/path/ca.pem`).
+    """
 
     model_config = FROZEN
 
@@ -85,11 +119,15 @@ class ServeSettings(BaseModel):
 class WorkerSettings(BaseModel):
     """The worker. Its tables are in `memory`, and a restart reads their whole changelogs; or on disk, in `rocksdict`
     (RocksDB, under `<data>/faust`), and a restart reads only what came after.
+
+    At `metrics_port` it answers `/metrics`, `/livez` and `/readyz`, to whoever reaches `metrics_host`; 0: at none.
     """
 
     model_config = FROZEN
 
     store: Literal["memory", "rocksdict"] = "memory"
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(0, ge=0, le=65535)
 
 
 class AlertSettings(BaseModel):
@@ -414,7 +452,7 @@ def load(path: Path) -> Settings:
     except ValidationError as error:
         raise BadConfiguration("\n".join(faults(path, text, error))) from None
     data = settings.data if settings.data.is_absolute() else path.resolve().parent / settings.data
-    return settings.model_copy(update={"data": data})
+    return settings.model_copy(update={"data": data, "kafka": settings.kafka.beside(path.resolve().parent)})
 
 
 def faults(path: Path, text: str, error: ValidationError) -> list[str]:
@@ -460,11 +498,34 @@ def _line(text: str, where: list[str]) -> int:
 
 
 def secret_in(env: Mapping[str, str], variable: str) -> str | None:
-    """A secret from a variable, or from the file that `<variable>_FILE` names; None where neither is set."""
+    """A secret from a variable, or from the file that `<variable>_FILE` names; None where neither is set. Raises `BadConfiguration`
+    where the file cannot be read.
+    """
     value = env.get(variable)
     if value is None and (file := env.get(f"{variable}_FILE")):
-        return Path(file).read_text(encoding="utf-8").strip()
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise BadConfiguration(f"{variable}_FILE: {file} cannot be read ({error.strerror})") from None
+        except UnicodeDecodeError:
+            raise BadConfiguration(f"{variable}_FILE: {file} is no text") from None
     return value
+
+
+def kafka_password(env: Mapping[str, str] = os.environ) -> SecretStr:
+    """The password of Kafka's user. Raises `BadConfiguration` where there is none."""
+    found = secret_in(env, "ONHAND_KAFKA_PASSWORD")
+    if found is None:
+        raise BadConfiguration(
+            "kafka.username: set ONHAND_KAFKA_PASSWORD, or ONHAND_KAFKA_PASSWORD_FILE to a file that holds it"
+        )
+    return SecretStr(found)
+
+
+def postgres_password(env: Mapping[str, str] = os.environ) -> SecretStr | None:
+    """The password of PostgreSQL's user; None where the server asks for none, or libpq finds it by itself (`~/.pgpass`)."""
+    found = secret_in(env, "ONHAND_POSTGRES_PASSWORD")
+    return None if found is None else SecretStr(found)
 
 
 def alert_secret(env: Mapping[str, str] = os.environ) -> SecretStr | None:
@@ -548,8 +609,10 @@ def export_key(data: Path, env: Mapping[str, str] = os.environ) -> Signer | None
 
 
 def api_keys(data: Path, env: Mapping[str, str] = os.environ) -> tuple[SecretStr, ...]:
-    """The API keys: `ONHAND_API_KEYS` (separated by commas), or the one in `<data>/api-key`."""
-    listed = env.get("ONHAND_API_KEYS", "")
+    """The API keys: `ONHAND_API_KEYS` (separated by commas), those in the file that `ONHAND_API_KEYS_FILE` names, or the one in
+    `<data>/api-key`.
+    """
+    listed = secret_in(env, "ONHAND_API_KEYS") or ""
     keys = [key.strip() for key in listed.split(",") if key.strip()]
     file = data / "api-key"
     if not keys and file.exists():

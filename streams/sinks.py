@@ -27,6 +27,7 @@ from schemas.receipts import Outcome, Receipt
 from schemas.rules import ChannelRules
 from schemas.topics import CHANNEL_QUANTITIES, RECEIPTS
 from streams.breaker import STRIKES, Breaker
+from streams.cluster import Kafka, access
 from streams.directories import Directories
 from streams.stages import Naming
 from streams.writer import NotWritten, Out, Writer
@@ -267,7 +268,7 @@ class Pushing:
     directories: Directories
     queries: Queries
     writer: Writer
-    bootstrap: str
+    bootstrap: Kafka
     partitions: int
     naming: Naming
     dsn: str
@@ -301,7 +302,7 @@ class Pushing:
             self.connector, still_for=self.held_for, since=self.rules.told_since, wary_for=self.wary_for
         )
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.bootstrap,
+            **access(self.bootstrap),
             enable_auto_commit=False,
             auto_offset_reset="none",
             fetch_max_wait_ms=100,

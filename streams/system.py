@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import os
 import signal
+import ssl
 import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -19,41 +21,86 @@ from connectors.contract import Sandbox
 from connectors.sandboxes import rows_of, sandbox_of
 from deploy.engines import EngineError, Engines, Running, running
 from projections.pool import migrate
-from streams.settings import EMBEDDED, BadConfiguration, Settings, secrets_of
+from streams.settings import (
+    EMBEDDED,
+    BadConfiguration,
+    KafkaSettings,
+    Settings,
+    kafka_password,
+    postgres_password,
+    secrets_of,
+)
+
+if TYPE_CHECKING:
+    from streams.cluster import Kafka
 
 log = structlog.get_logger()
 
 Progress = Callable[[str], None]
 
 
+class NotRunning(BadConfiguration):
+    """An embedded engine is wanted, and nobody has started it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Addresses:
     """Where Kafka and PostgreSQL are, and the versions of embedded ones."""
 
-    bootstrap: str
+    bootstrap: Kafka
     dsn: str
     versions: Running | None = None
 
 
 def addresses(settings: Settings) -> Addresses:
-    """Where the engines are. Raises `BadConfiguration` when embedded ones are wanted and do not run."""
+    """Where the engines are. Raises `NotRunning` when embedded ones are wanted and do not run, `BadConfiguration` where a secret or a
+    certificate of others is not there.
+    """
     found = running(engine_data(settings))
-    bootstrap, dsn = settings.kafka.address, settings.postgres.address
+    bootstrap, dsn = cluster_of(settings.kafka), settings.postgres.address
     if bootstrap == EMBEDDED:
         if found is None or found.bootstrap is None:
-            raise BadConfiguration(
+            raise NotRunning(
                 "Kafka is embedded and does not run: start `onhand up` first, or set [kafka] address"
             )
         bootstrap = found.bootstrap
     if dsn == EMBEDDED:
         if found is None or found.dsn is None:
-            raise BadConfiguration(
+            raise NotRunning(
                 "PostgreSQL is embedded and does not run: start `onhand up` first, or set [postgres] address"
             )
         dsn = found.dsn
-    elif password := os.environ.get("ONHAND_POSTGRES_PASSWORD"):
-        os.environ["PGPASSWORD"] = password
+    elif password := postgres_password():
+        os.environ["PGPASSWORD"] = password.get_secret_value()
     return Addresses(bootstrap, dsn, found)
+
+
+def cluster_of(kafka: KafkaSettings) -> Kafka:
+    """Where Kafka is, with all that it takes to be let in. Raises `BadConfiguration`."""
+    if not kafka.tls and kafka.username is None:
+        return kafka.address
+    from streams.cluster import Cluster  # noqa: PLC0415  # aiokafka takes a while, and most have no use for it here
+
+    return Cluster(
+        address=kafka.address,
+        tls=_tls(kafka) if kafka.tls else None,
+        user=kafka.username,
+        password=kafka_password() if kafka.username else None,
+        mechanism=kafka.mechanism,
+    )
+
+
+def _tls(kafka: KafkaSettings) -> ssl.SSLContext:
+    name = "ca"
+    try:
+        context = ssl.create_default_context(cafile=kafka.ca)
+        if kafka.certificate and kafka.key:
+            name = "certificate, key"
+            context.load_cert_chain(kafka.certificate, kafka.key, password=lambda: "")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or "not PEM"
+        raise BadConfiguration(f"kafka.{name}: cannot be used ({reason})") from None
+    return context
 
 
 def engine_data(settings: Settings) -> Path:

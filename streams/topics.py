@@ -15,6 +15,7 @@ from aiokafka.errors import (
 )
 
 from schemas.topics import TOPICS
+from streams.cluster import Kafka, access, saying_why
 from streams.stages import Naming
 
 
@@ -22,14 +23,15 @@ class WrongTopics(Exception):
     """The topics of this cluster are not what this installation needs."""
 
 
-async def create_topics(bootstrap: str, naming: Naming, partitions: int, replication: int = 1) -> None:
+async def create_topics(bootstrap: Kafka, naming: Naming, partitions: int, replication: int = 1) -> None:
     """Creates what is missing, waits until every partition has a leader, and checks the partition counts.
 
     Raises `WrongTopics` when a topic has another number of partitions: every key would change its partition.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**access(bootstrap))
     try:
-        await admin.start()
+        async with saying_why(bootstrap):
+            await admin.start()
         wanted = [
             NewTopic(naming(topic), partitions, replication, topic_configs=dict(topic.config))
             for topic in TOPICS
@@ -77,9 +79,9 @@ async def _await_coordinator(admin: AIOKafkaAdminClient, within: float = 20.0) -
             return
 
 
-async def reachable(bootstrap: str) -> bool:
+async def reachable(bootstrap: Kafka) -> bool:
     """Whether a broker answers."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=3_000)
+    admin = AIOKafkaAdminClient(**access(bootstrap), request_timeout_ms=3_000)
     try:
         await admin.start()
     except KafkaError:

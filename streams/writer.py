@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from schemas.codec import Headers
+from streams.cluster import Kafka, access, saying_why
 
 
 class Out(NamedTuple):
@@ -61,12 +62,11 @@ class Writer:
     """
 
     def __init__(
-        self, bootstrap: str, partitions: int, timeout: float = 30.0, client: str = "onhand"
+        self, bootstrap: Kafka, partitions: int, timeout: float = 30.0, client: str = "onhand"
     ) -> None:
         self.partitions = partitions
-        self._timeout = timeout
+        self._bootstrap, self._timeout = bootstrap, timeout
         self._options: dict[str, Any] = {
-            "bootstrap_servers": bootstrap,
             "client_id": client,
             "acks": "all",
             "compression_type": "zstd",
@@ -78,10 +78,11 @@ class Writer:
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
-        """Connects. Raises `KafkaError` when no broker answers."""
-        producer = AIOKafkaProducer(**self._options)
+        """Connects. Raises `KafkaError` when no broker answers, `Refused` where one does not let us in."""
+        producer = AIOKafkaProducer(**access(self._bootstrap), **self._options)
         try:
-            await producer.start()
+            async with saying_why(self._bootstrap):
+                await producer.start()
         except BaseException:
             await producer.stop()
             raise

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from connectors.errors import ConnectorError
 from projections.pool import DatabaseError, migrate
+from streams.cluster import Kafka, Refused
 from streams.commands.opened import (
     ONHAND_TOML,
     Config,
@@ -22,7 +23,7 @@ from streams.commands.opened import (
 )
 from streams.reader import Reader
 from streams.settings import BadConfiguration, Settings, load, secrets_of
-from streams.system import addresses
+from streams.system import NotRunning, addresses
 
 
 def check(config: Config = ONHAND_TOML, as_json: Json = False) -> None:
@@ -32,9 +33,11 @@ def check(config: Config = ONHAND_TOML, as_json: Json = False) -> None:
         settings = load(config)
         found = [{"check": str(config), "ok": True, "detail": f"{len(settings.channels)} channels"}]
         found += [await _credentials(settings, name) for name in settings.channels]
-        with contextlib.suppress(BadConfiguration):
+        with contextlib.suppress(NotRunning):
             parts = addresses(settings)
-            found.append(await _answers("Kafka", parts.bootstrap, lambda: kafka_answers(parts.bootstrap)))
+            found.append(
+                await _answers("Kafka", str(parts.bootstrap), lambda: kafka_answers(parts.bootstrap))
+            )
             found.append(await _answers("PostgreSQL", _at(parts.dsn), lambda: migrate(parts.dsn)))
         return found
 
@@ -43,7 +46,12 @@ def check(config: Config = ONHAND_TOML, as_json: Json = False) -> None:
         show({"ok": all(row["ok"] for row in found), "checks": found})
     else:
         for row in found:
-            out.print(f"{'ok ' if row['ok'] else 'BAD'} {row['check']}: {row['detail']}", highlight=False)
+            out.print(
+                f"{'ok ' if row['ok'] else 'BAD'} {row['check']}: {row['detail']}",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
     if not all(row["ok"] for row in found):
         raise typer.Exit(1)
 
@@ -67,7 +75,7 @@ async def _credentials(settings: Settings, name: str) -> dict[str, Any]:
     }
 
 
-async def kafka_answers(bootstrap: str) -> None:
+async def kafka_answers(bootstrap: Kafka) -> None:
     """Asks a broker something. Raises `KafkaError`."""
     reader = Reader(bootstrap)
     try:
@@ -85,6 +93,8 @@ def _at(dsn: str) -> str:
 async def _answers(what: str, address: str, ask: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
     try:
         await ask()
+    except Refused as error:
+        return {"check": what, "ok": False, "detail": str(error)}
     except (KafkaError, *DatabaseError) as error:
         return {
             "check": what,

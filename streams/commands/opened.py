@@ -193,6 +193,7 @@ def _reason(error: Exception) -> str | None:
     from deploy.engines import EngineError
     from projections.envelope import WrongKey
     from projections.pool import DatabaseError
+    from streams.cluster import Refused
     from streams.opening import NotReady
     from streams.tables import StoreFailed
     from streams.topics import WrongTopics
@@ -204,6 +205,7 @@ def _reason(error: Exception) -> str | None:
             | WrongTopics()
             | ConnectorError()
             | NotWritten()
+            | Refused()
             | NotReady()
             | StoreFailed()
             | WrongKey()

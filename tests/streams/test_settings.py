@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,16 @@ from schemas.distances import Point
 from schemas.rules import LocationRules
 from schemas.ruling import rules_of
 from schemas.sites import Site
-from streams.settings import BadConfiguration, load, secrets_of
+from streams.settings import (
+    BadConfiguration,
+    alert_secret,
+    api_keys,
+    kafka_password,
+    load,
+    oidc_secret,
+    postgres_password,
+    secrets_of,
+)
 
 GOOD = """[locations.SOHO]
 
@@ -50,6 +61,26 @@ def read(tmp_path):
             "2: kafka.partitions: Input should be a valid integer",
         ),
         ("[locations.SOHO]", "[locations.SOHO", " not valid TOML"),
+        (
+            "[locations.SOHO]",
+            '[kafka]\naddress = "k:9092"\ncertificate = "c.pem"\ntls = true',
+            "1: kafka: certificate and key go together; add the other",
+        ),
+        (
+            "[locations.SOHO]",
+            '[kafka]\naddress = "k:9092"\nca = "c.pem"',
+            "1: kafka: ca, certificate and key need tls = true",
+        ),
+        (
+            "[locations.SOHO]",
+            '[kafka]\naddress = "k:9092"\nusername = "me"\nmechanism = "PLAIN"',
+            "1: kafka: PLAIN sends the password as it is: add tls = true",
+        ),
+        (
+            "[locations.SOHO]",
+            '[kafka]\nusername = "me"',
+            "1: kafka: tls and username are for a Kafka with an address",
+        ),
         (
             "[channels.web]",
             '[postgres]\naddress = "mysql://x"\n[channels.web]',
@@ -347,3 +378,44 @@ def test_given_what_makes_orders_wholesale_then_names_and_numbers_are_read_as_ma
     wholesale = read(told).channels["web"].wholesale
     assert (wholesale.tags, wholesale.sources) == ({"b2b", "trade"}, {"580111"})
     assert (wholesale.companies, wholesale.groups) == (False, frozenset())
+
+
+def test_given_files_of_kafka_then_they_are_found_from_where_the_toml_is(read, tmp_path):
+    said = (
+        '[kafka]\naddress = "k:9092"\ntls = true\nca = "certs/ca.pem"\nkey = "/k.pem"\ncertificate = "/c.pem"'
+    )
+    found = read(said).kafka
+    assert (found.ca, found.key) == (tmp_path / "certs" / "ca.pem", Path("/k.pem"))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        kafka_password,
+        postgres_password,
+        alert_secret,
+        oidc_secret,
+        lambda env: api_keys(Path("/nowhere"), env),
+    ],
+)
+@pytest.mark.parametrize(
+    ("content", "fault"), [(None, "cannot be read (No such file or directory)"), (b"\xff", "is no text")]
+)
+def test_given_a_secrets_file_that_is_not_there_or_no_text_then_the_variable_is_named(
+    tmp_path, ask, content, fault
+):
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    names = ("KAFKA_PASSWORD", "POSTGRES_PASSWORD", "ALERTS_SECRET", "DASHBOARD_OIDC_SECRET", "API_KEYS")
+    with pytest.raises(BadConfiguration) as found:
+        ask({f"ONHAND_{name}_FILE": str(file) for name in names})
+    assert re.fullmatch(rf"ONHAND_\w+_FILE: {re.escape(f'{file} {fault}')}", str(found.value))
+
+
+def test_given_a_secrets_file_then_the_line_break_at_its_end_is_no_part_of_it(tmp_path):
+    file = tmp_path / "secret"
+    file.write_text("hush\n")
+    assert kafka_password({"ONHAND_KAFKA_PASSWORD_FILE": str(file)}).get_secret_value() == "hush"
+    keys = api_keys(tmp_path, {"ONHAND_API_KEYS_FILE": str(file)})
+    assert [key.get_secret_value() for key in keys] == ["hush"]
