@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz-api bench bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-idle bench-latency bench-pipeline bench-intake bench-projection bench-growth bench-workers bench-channels chaos day stories oversell screenshots laws race simulate mutation lock clean
+.PHONY: help setup demo test check fuzz-api bench bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-idle bench-latency bench-pipeline bench-intake bench-projection bench-growth bench-workers bench-channels chaos day stories oversell screenshots laws race simulate mutation bom lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -113,9 +113,13 @@ simulate: $(READY) ## the core in a simulated world that loses, repeats, delays 
 mutation: $(READY) ## one planted fault after the other in the core: how many of them its tests notice (ARGS="schemas.ledger")
 	@PYTHONHASHSEED=0 $(BIN)/python tests/mutation/mutate.py $(ARGS)
 
+bom: $(READY) ## what the product is made of, and under which licences: CycloneDX, in onhand.cdx.json
+	@$(BIN)/python -m deploy.bom > onhand.cdx.json && echo "-- written to onhand.cdx.json"
+
 lock: $(READY) ## resolves the dependencies again and writes requirements.lock
 	@$(BIN)/python -m piptools compile --quiet --all-extras --generate-hashes --strip-extras --allow-unsafe \
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate --output-file requirements.lock pyproject.toml
+	@$(BIN)/python -m deploy.bom locks
 
 clean: ## forgets the virtual environment and what demo and tests left here
 	rm -rf $(VENV) .venv-rivals .onhand .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
