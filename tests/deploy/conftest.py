@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deploy import kafka
 from deploy.engines import Engines, remove
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+sys.path += [str(HERE), str(HERE.parent / "system")]  # where tests find `named`, `containers`, `documented`
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +43,20 @@ def engines_apart(data_dirs) -> Iterator[Engines]:
     kafka.archive()
     with Engines(data_dirs("shared")) as engines:
         yield engines
+
+
+@pytest.fixture(scope="session")
+def image() -> Iterator[Any]:
+    """The image, built without an engine from the Dockerfile's steps."""
+    mounting = ["unshare", "--mount", "--", "true"]
+    if os.geteuid() != 0 or subprocess.run(mounting, capture_output=True, check=False).returncode:
+        pytest.skip(
+            "to run a Dockerfile's steps in a root of their own takes root, and a kernel that lets it mount"
+        )
+    work = Path(tempfile.mkdtemp(prefix="onhand-image-"))
+    work.chmod(0o755)
+    try:
+        text = (ROOT / "deploy" / "Dockerfile").read_text()
+        yield import_module("containers").build(text, ROOT, work)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
