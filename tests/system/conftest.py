@@ -41,6 +41,7 @@ from streams.verify import Report, Verifier
 from streams.writer import Out, Writer
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(Path(__file__).parent))  # where tests find `documented`
 EXAMPLE = ROOT / "deploy" / "example"
 SECRET = "sandbox"
 
