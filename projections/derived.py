@@ -56,6 +56,8 @@ OWN: Mapping[str, str] = {
     "directories": "what platforms call our items: they would be asked again",
     "postal_codes": "where postcodes are: `onhand geo load` would have to be run again",
     "channel_health": "how sinks get on: they say it again within seconds",
+    "worker_health": "how workers get on: they say it again within seconds",
+    "verified": "what the last `onhand verify` found: the next one finds it",
 }
 """Tables that do not follow from the log, and what would be lost with each. Of `dead_letters` that is `retried_at`: when a letter was
 retried.

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from projections.derived import BOOKKEEPING, BUILT, OWN, PROJECTIONS, beside
+from projections.pool import DatabaseError
 from projections.recorder import Batch, Recorder
 from schemas.codec import encode
 from schemas.postings import Kind
@@ -62,12 +63,19 @@ HARM = {
 }
 
 
+async def do(shop, *statements):
+    """As whoever owns the tables can, though they only grow."""
+    async with shop.pool.connection() as connection, connection.transaction():
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        for statement in statements:
+            await connection.execute(statement.encode())
+
+
 @pytest.mark.parametrize("harm", HARM.values(), ids=HARM.keys())
 async def test_given_harm_to_the_journal_then_a_rebuild_makes_it_what_it_was(traded, database, harm):
     tables = (*PROJECTIONS[MOVEMENTS.name], "offsets")
     before = [await dump(traded.queries, table) for table in tables]
-    for statement in harm.split("; "):
-        await traded.queries.run(statement, [])
+    await do(traded, *harm.split("; "))
     done = await made_anew(traded, database)
     assert [await dump(traded.queries, table) for table in tables[:2]] == before[:2]
     assert any("movements" in row for row in await dump(traded.queries, "offsets"))
@@ -79,7 +87,7 @@ async def test_given_harm_to_the_journal_then_a_rebuild_makes_it_what_it_was(tra
 async def test_given_whoever_looked_before_a_rebuild_then_they_see_what_they_saw_all_the_way(
     traded, database
 ):
-    await traded.queries.run("UPDATE movements SET quantity = 7", [])
+    await do(traded, "UPDATE movements SET quantity = 7")
     async with traded.queries.moment() as moment:
         await moment.execute("SELECT 1")
         await made_anew(traded, database)
@@ -88,19 +96,10 @@ async def test_given_whoever_looked_before_a_rebuild_then_they_see_what_they_saw
     assert 7 not in [row["quantity"] for row in await traded.queries.rows("SELECT quantity FROM movements")]
 
 
-async def test_given_a_trigger_that_keeps_rows_from_being_edited_then_a_rebuild_still_can_and_it_stands_after(
+async def test_given_that_the_journal_only_grows_then_a_rebuild_still_can_and_it_only_grows_after(
     traded, database
 ):
-    await traded.queries.run("UPDATE movements SET quantity = 7", [])
-    await traded.queries.run(
-        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'append only'; END $$",
-        [],
-    )
-    refusing = "CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON movements FOR EACH ROW EXECUTE FUNCTION refuse()"
-    await traded.queries.run(refusing, [])
-    try:
-        assert (await made_anew(traded, database)).removed == 4
-        with pytest.raises(Exception, match="append only"):
-            await traded.queries.run("DELETE FROM movements", [])
-    finally:
-        await traded.queries.run("DROP FUNCTION refuse CASCADE", [])
+    await do(traded, "UPDATE movements SET quantity = 7")
+    assert (await made_anew(traded, database)).removed == 4
+    with pytest.raises(DatabaseError, match="it only grows"):
+        await traded.queries.run("DELETE FROM movements", [])
