@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Iterable, Mapping
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -79,15 +80,24 @@ def needs(names: Iterable[str]) -> dict[str, tuple[Distribution, frozenset[str]]
             continue
         seen.add((name, extra))
         its = distribution(name)
+        asked = _ours() if name == "onhand" else its.requires or ()
         wanted = [
             one
-            for one in map(Requirement, its.requires or ())
+            for one in map(Requirement, asked)
             if one.marker is None or one.marker.evaluate({"extra": extra})
         ]
         known = found.get(name, (its, frozenset()))[1]
         found[name] = its, known | {canonicalize_name(one.name) for one in wanted}
         waiting += [(canonicalize_name(one.name), extra) for one in wanted for extra in ("", *one.extras)]
     return dict(sorted(found.items()))
+
+
+def _ours() -> list[str]:
+    """What the project asks for; what it asked for when it was installed is another matter."""
+    found: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "dependencies"
+    ]
+    return found
 
 
 def pins(lock: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ import gzip
 import json
 import subprocess
 import sys
+import tomllib
 from email.message import Message
 from pathlib import Path
 
@@ -47,6 +48,12 @@ def test_given_the_report_then_it_names_all_that_the_image_installs_with_its_has
     assert {f"{name}=={one['version']}" for name, one in found.items()} == {
         pin.partition(" ")[0].lower().replace("_", "-") for pin in locked.values()
     }
+
+
+def test_given_what_the_project_asks_for_then_all_of_it_is_in_the_report_whatever_was_installed_when(report):
+    asked = tomllib.loads((bom.ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    found = {one["name"] for one in report["components"]}
+    assert {bom.canonicalize_name(bom.Requirement(one).name) for one in asked} - found == set()
 
 
 def test_given_the_report_then_kafkas_jars_are_in_it_by_the_versions_of_the_pom(report):
