@@ -202,7 +202,7 @@ def run(
         "listener.security.protocol.map": ",".join(
             (PROPERTIES["listener.security.protocol.map"], *(f"{one.name}:PLAINTEXT" for one in listeners))
         ),
-        "log.dirs": str(data / "log"),
+        "log.dirs": str(home_of(data)),
     }
     properties.write_text("".join(f"{key}={value}\n" for key, value in lines.items()), encoding="utf-8")
     log = data / "kafka.log"
@@ -215,8 +215,13 @@ def run(
     return server, chosen
 
 
+def home_of(data: Path) -> Path:
+    """Where it keeps the log."""
+    return data / "log"
+
+
 def _format(command: str, libs: Path, data: Path, properties: Path) -> None:
-    if (data / "log" / "meta.properties").exists():
+    if (home_of(data) / "meta.properties").exists():
         return
     ident = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode().replace("-", "A")
     tool = [

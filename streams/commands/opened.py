@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable
@@ -11,7 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar, cast
 
 import orjson
 import structlog
@@ -217,6 +218,22 @@ def _reason(error: Exception) -> str | None:
             return None
 
 
+class _Lossy(io.TextIOBase):
+    """Says what can be said: a log that lies on a full disk must not stop what it is about."""
+
+    def __init__(self, there: TextIO) -> None:
+        self._there = there
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._there.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._there.flush()
+
+
 def _log_to_stderr() -> None:
     structlog.configure(
         processors=[
@@ -226,7 +243,7 @@ def _log_to_stderr() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Lossy(sys.stderr))),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
