@@ -64,6 +64,23 @@ async def _uncompiled(connection: Connection) -> None:
     await connection.execute("SET jit = off")
 
 
+PROBE = (
+    "CREATE TEMP TABLE IF NOT EXISTS probe (filler boolean) ON COMMIT DELETE ROWS",
+    "INSERT INTO probe VALUES (true)",
+    "SELECT pg_logical_emit_message(true, 'onhand', 'probe')",
+)
+"""Writes that change nothing: a table that is empty again takes a block of the disk, and the message goes into the journal of the
+server (WAL), which is on disk when the transaction is.
+"""
+
+
+async def try_to_write(pool: Pool) -> None:
+    """Writes what changes nothing. Raises `DatabaseError` where PostgreSQL is away, or its disk is full."""
+    async with pool.connection() as connection, connection.transaction():
+        for statement in PROBE:
+            await connection.execute(statement.encode())
+
+
 async def migrate(dsn: str) -> list[str]:
     """Applies the migrations that are missing, in order. Returns their names. Raises `MigrationChanged`."""
     applied = []

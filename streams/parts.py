@@ -39,6 +39,7 @@ from streams.directories import Directories
 from streams.intake import Intake
 from streams.keys import KeyRing, Keys
 from streams.reader import Reader
+from streams.readiness import Log, Readiness
 from streams.reconciling import Reconciling
 from streams.recorder import Recording
 from streams.reserving import Reserving
@@ -310,9 +311,8 @@ async def serve(
         role=f"{naming.prefix}alerts",
     )
 
-    async def ready() -> str | None:
-        return None if writer.connected and ruling.newest is not None else "Kafka has not answered yet"
-
+    probe = Log(bootstrap, naming)
+    readiness = Readiness(settings, probe, pool, lambda: writer.connected and ruling.newest is not None)
     ring = KeyRing(keys, ApiKeys(queries))
     await ring.look()
     api = create_api(
@@ -322,7 +322,7 @@ async def serve(
         clock=lambda: datetime.now(UTC),
         keys=ring.accept,
         intake=intake,
-        ready=ready,
+        ready=readiness.why_not,
         reserving=reserving,
         ruling=Rulings(ruling, directories),
         body_max=settings.serve.body_max,
@@ -371,7 +371,7 @@ async def serve(
         for client in clients.values():
             await client.close()
         await pool.close()
-        for part in (writer, reader):
+        for part in (probe, writer, reader):
             await part.stop()
 
 
