@@ -7,8 +7,9 @@ import fcntl
 import json
 import os
 import shutil
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,11 +18,22 @@ from typing import Literal, Self, TextIO
 
 from deploy import kafka, postgres
 from deploy.guardian import GRACE
-from deploy.processes import EngineError, Server
+from deploy.processes import EngineError, Server, free_space
 
-__all__ = ["EngineError", "Engines", "Running", "remove", "running"]
+__all__ = ["HOMES", "EngineError", "Engines", "Running", "remove", "running"]
 
 Engine = Literal["kafka", "postgres"]
+
+ROOM = 64 << 20
+"""Bytes that must be free where an engine keeps its data before it is started. Kafka 4.3.1 that is started on a full disk deletes
+segments of its log, and what was acknowledged with them; PostgreSQL needs some to recover.
+"""
+
+HOMES: Mapping[Engine, Callable[[Path], Path]] = {"kafka": kafka.home_of, "postgres": postgres.home_of}
+"""Where the engines of a data directory keep their data."""
+
+LOOK = 0.5
+"""Seconds between two looks whether there is room."""
 
 GOING_DOWN = GRACE + 5.0
 """How long the servers of an owner that was killed may still run, in seconds."""
@@ -61,6 +73,7 @@ class Engines:
         self._ports: dict[str, int] = {}
         self._dsn: str | None = None
         self._lock: TextIO | None = None
+        self._stopping = threading.Event()
 
     @property
     def bootstrap(self) -> str:
@@ -86,7 +99,10 @@ class Engines:
         )
 
     def start(self) -> None:
-        """Starts what is wanted, side by side. Raises `EngineError`; then nothing is left running."""
+        """Starts what is wanted, side by side; waits for as long as there is no room for it. Raises `EngineError`; then nothing is left
+        running.
+        """
+        self._stopping.clear()
         self.data.mkdir(parents=True, exist_ok=True)
         self._own()
         ports = self.data / "ports.json"
@@ -120,6 +136,7 @@ class Engines:
             time.sleep(0.1)
 
     def _start_one(self, engine: Engine) -> None:
+        self._await_room(engine)
         if engine == "kafka":
             server, port = kafka.run(
                 self.data, self._progress, self._ports.get("kafka"), listeners=self._listeners
@@ -127,15 +144,32 @@ class Engines:
         else:
             server, port, self._dsn = postgres.run(self.data, self._ports.get("postgres"))
         self._servers[engine], self._ports[engine] = server, port
+        if self._stopping.is_set():  # whoever stops us may have looked before it was there
+            server.stop()
+            raise EngineError(f"{server.name} is not wanted any more")
         self._progress(f"{server.name} is ready on port {port}")
 
+    def _await_room(self, engine: Engine) -> None:
+        home, said = HOMES[engine](self.data), False
+        while (left := free_space(home)) < ROOM:
+            if not said:
+                said = True
+                self._progress(
+                    f"{engine} is not started: {left >> 20} MB are free in {home}, {ROOM >> 20} MB are needed"
+                )
+            if self._stopping.wait(LOOK):
+                raise EngineError(f"{engine} was not started: there was no room in {home}")
+
     def _tell(self) -> None:
-        file = self.data / "engines.json"
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        """Whole or not at all: others look into it while it is written, and a disk may be full."""
+        file, made = self.data / "engines.json", self.data / "engines.json.new"
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
             json.dump(asdict(self.info), out)
+        made.replace(file)
 
     def stop(self) -> None:
-        """Stops what runs, cleanly."""
+        """Stops what runs, cleanly, and waits for room no longer."""
+        self._stopping.set()
         if self._lock is None:
             return
         (self.data / "engines.json").unlink(missing_ok=True)
@@ -150,9 +184,19 @@ class Engines:
         self._servers[engine].kill()
 
     def restart(self, engine: Engine) -> None:
-        """Starts a killed engine again, on its port and its data."""
+        """Starts an engine again that was killed, or ended, on its port and its data; waits for as long as there is no room for it."""
+        self._servers[engine].stop()
         self._start_one(engine)
         self._tell()
+
+    def ended(self, engine: Engine) -> bool:
+        """Whether an engine ran that does not run any more."""
+        return engine in self._servers and not self._servers[engine].alive()
+
+    @property
+    def wanted(self) -> Sequence[Engine]:
+        """The engines that are ours to run."""
+        return tuple(self._wanted)
 
     def __enter__(self) -> Self:
         self.start()

@@ -208,7 +208,7 @@ def run(
                 *(f"{one.name}:{one.protocol}" for one in listeners),
             )
         ),
-        "log.dirs": str(data / "log"),
+        "log.dirs": str(home_of(data)),
         **{
             f"listener.name.{one.name.lower()}.{name}": value
             for one in listeners
@@ -226,8 +226,13 @@ def run(
     return server, chosen
 
 
+def home_of(data: Path) -> Path:
+    """Where it keeps the log."""
+    return data / "log"
+
+
 def _format(command: str, libs: Path, data: Path, properties: Path) -> None:
-    if (data / "log" / "meta.properties").exists():
+    if (home_of(data) / "meta.properties").exists():
         return
     ident = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode().replace("-", "A")
     tool = [

@@ -54,7 +54,7 @@ def version() -> str:
 def run(data: Path, port: int | None) -> tuple[Server, int, str]:
     """Starts PostgreSQL for `data`, on `port` if it is free. Returns when it accepts our password: server, port, dsn."""
     programs, user = binaries(), _user()
-    home = _home(data, user)
+    home = home_of(data)
     password = _password(data)
     if not (home / "PG_VERSION").exists():
         _initialise(programs, home, user, password)
@@ -91,13 +91,13 @@ def _user() -> str | None:
     )
 
 
-def _home(data: Path, user: str | None) -> Path:
+def home_of(data: Path) -> Path:
     """The data directory: below ours, or where the other user can reach it, remembered in a file of ours.
 
     The name is drawn once: a folder deleted and made again is another installation, with another password.
     """
     data.mkdir(parents=True, exist_ok=True)
-    if user is None:
+    if _user() is None:
         return data / "postgres"
     remembered = data / "postgres.path"
     if not remembered.exists():

@@ -122,6 +122,14 @@ def last_line(text: str) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it said nothing")
 
 
+def free_space(path: Path) -> int:
+    """Bytes that anybody may still write on the file system of a path, or of the folder that it will be made in."""
+    while not path.exists():
+        path = path.parent
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
 def free_port(preferred: int | None = None) -> int:
     """A free loopback port: the preferred one if it still is."""
     for port in (preferred, 0) if preferred else (0,):

@@ -11,6 +11,15 @@ from psycopg.rows import dict_row
 
 from projections.pool import Pool
 
+PROBE = (
+    "CREATE TEMP TABLE IF NOT EXISTS probe (filler boolean) ON COMMIT DELETE ROWS",
+    "INSERT INTO probe VALUES (true)",
+    "SELECT pg_logical_emit_message(true, 'onhand', 'probe')",
+)
+"""Writes that change nothing: a table that is empty again takes a block of the disk, and the message goes into the journal of the
+server (WAL), which is on disk when the transaction is.
+"""
+
 
 class Rows:
     """Statements on a pool of connections."""
@@ -41,6 +50,12 @@ class Rows:
         """Runs a statement that answers nothing."""
         async with self._pool.connection() as connection:
             await connection.execute(sql.encode(), parameters)
+
+    async def try_to_write(self) -> None:
+        """Writes what changes nothing. Raises `DatabaseError` where PostgreSQL is away, or its disk is full."""
+        async with self._pool.connection() as connection, connection.transaction():
+            for statement in PROBE:
+                await connection.execute(statement.encode())
 
     async def stream(self, sql: str, parameters: Sequence[Any] = ()) -> AsyncIterator[dict[str, Any]]:
         """The rows of a statement as they come, of one moment."""

@@ -48,6 +48,10 @@ class Vitals:
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
 
+    async def write(self) -> None:
+        """Writes what changes nothing. Raises `DatabaseError` where PostgreSQL is away, or its disk is full."""
+        await self._queries.try_to_write()
+
     async def recorded(self) -> dict[tuple[str, int], int]:
         """How far each partition of each topic is recorded. Raises `DatabaseError`."""
         found = await self._queries.rows("SELECT topic, partition, next_offset FROM offsets")

@@ -34,6 +34,8 @@ def serve_checks(watch: Watch, writer: Writer, ruling: Ruling, limits: HealthSet
         Check("kafka", watch.kafka),
         Check("log_writable", watch.log_writable),
         Check("postgres", watch.postgres),
+        Check("postgres_writable", watch.postgres_writable),
+        Check("disks", watch.room),
         Check("rules", rules),
         Check("recorder", recorder),
         Check("state_folder", watch.state_folder, needed=False),
@@ -71,4 +73,5 @@ def worker_checks(
         Check("stages", stages),
         Check("numbers", numbers),
         Check("state_folder", watch.state_folder),
+        Check("disks", watch.room),
     )

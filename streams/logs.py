@@ -6,11 +6,13 @@ quotes, and whatever a mistake of ours hands to a log call, is taken out before 
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -106,9 +108,27 @@ def redacting(secrets: Callable[[], Sequence[str]]) -> Processor:
     return process
 
 
+class Lossy(io.TextIOBase):
+    """Says what can be said: a log that lies on a full disk must not stop what it is about."""
+
+    def __init__(self, there: TextIO) -> None:
+        self._there = there
+
+    def write(self, text: str) -> int:
+        """Writes, if it can."""
+        with contextlib.suppress(OSError):
+            self._there.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """As above."""
+        with contextlib.suppress(OSError):
+            self._there.flush()
+
+
 def configure(secrets: Callable[[], Sequence[str]], stream: TextIO | None = None) -> None:
     """Has this process write its log, and that of the libraries, to standard error: a JSON object on each line, and nothing else."""
-    out = stream or sys.stderr
+    out = cast("TextIO", Lossy(stream or sys.stderr))
     first: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

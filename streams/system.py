@@ -20,7 +20,7 @@ import structlog
 
 from connectors.contract import Sandbox
 from connectors.sandboxes import rows_of, sandbox_of
-from deploy.engines import EngineError, Engines, Running, running
+from deploy.engines import Engine, EngineError, Engines, Running, running
 from projections.pool import migrate
 from streams.settings import (
     EMBEDDED,
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 Progress = Callable[[str], None]
+
+ENGINE_LOOK = 1.0
+"""Seconds between two looks whether an engine of ours still runs."""
 
 
 class NotRunning(BadConfiguration):
@@ -109,14 +112,12 @@ def engine_data(settings: Settings) -> Path:
     return settings.data / "engines"
 
 
-def start_engines(settings: Settings, progress: Progress) -> Engines | None:
-    """Starts the engines that the configuration wants embedded; None when it names others."""
+def engines_of(settings: Settings, progress: Progress) -> Engines | None:
+    """The engines that the configuration wants embedded; None when it names others."""
     kafka, postgres = settings.kafka.address == EMBEDDED, settings.postgres.address == EMBEDDED
     if not kafka and not postgres:
         return None
-    engines = Engines(engine_data(settings), kafka=kafka, postgres=postgres, progress=progress)
-    engines.start()
-    return engines
+    return Engines(engine_data(settings), kafka=kafka, postgres=postgres, progress=progress)
 
 
 @asynccontextmanager
@@ -124,9 +125,9 @@ async def running_engines(settings: Settings, progress: Progress) -> AsyncIterat
     """The engines, for a command that may be run while nothing else is: embedded ones are started for it, if they do not run. Raises
     `EngineError`.
     """
-    engines = (
-        None if running(engine_data(settings)) else await asyncio.to_thread(start_engines, settings, progress)
-    )
+    engines = None if running(engine_data(settings)) else engines_of(settings, progress)
+    if engines is not None:
+        await asyncio.to_thread(engines.start)
     try:
         yield
     finally:
@@ -165,7 +166,10 @@ class Child:
         in_a_row = 0
         while not self.stopping:
             began = time.monotonic()
-            await self._once()
+            try:
+                await self._once()
+            except OSError as error:  # no room for its log, or none for another process
+                log.warning("part cannot be started", part=self.part, reason=str(error))
             if self.stopping:
                 return
             in_a_row = 0 if time.monotonic() - began > 30 else in_a_row + 1
@@ -234,7 +238,9 @@ class System:
     async def start(self) -> None:
         """Starts everything and returns when it is ready. Raises `EngineError`, `DatabaseError`."""
         if self.engines is None:
-            self.engines = await asyncio.to_thread(start_engines, self.settings, self.progress)
+            self.engines = engines_of(self.settings, self.progress)
+            if self.engines is not None:
+                await asyncio.to_thread(self.engines.start)
         if not self.sandboxes:
             self.sandboxes = await start_sandboxes(self.settings, self.config.parent)
         for name, sandbox in self.sandboxes.items():
@@ -242,6 +248,10 @@ class System:
         # here, where nobody counts the seconds: to move a large journal takes longer than a part has to become ready
         await migrate(addresses(self.settings).dsn)
         self._tasks = [asyncio.create_task(child.run()) for child in (self.worker, self.server)]
+        if self.engines is not None:
+            self._tasks += [
+                asyncio.create_task(_kept_running(self.engines, one)) for one in self.engines.wanted
+            ]
         for child in (self.worker, self.server):
             await self._await_ready(child)
 
@@ -268,6 +278,19 @@ class System:
             await sandbox.stop()
         if self.engines is not None:
             await asyncio.to_thread(self.engines.stop)
+
+
+async def _kept_running(engines: Engines, engine: Engine) -> None:
+    """Starts an engine again whenever it has ended: Kafka ends when it cannot write, PostgreSQL may."""
+    while True:
+        await asyncio.sleep(ENGINE_LOOK)
+        if not engines.ended(engine):
+            continue
+        log.warning("engine ended, starting it again", engine=engine)
+        try:
+            await asyncio.to_thread(engines.restart, engine)
+        except (EngineError, OSError) as error:
+            log.warning("engine cannot be started", engine=engine, reason=str(error))
 
 
 def on_signal(loop: asyncio.AbstractEventLoop) -> asyncio.Event:

@@ -29,6 +29,7 @@ from streams.lags import Lags, Place
 from streams.metering import Sample, Source
 from streams.reader import Reader
 from streams.recorder import RECORDED
+from streams.room import all_full, folders
 from streams.settings import Settings
 from streams.stages import Naming
 from streams.writer import Writer
@@ -67,6 +68,7 @@ class Watch:
     partitions: int
     bootstrap: Kafka
     data: Path
+    disks: Mapping[str, Path] = field(default_factory=dict)
     channels: frozenset[str] = frozenset()
     stages: Mapping[str, ChunkStage] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
@@ -95,6 +97,7 @@ class Watch:
             partitions=settings.kafka.partitions,
             bootstrap=bootstrap,
             data=settings.data,
+            disks=folders(settings),
             channels=frozenset(settings.channels),
             stages=stages or {},
         )
@@ -160,6 +163,11 @@ class Watch:
         self.lags.saw(self.ends, stands, self.clock(), frozenset({RECORD}))
         return None
 
+    async def postgres_writable(self) -> str | None:
+        """Has PostgreSQL write what changes nothing."""
+        await self.vitals.write()
+        return None
+
     def late(self, stages: frozenset[str], seconds: float) -> str | None:
         """Whether one of some stages is behind for longer than so many seconds; 0: that does not matter."""
         return self.lags.late(stages, seconds, self.clock()) if seconds else None
@@ -171,6 +179,10 @@ class Watch:
     async def state_folder(self) -> str | None:
         """Whether something can be written where this installation keeps its files."""
         return await asyncio.to_thread(writes, self.data)
+
+    async def room(self) -> str | None:
+        """Whether there is room on the disks of this machine that the installation writes to."""
+        return await asyncio.to_thread(all_full, self.disks)
 
     # -- what is looked at seldom
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,7 +32,8 @@ def up(config: Config = ONHAND_TOML) -> None:
         system = System(settings, config.resolve(), lambda text: err.print(f"  {text}", highlight=False))
         began = asyncio.get_running_loop().time()
         try:
-            await system.start()
+            if not await _unless(stopping, system.start()):
+                return
             seconds = asyncio.get_running_loop().time() - began
             err.print(f"ready in {seconds:.1f} s: {system.address}", style="bold green", highlight=False)
             err.print(f"API key: {key or settings.data / 'api-key'}", highlight=False, soft_wrap=True)
@@ -41,6 +43,18 @@ def up(config: Config = ONHAND_TOML) -> None:
             await system.stop()
 
     run(body())
+
+
+async def _unless(stopping: asyncio.Event, body: Coroutine[Any, Any, None]) -> bool:
+    """Runs a body to its end, and says so; or until somebody asks us to stop: it may wait for long."""
+    doing, told = asyncio.create_task(body), asyncio.create_task(stopping.wait())
+    await asyncio.wait([doing, told], return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if not doing.done():
+        doing.cancel()
+        return False
+    await doing
+    return True
 
 
 Hidden = Annotated[bool, typer.Option("--until-parent-ends", hidden=True)]

@@ -5,7 +5,9 @@ import json
 import os
 import stat
 import threading
+import time
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -164,3 +166,40 @@ def test_given_the_pids_of_a_crashed_installation_are_somebody_elses_by_now_then
     with Engines(tmp_path, kafka=False, postgres=False) as engines:
         assert running(tmp_path) == engines.info
     assert running(tmp_path) is None
+
+
+def test_given_no_room_then_an_engine_is_not_started_until_there_is_and_a_stop_need_not_wait(
+    data_dirs, name, monkeypatch
+):
+    said: list[str] = []
+    engines = Engines(data_dirs(name), kafka=False, progress=said.append)
+    monkeypatch.setattr(installations, "ROOM", 1 << 60)
+    starting = threading.Thread(target=lambda: given_up.append(complaint(engines.start)))
+    given_up: list[str] = []
+    starting.start()
+    wait_for(lambda: said)
+    assert "MB are needed" in said[0]
+    engines.stop()
+    starting.join(5)
+    assert "there was no room" in given_up[0]
+    starting = threading.Thread(target=engines.start)
+    starting.start()
+    wait_for(lambda: len(said) > 1)
+    assert not engines.info.pids
+    monkeypatch.undo()
+    starting.join(30)
+    assert set(engines.info.pids) == {"postgres"}
+    engines.stop()
+
+
+def complaint(start: Callable[[], None]) -> str:
+    with pytest.raises(EngineError) as refused:
+        start()
+    return str(refused.value)
+
+
+def wait_for(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -368,6 +368,12 @@ class Up:
         return found
 
 
+@pytest.fixture(scope="session")
+def system_up() -> type[Up]:
+    """How to make one that is not everybody's: a folder, and what is edited in its configuration."""
+    return Up
+
+
 @pytest.fixture(scope="module")
 def edited() -> Callable[[str], str]:
     """How the configuration of a file's tests differs from the example's; the file says it by a fixture of this name."""
