@@ -7,7 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -103,6 +103,25 @@ async def patiently(what: str, start: Callable[[], Coroutine[Any, Any, None]]) -
             await asyncio.sleep(1.0)
         else:
             return
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics, made where no worker has: who reads one that is not there asks for it a thousand times a second."""
+
+    create: Callable[[], Coroutine[Any, Any, None]]
+    there: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def make(self) -> None:
+        """Makes those that are missing, as soon as Kafka answers. Raises `WrongTopics`."""
+        await patiently("topics", self.create)
+        self.there.set()
+
+    async def then(self, body: Coroutine[Any, Any, None]) -> None:
+        """Runs a body that reads them, once they are there."""
+        with contextlib.closing(body):
+            await self.there.wait()
+            await body
 
 
 @asynccontextmanager
@@ -311,8 +330,10 @@ async def serve(
         role=f"{naming.prefix}alerts",
     )
 
-    probe = Log(bootstrap, naming)
-    readiness = Readiness(settings, probe, pool, lambda: writer.connected and ruling.newest is not None)
+    topics = Topics(partial(create_topics, bootstrap, naming, partitions, settings.kafka.replication))
+    readiness = Readiness(
+        settings, Log(bootstrap, naming), pool, lambda: writer.connected and ruling.newest is not None
+    )
     ring = KeyRing(keys, ApiKeys(queries))
     await ring.look()
     api = create_api(
@@ -353,11 +374,12 @@ async def serve(
             patiently("server", writer.start),
             ring.run(),
             _when_up(server, on_ready, address),
-            reserving.run(),
+            _or_end(server, topics.make()),
+            topics.then(reserving.run()),
             alerting.run(),
-            rule(),
+            topics.then(rule()),
             routing.run(),
-            _or_end(server, recording.run()),
+            _or_end(server, topics.then(recording.run())),
             *polls,
             *comparisons,
             *hooks,
@@ -371,7 +393,7 @@ async def serve(
         for client in clients.values():
             await client.close()
         await pool.close()
-        for part in (probe, writer, reader):
+        for part in (readiness, writer, reader):
             await part.stop()
 
 

@@ -69,7 +69,7 @@ async def test_given_more_than_one_reason_then_all_are_said_and_asked_again_only
     asked = Readiness(settings, log, pool, lambda: known[0])
     why = await asked.why_not()
     assert "the disk is full" in why
-    assert "the rules are not known yet" in why
+    assert "Kafka has not answered yet" in why
     monkeypatch.undo()
     known[0] = True
     assert await asked.why_not() == why
