@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz fuzz-api bench bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-idle bench-latency bench-pipeline bench-intake bench-projection bench-growth bench-workers bench-channels chaos day stories oversell screenshots laws race simulate mutation webhooks dashboards bom lock clean
+.PHONY: help setup demo test check fuzz fuzz-api bench bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-idle bench-latency bench-pipeline bench-intake bench-projection bench-growth bench-workers bench-channels chaos soak day stories oversell screenshots laws race simulate mutation webhooks dashboards bom lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -83,6 +83,9 @@ bench-workers: $(READY) ## what a second worker brings, and what partitions cost
 
 chaos: $(READY) ## kills, stops and starves hubs on real engines under load, and counts what was lost (ARGS="-k 'worker and memory'")
 	@$(BIN)/python tests/chaos/chaos.py $(ARGS)
+
+soak: $(READY) ## half an hour at half of what this machine carries: does memory or lag grow (MINUTES=30 RATE=400)
+	@$(BIN)/python tests/soak/soak.py --minutes $(or $(MINUTES),30) $(if $(RATE),--rate $(RATE)) $(ARGS)
 
 day: $(READY) ## a retailer's day on four platforms, an ERP, a 3PL and a shipping tool: does everybody agree in the end (TRANSACTIONS=2000)
 	@PYTHONPATH=tests/retailer $(BIN)/python tests/day/day.py --transactions $(or $(TRANSACTIONS),2000) $(ARGS)

@@ -7,7 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -110,6 +110,25 @@ async def patiently(what: str, start: Callable[[], Coroutine[Any, Any, None]]) -
             await asyncio.sleep(1.0)
         else:
             return
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics, made where no worker has: who reads one that is not there asks for it a thousand times a second."""
+
+    create: Callable[[], Coroutine[Any, Any, None]]
+    there: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def make(self) -> None:
+        """Makes those that are missing, as soon as Kafka answers. Raises `WrongTopics`."""
+        await patiently("topics", self.create)
+        self.there.set()
+
+    async def then(self, body: Coroutine[Any, Any, None]) -> None:
+        """Runs a body that reads them, once they are there."""
+        with contextlib.closing(body):
+            await self.there.wait()
+            await body
 
 
 @asynccontextmanager
@@ -351,6 +370,7 @@ async def serve(
         role=f"{naming.prefix}alerts",
     )
 
+    topics = Topics(partial(create_topics, bootstrap, naming, partitions, settings.kafka.replication))
     watch, health = _watched(settings, bootstrap, reader, intake, ruling)
     ring = KeyRing(keys, ApiKeys(queries))
     await ring.look()
@@ -394,14 +414,15 @@ async def serve(
         async with background(
             patiently("server", writer.start),
             ring.run(),
-            health.run(),
+            topics.then(health.run()),
             watch.run(),
             _when_up(server, listener, on_ready, address),
-            reserving.run(),
+            _or_end(server, topics.make()),
+            topics.then(reserving.run()),
             alerting.run(),
-            rule(),
+            topics.then(rule()),
             routing.run(),
-            _or_end(server, recording.run()),
+            _or_end(server, topics.then(recording.run())),
             *polls,
             *comparisons,
             *hooks,

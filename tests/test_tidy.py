@@ -144,6 +144,7 @@ def test_given_a_test_of_a_module_then_it_stands_where_the_module_does(tracked):
         "mutation",
         "bench",
         "chaos",
+        "soak",
         "day",
         "retailer",
         "stories",
