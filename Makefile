@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz-api bench bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-idle bench-latency bench-pipeline bench-intake bench-projection bench-growth bench-workers bench-channels chaos day stories oversell screenshots laws race simulate mutation lock clean
+.PHONY: help setup demo test check fuzz-api bench bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-idle bench-latency bench-pipeline bench-intake bench-projection bench-growth bench-workers bench-channels chaos day stories oversell screenshots laws race simulate mutation golden lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -112,6 +112,9 @@ simulate: $(READY) ## the core in a simulated world that loses, repeats, delays 
 
 mutation: $(READY) ## one planted fault after the other in the core: how many of them its tests notice (ARGS="schemas.ledger")
 	@PYTHONHASHSEED=0 $(BIN)/python tests/mutation/mutate.py $(ARGS)
+
+golden: $(READY) ## records the log of this release, which every later one has to fold to the same bytes: once for each release
+	@$(BIN)/python tests/golden/record.py $(ARGS)
 
 lock: $(READY) ## resolves the dependencies again and writes requirements.lock
 	@$(BIN)/python -m piptools compile --quiet --all-extras --generate-hashes --strip-extras --allow-unsafe \
