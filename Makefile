@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz fuzz-api bench bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-idle bench-latency bench-pipeline bench-intake bench-projection bench-growth bench-workers bench-channels chaos soak day stories oversell screenshots laws race simulate mutation webhooks dashboards bom lock clean
+.PHONY: help setup demo test check fuzz fuzz-api bench bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-idle bench-latency bench-pipeline bench-intake bench-projection bench-growth bench-workers bench-channels chaos soak day stories oversell screenshots laws race simulate mutation webhooks dashboards bom golden lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -131,6 +131,9 @@ dashboards: $(READY) ## deploy/grafana, deploy/prometheus/alerts.yaml and deploy
 
 bom: $(READY) ## what the product is made of, and under which licences: CycloneDX, in onhand.cdx.json
 	@$(BIN)/python -m deploy.bom > onhand.cdx.json && echo "-- written to onhand.cdx.json"
+
+golden: $(READY) ## records the log of this release, which every later one has to fold to the same bytes: once for each release
+	@$(BIN)/python tests/golden/record.py $(ARGS)
 
 lock: $(READY) ## resolves the dependencies again and writes requirements.lock
 	@$(BIN)/python -m piptools compile --quiet --all-extras --generate-hashes --strip-extras --allow-unsafe \
