@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from typing import Any
 
 import orjson
 
@@ -40,6 +41,7 @@ READ = (
 )
 OF_SUBJECT = f"{READ} WHERE d.ref = %s ORDER BY d.said_at DESC, d.transaction LIMIT 1"
 OF_DEAL = f"{READ} WHERE d.transaction = %s"
+OF_ALL = f"{READ} ORDER BY d.ref"
 
 WRAPPED = "SELECT ref, nonce, wrapped, mark FROM subject_keys WHERE mark IS DISTINCT FROM %s ORDER BY ref LIMIT %s FOR UPDATE"
 
@@ -205,6 +207,18 @@ class Vault:
             )
             return [row[0] for row in await rows.fetchall()]
 
+    async def whose(self, field: str, said: str) -> list[str]:
+        """The references of all of whom some deal says this, whatever its case. What is sealed has no index that could tell
+        something of it, so everything is opened once.
+        """
+        await self.check()
+        found: dict[str, None] = {}
+        async with self._pool.connection() as connection, connection.cursor() as cursor:
+            async for row in cursor.stream(OF_ALL.encode()):
+                if row[0] not in found and self._open(row).get(field, "").casefold() == said.casefold():
+                    found[row[0]] = None
+        return list(found)
+
     async def deals(self, ref: str) -> tuple[str, ...] | None:
         """The deals that are a subject's; None where there never was such a subject."""
         await self.check()
@@ -263,8 +277,10 @@ class Vault:
         await self.check()
         async with self._pool.connection() as connection:
             row = await (await connection.execute(query.encode(), [value])).fetchone()
-        if row is None:
-            return None
+        return None if row is None else self._open(row)
+
+    def _open(self, row: Sequence[Any]) -> Known:
+        """What a row of `READ` has sealed."""
         ref, transaction, nonce, ciphertext, *its = row
         key, sealed = self._unwrapped(ref, *its), Sealed(bytes(nonce), bytes(ciphertext))
         found: dict[str, str] = orjson.loads(key.open(_about(ref, transaction), sealed))

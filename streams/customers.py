@@ -21,6 +21,8 @@ from streams.keys import generate_vault_key
 from streams.settings import BadConfiguration, vault_keys
 
 REF = re.compile(r"[0-9a-f]{64}")
+MAIL = re.compile(r"[^\s@:/]+@[^\s@:/]+\.[^\s@:/]+")
+DealsOf = Callable[[str], Awaitable[tuple[str, ...] | None]]
 FIELDS = {field.name for field in fields(Recipient)}
 
 
@@ -85,23 +87,28 @@ class Customers:
         )
 
     async def erase(self, named: str, channels: Collection[str]) -> list[Subject]:
-        """Erases whoever a reference, a `CHANNEL:ID` or a transaction names. Returns who that was; nobody, where nothing was
-        known of them.
+        """Erases whoever a reference, a `CHANNEL:ID`, a transaction or an e-mail address names. Returns who that was; nobody, where
+        nothing was known of them.
         """
+        return await self._each(await self._named(named, channels), self._vault.erase)
+
+    async def named(self, named: str, channels: Collection[str]) -> list[Subject]:
+        """Whom that would erase."""
+        return await self._each(await self._named(named, channels), self._vault.deals)
+
+    async def _named(self, named: str, channels: Collection[str]) -> list[Iterable[str]]:
         channel, _, ident = named.partition(":")
         if REF.fullmatch(named):
-            return await _all_of([named], self._vault.erase)
+            return [[named]]
+        if MAIL.fullmatch(named):
+            return [[ref] for ref in await self._vault.whose("email", named)]
         if ident and channel in channels:
-            return await _all_of(self._refs(channel, ident, ""), self._vault.erase)
-        return await _all_of(filter(None, [await self._vault.of(named)]), self._vault.erase)
+            return [self._refs(channel, ident, "")]
+        return [[ref] for ref in [await self._vault.of(named)] if ref is not None]
 
     async def forget(self, channel: str, customer: str | None, orders: Iterable[str]) -> list[Subject]:
         """Erases a platform's customer, and the guests that placed these orders. Returns who that was."""
-        return [
-            gone
-            for refs in self._everyone(channel, customer, orders)
-            for gone in await _all_of(refs, self._vault.erase)
-        ]
+        return await self._each(self._everyone(channel, customer, orders), self._vault.erase)
 
     async def forget_everybody(self, channel: str) -> list[Subject]:
         """Erases all whom a channel's deals are for. Returns who that was."""
@@ -110,11 +117,10 @@ class Customers:
 
     async def known(self, channel: str, customer: str | None, orders: Iterable[str]) -> list[Subject]:
         """What of a platform's customer, and of the guests that placed these orders, is kept."""
-        return [
-            one
-            for refs in self._everyone(channel, customer, orders)
-            for one in await _all_of(refs, self._vault.deals)
-        ]
+        return await self._each(self._everyone(channel, customer, orders), self._vault.deals)
+
+    async def _each(self, people: Iterable[Iterable[str]], deals_of: DealsOf) -> list[Subject]:
+        return [one for refs in people for one in await _all_of(refs, deals_of)]
 
     def _everyone(self, channel: str, customer: str | None, orders: Iterable[str]) -> Iterator[Iterator[str]]:
         if customer is not None:
@@ -128,9 +134,7 @@ class Customers:
         return (self._vault.ref(channel, *who, str(times)) for times in count())
 
 
-async def _all_of(
-    refs: Iterable[str], deals_of: Callable[[str], Awaitable[tuple[str, ...] | None]]
-) -> list[Subject]:
+async def _all_of(refs: Iterable[str], deals_of: DealsOf) -> list[Subject]:
     """The subjects of these references that have deals, up to the first reference that there never was."""
     found = []
     for ref in refs:

@@ -108,8 +108,52 @@ class TestErasing:
         assert erased == [(ref, ("order/web/1", "order/web/2"))]
         assert [await recipient(order) for order in "123"] == [Recipient(), Recipient(), ADA]
 
+    async def test_given_an_e_mail_address_then_the_customer_and_every_guest_of_that_address_go_and_others_stay(
+        self, keep, customers, recipient
+    ):
+        await keep("1")
+        await keep("2", None)
+        await keep("3", "8", to=Recipient(name="Bea", email="bea@example.invalid"))
+        await keep("4", "9", channel="eu", to=Recipient(email="ADA@Example.invalid"))
+        await keep("5", "10", to=Recipient(name="nobody's address"))
+        listed = await customers.named("Ada@example.invalid", {"web"})
+        assert sorted(deal for one in listed for deal in one.deals) == [
+            "order/eu/4",
+            "order/web/1",
+            "order/web/2",
+        ]
+        assert await recipient() == ADA, "a list erases nothing"
+        assert sorted(await customers.erase("Ada@example.invalid", {"web"})) == sorted(listed)
+        left = [(await recipient(order)).name for order in "1235"]
+        assert left == ["", "", "Bea", "nobody's address"]
+        assert await recipient("4", "eu") == Recipient()
+        assert await customers.erase("ada@example.invalid", {"web"}) == []
+
+    @pytest.mark.parametrize("named", ["web:7", "order/web/2", "the reference"])
+    async def test_given_any_name_of_theirs_then_what_would_go_is_listed_and_stays(
+        self, keep, customers, recipient, named
+    ):
+        await keep("1")
+        await keep("2")
+        ref = await customers.of("order/web/1")
+        name = ref if named == "the reference" else named
+        assert await customers.named(name, {"web"}) == [(ref, ("order/web/1", "order/web/2"))]
+        assert await recipient() == ADA
+
     @pytest.mark.parametrize(
-        "named", ["web:9", "web:", ":7", "eu:7", "nowhere:7", "order/web/9", "0" * 64, ""]
+        "named",
+        [
+            "ada@example.invali",
+            "da@example.invalid",
+            "web:9",
+            "web:",
+            ":7",
+            "eu:7",
+            "nowhere:7",
+            "order/web/9",
+            "0" * 64,
+            "",
+        ],
     )
     async def test_given_a_name_that_nobody_has_then_nobody_is_erased(
         self, keep, customers, recipient, named

@@ -43,6 +43,9 @@ from streams.writer import Out, Writer
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(Path(__file__).parent))  # where tests find `documented`
 EXAMPLE = ROOT / "deploy" / "example"
+sys.path[:0] = [
+    str(ROOT / "tests" / room) for room in ("system", "retailer", "connectors")
+]  # modules that tests share
 SECRET = "sandbox"
 
 
@@ -293,16 +296,17 @@ class Up:
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(40)
 
-    def run(self, *arguments: str, code: int = 0):
+    def run(self, *arguments: str, code: int = 0, said: str | None = None):
         """A command's report for machines."""
-        return json.loads(self.printed(*arguments, "--json", code=code))
+        return json.loads(self.printed(*arguments, "--json", code=code, said=said))
 
-    def printed(self, *arguments: str, code: int = 0) -> str:
-        """What a command prints."""
+    def printed(self, *arguments: str, code: int = 0, said: str | None = None) -> str:
+        """What a command prints, that is `said` something on its standard input."""
         done = subprocess.run(
             [sys.executable, "-m", "streams.cli", *arguments],
             cwd=ROOT,
             env={**os.environ, "ONHAND_CONFIG": str(self.config)},
+            input=said,
             capture_output=True,
             text=True,
             check=False,

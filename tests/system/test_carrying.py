@@ -202,3 +202,12 @@ def test_given_all_of_that_then_every_number_is_right_and_nobody_s_name_is_in_th
     assert (
         shop.ask("GET", f"{shop.url}/v1/transactions/nothing", Authorization=f"Bearer {shop.key}")[0] == 404
     )
+
+
+def test_given_who_was_erased_then_it_is_said_which_platforms_were_told_of_them(shop):
+    (erased,) = shop.run("erase", "-", said=PERSON["email"])["erased"]
+    assert {"order/web/7001", "order/web/7002"} <= set(erased["deals"])
+    told = {row["transaction"]: row for row in erased["told"]}
+    assert told.keys() == set(erased["deals"])
+    assert {(row["channel"], row["location"]) for row in told.values()} == {("tills", "SOHO")}
+    assert told["order/web/7001"]["ref"] == sold(shop, 7001)["id"]

@@ -119,7 +119,9 @@ def installation(system_up, store: str, disks: dict[str, str], database: str) ->
         for folder in (engines, (data / database).parent):
             folder.mkdir(parents=True, exist_ok=True)
         (engines / "postgres.path").write_text(f"{data / database}\n")
-        up = system_up(data / "hub", lambda text: text.replace("[worker]\n", f'[worker]\nstore = "{store}"\n'))
+        up = system_up(
+            data / "hub", lambda text: text.replace("[worker]\n", f'[worker]\nstore = "{store}"\n')
+        )
         up.start()
         stack.callback(up.stop)
         up.run("import", "tills")

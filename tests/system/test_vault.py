@@ -10,10 +10,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psycopg
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from dumps import everything_in_kafka, everything_in_postgres, everything_on_disk, words_in
 
 from connectors.contract import Recipient
 from projections.envelope import MasterKey
@@ -61,9 +59,8 @@ def order(number: int, **more):
 
 
 def said_in(content: bytes) -> list[str]:
-    """Which words of hers are in it, in clear or as PostgreSQL writes bytes."""
-    lower = content.lower()
-    return [word for word in WORDS if word.lower().encode() in lower or word.encode().hex().encode() in lower]
+    """Which words of hers are in it."""
+    return words_in(content, WORDS)
 
 
 @pytest.fixture(scope="module")
@@ -84,65 +81,6 @@ def edited():
 def shop(up):
     """The example so edited."""
     return up
-
-
-async def everything_in_kafka(bootstrap: str) -> dict[str, bytes]:
-    """The bytes of all records of all topics there are, the tables' and Kafka's own among them."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, exclude_internal_topics=False
-    )
-    await admin.start()
-    await consumer.start()
-    found: dict[str, bytes] = {}
-    try:
-        for topic in await admin.list_topics():
-            partitions = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or ()]
-            found[topic] = b""
-            if not partitions:
-                described = (await admin.describe_topics([topic]))[0]["partitions"]
-                partitions = [TopicPartition(topic, part["partition"]) for part in described]
-            begins, ends = (
-                await consumer.beginning_offsets(partitions),
-                await consumer.end_offsets(partitions),
-            )
-            for part in partitions:
-                consumer.assign([part])
-                consumer.seek(part, begins[part])
-                while await consumer.position(part) < ends[part]:
-                    for records in (await consumer.getmany(part, timeout_ms=2_000)).values():
-                        for one in records:
-                            told = [one.key, one.value, *(value for _, value in one.headers)]
-                            found[topic] += b"\n".join(filter(None, told)) + b"\n"
-    finally:
-        await consumer.stop()
-        await admin.close()
-    return found
-
-
-def everything_in_postgres(dsn: str) -> dict[str, bytes]:
-    """Every row of every table, with all its columns."""
-    with psycopg.connect(dsn) as connection:
-        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-        return {
-            name: b"\n".join(
-                row[0].encode() for row in connection.execute(f"SELECT t::text FROM {name} t".encode())
-            )
-            for (name,) in tables
-        }
-
-
-def everything_on_disk(shop) -> dict[Path, bytes]:
-    """Every file of the installation and its engines: logs, segments, PostgreSQL's tables and its journal."""
-    data = shop.config.parent / ".onhand"
-    elsewhere = data / "engines" / "postgres.path"
-    folders = [shop.config.parent, *([Path(elsewhere.read_text().strip())] if elsewhere.exists() else [])]
-    return {
-        file: file.read_bytes()
-        for folder in folders
-        for file in folder.rglob("*")
-        if file.is_file() and not file.is_symlink()
-    }
 
 
 async def whom(shop, transaction: str) -> Recipient:
@@ -191,7 +129,7 @@ def test_given_orders_for_somebody_then_the_vault_has_them_and_nothing_else_has_
     assert len(tables["subjects"].splitlines()) == len(tables["subject_keys"].splitlines()) == 1
     assert {"dead_letters", "movements", "subjects", "subject_keys", "vault"} <= tables.keys()
 
-    files = everything_on_disk(shop)
+    files = everything_on_disk(shop.config.parent)
     assert {str(file): said_in(content) for file, content in files.items() if said_in(content)} == {}
     logs = {file.name: content for file, content in files.items() if file.suffix == ".log"}
     assert {"serve.log", "worker.log", "up.log"} <= logs.keys()
@@ -215,7 +153,11 @@ def test_given_another_master_key_then_nobody_is_shown_or_erased_and_it_is_said(
 
 def test_given_an_erasure_then_they_are_gone_old_documents_bring_nobody_back_and_no_number_moves(shop):
     before = shop.run("verify")
+    (listed,) = shop.run("erase", "web:700700700771", "--list")["known"]
+    assert asyncio.run(whom(shop, "order/web/7001")) == WILHELMINA
     (erased,) = shop.run("erase", "web:700700700771")["erased"]
+    assert erased == listed
+    assert erased["told"] == []
     assert erased["deals"] == ["order/web/7001", "order/web/7002"]
     assert asyncio.run(whom(shop, "order/web/7001")) == Recipient()
     assert shop.run("erase", "web:700700700771", code=1) == {"erased": []}
@@ -234,8 +176,9 @@ def test_given_who_orders_again_after_that_then_the_new_order_is_for_them(shop):
     now = datetime.now(UTC).isoformat()
     assert shop.webhook(order(7010, created_at=now, processed_at=now, updated_at=now)) == 200
     assert asyncio.run(whom(shop, "order/web/7010")) == WILHELMINA
-    printed = shop.printed("erase", "order/web/7010")
+    printed = shop.printed("erase", "-", said=f"nobody@example.invalid\n{WILHELMINA.email.upper()}\n")
     assert "order/web/7010" in printed
+    assert not said_in(printed.encode())
     assert asyncio.run(whom(shop, "order/web/7010")) == Recipient()
 
 
@@ -259,7 +202,7 @@ def test_given_who_asks_the_shop_to_be_forgotten_then_its_webhook_does_it_and_no
     )
     shows = {name: value for name, value in asks.items() if name != "orders_to_redact"}
     assert shop.webhook(shows | {"orders_requested": [7011]}, topic="customers/data_request") == 200
-    files = everything_on_disk(shop)
+    files = everything_on_disk(shop.config.parent)
     assert {str(file): said_in(content) for file, content in files.items() if said_in(content)} == {}
     (log,) = (content for file, content in files.items() if file.name == "serve.log")
     assert log.count(b"erased, because they asked") == 1
