@@ -207,7 +207,8 @@ class Watch:
     async def close(self) -> None:
         """Gives the connection back."""
         if self._writing is not None:
-            await self._writing.stop()
+            with suppress(TimeoutError):  # whoever ends does not wait for a broker that is away
+                await asyncio.wait_for(self._writing.stop(), PATIENCE)
 
     # -- what is measured
 
