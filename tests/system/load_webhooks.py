@@ -26,6 +26,7 @@ from schemas.codec import decode
 from schemas.topics import CLAIMS
 from streams.reader import Reader
 from streams.stages import Naming
+from streams.topics import create_topics
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
 from http_load import Played, open_loop
@@ -92,20 +93,23 @@ def attacked(port: int, told: list[dict[str, int]]):
 async def test_given_slow_huge_deep_and_malformed_requests_then_nobody_else_waits_twice_as_long(
     installation, shop
 ):
-    installation.configure(CONFIG.format(place=PLACE, port=port_of(shop)))
+    settings = installation.configure(CONFIG.format(place=PLACE, port=port_of(shop)))
+    await create_topics(installation.engines.bootstrap, Naming(settings.kafka.prefix), PARTITIONS)
     url = await asyncio.to_thread(installation.server)
     port = int(url.rpartition(":")[2])
     orders, told = Orders("web", SKUS), list[dict[str, int]]()
     found: dict[float, list[tuple[float, float]]] = {}
 
-    async def p99(rate: float, seconds: float = SECONDS) -> float:
-        requests = [orders.next()[1] for _ in range(int(rate * seconds))]
+    async def p99(rate: float) -> float:
+        requests = [orders.next()[1] for _ in range(int(rate * SECONDS))]
         played = await open_loop(port, requests, rate, CONNECTIONS)
         said = Counter(played.status)
         Console(width=130).print(f"{rate:g}/s: {dict(said)}, {max(played.ended) - min(played.due):.1f} s")
+        assert said.keys() == {200}, "genuine webhooks are taken"
         return percentile(waited(played), 99)
 
-    await p99(RATES[-1], 3.0)
+    # the first ones find a server that does not know the catalogue yet
+    await open_loop(port, [orders.next()[1] for _ in range(300)], 100.0, CONNECTIONS)
     for rate in RATES:
         found[rate] = []
         for _ in range(ROUNDS):
@@ -147,6 +151,7 @@ async def test_given_the_broker_is_gone_then_nothing_acknowledged_is_lost_and_th
     engines = engines_apart.engines
     said = f'[kafka]\naddress = "{engines.bootstrap}"\n[postgres]\naddress = "{engines.dsn}"\n'
     engines_apart.configure(f"{CONFIG.format(place=PLACE, port=port_of(shop))}\n{said}")
+    await create_topics(engines.bootstrap, Naming(""), PARTITIONS)  # as a worker does that is first
     url = await asyncio.to_thread(engines_apart.server)
     port, orders = int(url.rpartition(":")[2]), Orders("web", SKUS)
     made = [orders.next() for _ in range(int(RATE * (15 + AWAY + STARTS)))]
