@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, OutOfOrderSequenceNumber, UnknownProducerId
 from aiokafka.partitioner import murmur2
 
 from schemas.codec import Headers
@@ -24,6 +24,17 @@ class Out(NamedTuple):
     value: bytes
     headers: Headers
     partition: int | None = None
+
+
+RENEWED_WITHIN = 10.0
+"""Seconds for which a producer that is given up may still end what it has begun."""
+
+ASTRAY = (OutOfOrderSequenceNumber, UnknownProducerId)
+"""What the broker says to a producer whose numbers have a gap: to everything it sends, for ever.
+
+aiokafka 0.14 makes such a gap where a batch has waited for the time of a request (30 s) while its partition has no leader, as after a
+broker's long absence: it is given up after it was numbered. A producer that is new begins anew.
+"""
 
 
 class NotWritten(Exception):
@@ -60,6 +71,7 @@ class Writer:
             "request_timeout_ms": int(timeout * 1000),
         }
         self._producer: AIOKafkaProducer | None = None
+        self._renewing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Connects. Raises `KafkaError` when no broker answers."""
@@ -73,6 +85,9 @@ class Writer:
 
     async def stop(self) -> None:
         """Sends what is under way and disconnects."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
         if self._producer is not None:
             await self._producer.stop()
             self._producer = None
@@ -98,6 +113,7 @@ class Writer:
                 self._timeout,
             )
         except (KafkaError, TimeoutError) as error:
+            self._heed(error)
             raise NotWritten(f"{type(error).__name__}: {error}") from error
         return dict(zip(grouped, spans, strict=True))
 
@@ -123,7 +139,23 @@ class Writer:
             ]
             await asyncio.gather(*acks)
         except KafkaError as error:
+            self._heed(error)
             raise NotWritten(f"{type(error).__name__}: {error}") from error
+
+    def _heed(self, error: Exception) -> None:
+        """Makes a new producer where the one there is will never be listened to again."""
+        if isinstance(error, ASTRAY) and self._producer is not None:
+            old, self._producer = self._producer, None
+            self._renewing = asyncio.create_task(self._renew(old))
+
+    async def _renew(self, old: AIOKafkaProducer) -> None:
+        with contextlib.suppress(KafkaError, TimeoutError):
+            await asyncio.wait_for(old.stop(), RENEWED_WITHIN)
+        while self._producer is None:
+            with contextlib.suppress(KafkaError, OSError):
+                await self.start()
+                return
+            await asyncio.sleep(1.0)
 
     async def _send(self, topic: str, partition: int, rows: Sequence[Out]) -> tuple[int, int]:
         producer = self._producer
