@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -184,6 +184,7 @@ class Backup:
         await self.refill(folder, contents)
         await bring_back(self.pool, folder, contents.partitions)
         await self._ask_again()
+        await self._fill((RECEIPTS,))
 
     async def spread(self, folder: Path, partitions: int) -> Contents:
         """Spreads the log over more partitions, after a backup, by which it is put back if this does not come to its end. Nothing else may
@@ -229,8 +230,12 @@ class Backup:
             await writer.stop()
         await configure_topics(self.bootstrap, self.naming)
         await self._commit(contents)
+        await self._fill(RECORDED)
+
+    async def _fill(self, topics: Sequence[Topic]) -> None:
+        """Has PostgreSQL know what is in topics."""
         filling = Filling(self.reader, self.naming, self.partitions, Recorder(self.pool), self.progress)
-        await filling.fill(RECORDED)
+        await filling.fill(topics)
 
     async def _write(self, writer: Writer, topic: Topic, partition: int, folder: Path, of: Contents) -> None:
         """Writes what belongs into a partition, of the records of the one where it was. Raises `NotWritten` where the offsets are others

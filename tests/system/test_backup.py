@@ -121,7 +121,14 @@ class Trade:
 
     async def agrees(self) -> None:
         """Everybody has the same numbers, and the whole log says so."""
-        await self.until(lambda: self.stock() == self.shown())
+        try:
+            await self.until(lambda: self.stock() == self.shown())
+        except TimeoutError:
+            wrong = sorted(set(self.stock().items()) ^ set(self.shown().items()))
+            receipts = self.rows(
+                "SELECT sku, place, outcome, level, own, detail FROM receipts ORDER BY pushed_at DESC LIMIT 12"
+            )
+            raise AssertionError(f"{wrong}\n{receipts}\n{self.installation.tail()}") from None
         verdict = await self.installation.verdict(self.settings)
         assert verdict.differences == []
 
