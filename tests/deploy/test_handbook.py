@@ -39,7 +39,7 @@ def test_given_the_handbook_line_by_line_then_two_workers_share_the_work_and_eve
     members = re.findall(r"^onhand +\S*(worker-\d)\S* .* (\d+) *$", done.stdout, re.MULTILINE)
     assert {name for name, _ in members} == {"worker-0", "worker-1"}, done.stdout
     assert all(int(partitions) > 0 for _, partitions in members)
-    assert '{"accepted":true}' in done.stdout
+    assert '{"accepted":true,"transaction":' in done.stdout
     assert re.search(r"SOHO +│ +12 │ +0 │ +12", done.stdout), done.stdout
     assert "· Onhand</title>" in done.stdout
     assert "every number is right" in done.stdout
