@@ -33,7 +33,7 @@ class Rule:
 RULES: tuple[Rule, ...] = (
     Rule(
         name="ProcessDown",
-        expr='up{job="onhand"} == 0',
+        expr='up{job=~"onhand.*"} == 0',
         lasting="1m",
         severity="page",
         summary="{{ $labels.instance }} does not answer Prometheus",
