@@ -5,6 +5,7 @@ is room again it goes on by itself. File systems of their own that are filled to
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
 import os
@@ -16,14 +17,16 @@ import threading
 import time
 import urllib.error
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Self
 
+import psycopg
 import pytest
 
-from deploy.engines import Running, running
+from deploy.engines import Running
 from schemas.topics import CLAIMS
 from streams.reader import Reader
 
@@ -31,6 +34,9 @@ MEGABYTES = 384
 """Of a file system. What an engine keeps at its start is a third of that."""
 
 UNREADY_WITHIN, READY_WITHIN, FULL_FOR = 5.0, 60.0, 8.0
+LONG = 35.0
+"""Longer than anybody waits for the log (30 s)."""
+
 PACE, ENOUGH = 0.04, 100
 """Seconds between two webhooks, and how many of them are acknowledged before anything happens."""
 
@@ -136,14 +142,16 @@ def ready(up) -> tuple[int, str]:
     return status, body.get("detail", "")
 
 
-def full_for_a_while(up, filler: Path, load: Load) -> str:
+def full_for_a_while(
+    up, filler: Path, load: Load, lasts: float = FULL_FOR, meanwhile: Callable[[], None] = lambda: None
+) -> str:
     """Fills a disk, for as long as it takes an engine to notice and more; gives it free, and waits until the hub is ready. Why it was
     not.
     """
     up.until(lambda: load.statuses[200] > ENOUGH, 60)
     fill(filler)
     began, why = time.monotonic(), ""
-    while time.monotonic() - began < FULL_FOR:
+    while time.monotonic() - began < lasts:
         status, said = ready(up)
         assert status != 0, said
         if status == 503 and not why:
@@ -151,6 +159,7 @@ def full_for_a_while(up, filler: Path, load: Load) -> str:
             assert time.monotonic() - began < UNREADY_WITHIN
         assert status == 503 or not why, "ready, though nothing can be kept"
         fill(filler)
+        meanwhile()
         time.sleep(0.2)
     assert why, "it says that it is ready all the time"
     filler.unlink()
@@ -161,10 +170,15 @@ def full_for_a_while(up, filler: Path, load: Load) -> str:
     return why
 
 
+def next_journal(up) -> None:
+    """Has PostgreSQL begin the next file of its journal (WAL), as after a while of writing: where there is no room for one, it ends."""
+    with contextlib.suppress(psycopg.Error), psycopg.connect(engines_of(up).dsn, connect_timeout=2) as there:
+        there.execute("SELECT pg_switch_wal()")
+
+
 def engines_of(up) -> Running:
-    found = running(up.config.parent / ".onhand" / "engines")
-    assert found is not None
-    return found
+    """Where they were started; whether they run is the question."""
+    return Running(**json.loads((up.config.parent / ".onhand" / "engines" / "engines.json").read_text()))
 
 
 async def in_the_log(up) -> set[str]:
@@ -187,6 +201,10 @@ def right_in_the_end(up, load: Load) -> None:
     assert verdict["ok"], verdict["differences"][:3]
 
 
+WORST = {"broker": (LONG, lambda _: None), "postgres": (FULL_FOR, next_journal)}
+"""What makes it worse, by the disk that is full: it lasts longer than anybody waits; the server ends."""
+
+
 @pytest.mark.system
 @pytest.mark.engines
 @pytest.mark.timeout(600)
@@ -199,10 +217,12 @@ def test_given_the_disk_of_broker_then_database_then_state_is_full_and_an_engine
         Load(up) as load,
     ):
         for name, file in disks.items():
-            why = full_for_a_while(up, file, load)
+            lasts, meanwhile = WORST.get(name, (FULL_FOR, lambda _: None))
+            why = full_for_a_while(up, file, load, lasts, partial(meanwhile, up))
             assert f"MB are free in {file.parent}" in why, name
             if name == "broker":
                 assert load.statuses[503] > 0, "what could not be kept was acknowledged"
+                assert "kafka is not started" in (up.config.parent / "up.log").read_text()
         os.kill(engines_of(up).pids["postgres"], signal.SIGKILL)
         up.until(lambda: ready(up)[0] == 503, UNREADY_WITHIN)
         up.until(lambda: ready(up)[0] == 200, READY_WITHIN)
