@@ -224,6 +224,7 @@ async def test_given_an_installation_that_is_lost_then_its_backup_brings_it_back
     assert 0 < len(restored["movements"]) < len(movements)
     assert trade.rows("SELECT name FROM api_keys") == [("till",)]
     assert await trade.configured() == {topic.name: topic.config for topic in TOPICS}
+    await trade.run("poll", "shop")
     await trade.start()
     await trade.agrees()
     assert trade.shown()["SKU-1", "SOHO"] == trade.stock()["SKU-1", "SOHO"]
