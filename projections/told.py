@@ -68,6 +68,18 @@ class Told(Rows):
             }
             return cells, await self.offsets_in(connection, "receipts")
 
+    async def restored_at(self, channel: str) -> datetime | None:
+        """When a backup was restored since which some of a channel's numbers have not been told; None where all have. Such words have
+        no number of the ledger's.
+        """
+        found = await self.rows(
+            "SELECT max(t.pushed_at) AS at FROM told AS t JOIN receipts AS r USING (channel, sku, place, log_offset)"
+            " WHERE channel = %s AND t.outcome = 'asked' AND NOT t.sure AND r.stock_offset < 0",
+            [channel],
+        )
+        at: datetime | None = found[0]["at"]
+        return at
+
     async def refusal(self, channel: str, sku: str, place: str) -> str | None:
         """Why a platform does not take a number; None where it does."""
         found = await self.rows(

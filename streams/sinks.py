@@ -82,8 +82,8 @@ class Board:
     platform may have counted documents that we have not seen, so its level is believed when looks found the same for
     `still_for` seconds, with nothing new from us between them. Until then it is lowered at once, and never raised.
 
-    `since` is when the channel came out of shadow: whoever told its platform before then told it other numbers than ours, so every cell
-    is unsure that was not told since, also where the platform opened it itself. A look at such a cell must stand still `wary_for`
+    `since` is when the channel came out of shadow, or the installation back from a backup: whoever told its platform before then told it
+    other numbers than ours, so every cell is unsure that was not told since, also where the platform opened it itself. A look at such a cell must stand still `wary_for`
     seconds: its platform has sold for days, and no number may be raised over an order whose webhook was lost.
 
     Cells that were `asked` have an `asked` receipt that nothing followed yet: they are due also where the platform shows our number.
@@ -324,8 +324,10 @@ class Pushing:
 
     async def _push_all(self) -> None:
         """Pushes until the channel comes out of shadow: then a new board is due."""
+        ruled = self.rules.told_since
+        since = max(filter(None, (ruled, await self.queries.restored_at(self.channel))), default=None)
         board = self.board = Board(
-            self.connector, still_for=self.held_for, since=self.rules.told_since, wary_for=self.wary_for
+            self.connector, still_for=self.held_for, since=since, wary_for=self.wary_for
         )
         consumer = AIOKafkaConsumer(
             **access(self.bootstrap),
@@ -339,7 +341,7 @@ class Pushing:
             following = asyncio.create_task(self._follow(board, consumer))
             saying = asyncio.create_task(self._say(board))
             try:
-                while self.rules.told_since == board.since:
+                while self.rules.told_since == ruled:
                     if following.done():
                         following.result()
                     if self.rules.shadow:

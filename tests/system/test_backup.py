@@ -213,15 +213,15 @@ async def test_given_an_installation_that_is_lost_then_its_backup_brings_it_back
     tables = [table for tables in PROJECTIONS.values() for table in tables]
     posted = (
         f"SELECT transaction, sku, kind, quantity FROM movements WHERE transaction <> 'reservation/{late['id']}'"
-        " ORDER BY 1, 2, 3, 4"
+        " AND kind NOT IN ('OrderRouted', 'MovementVoided') ORDER BY 1, 2, 3, 4"  # on which way they came is forgotten
     )
-    movements = trade.rows(posted)
+    movements, before = trade.rows(posted), trade.dump(["movements"])
     trade.sell("SKU-7", 3)
     await asyncio.to_thread(trade.destroy)
 
     await trade.run("restore", str(tmp_path / "backup"))
     restored = trade.dump(tables)
-    assert 0 < len(restored["movements"]) < len(movements)
+    assert 0 < len(restored["movements"]) < len(before["movements"])
     assert trade.rows("SELECT name FROM api_keys") == [("till",)]
     assert await trade.configured() == {topic.name: topic.config for topic in TOPICS}
     await trade.run("poll", "shop")
