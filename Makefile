@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz fuzz-api bench bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-idle bench-latency bench-pipeline bench-intake bench-projection bench-growth bench-workers bench-channels chaos soak day stories oversell screenshots laws race simulate mutation webhooks dashboards bom golden lock clean
+.PHONY: help setup demo test operation check fuzz fuzz-api bench bench-smoke bench-restore bench-rules bench-replay bench-availability bench-asking bench-export bench-idle bench-latency bench-pipeline bench-intake bench-projection bench-growth bench-workers bench-channels chaos soak day stories oversell screenshots laws race simulate mutation webhooks dashboards bom golden lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,13 +21,19 @@ demo: $(READY) ## the main job on this machine: real Kafka, real PostgreSQL, rea
 
 test: $(READY) ## all tests, on real engines (ARGS="tests/schemas")
 	$(if $(ARGS),,@$(BIN)/python -m deploy.browser)
-	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 3 --dist loadfile --engines-at-least 200)
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 3 --dist loadfile --engines-at-least 200 $(LONG:%=--ignore=%))
+
+# They take minutes each, or a machine of their own: file systems that are filled, a root of an image's own, the handbook line by line.
+LONG := $(addprefix tests/,system/test_full_disks.py system/test_backup.py system/test_secured.py system/test_runbook.py \
+  system/test_personal_data.py system/test_rebuild.py deploy/test_image.py deploy/test_handbook.py)
+operation: $(READY) ## the long tests of deployment and operation: full disks, backup, TLS, image, handbook, runbook, personal data
+	@$(BIN)/python -m pytest $(LONG) --engines-at-least 30 $(ARGS)
 
 check: $(READY) ## format, lint, types, import contracts
 	@echo "-- format" && $(BIN)/ruff format --check --quiet .
 	@echo "-- lint" && $(BIN)/ruff check --quiet .
 	@echo "-- types" && $(BIN)/mypy
-	@echo "-- contracts" && $(BIN)/lint-imports --no-timing --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@echo "-- contracts" && $(BIN)/lint-imports --no-logo
 
 bench: $(READY) ## how fast the ledger worker is beside its rivals, all on the same real Kafka (ONHAND_MOVEMENTS=200000 ONHAND_SETS=real ONHAND_RIVALS=onhand,streams)
 	@ONHAND_BENCH_JSON=$(or $(ONHAND_BENCH_JSON),tests/bench/results/ledger.json) $(BIN)/python -m pytest -q -s tests/bench/bench_ledger.py -o python_files="bench_*.py" -o timeout=14400 --engines-at-least 1 -p no:cacheprovider $(ARGS)
