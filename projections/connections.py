@@ -14,8 +14,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD_SECONDS = 10.0
 """How long a sender may take for the head of a request, and for what it goes on sending after the answer."""
 
-HEAD_MAX = 16 * 1024
-"""Bytes that the head of a request may have."""
+HEAD_MAX = 64 * 1024
+"""Bytes that the head of a request may have: a hundred SKUs may be asked for in one."""
 
 READ_SECONDS = 30.0
 """How long a receiver may leave an answer unread that no longer fits into what lies between."""

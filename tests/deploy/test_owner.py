@@ -158,7 +158,7 @@ def test_given_a_first_start_cut_off_at_its_worst_moment_then_the_next_one_begin
     data.mkdir()
     (data / "ports.json").write_text("{")
     (data / "postgres.password").touch(0o600)
-    half = postgres._home(data, postgres._user()).with_suffix(".new")
+    half = postgres.home_of(data).with_suffix(".new")
     half.mkdir()
     (half / "PG_VERSION").write_text("15")
     try:
@@ -175,7 +175,7 @@ def test_given_a_folder_deleted_and_made_again_then_it_is_a_new_installation(eng
     for _ in range(2):
         with Engines(data, kafka=False) as engines, psycopg.connect(engines.dsn) as connection:
             connection.execute("CREATE TABLE kept (one integer)")
-        homes.append(postgres._home(data, postgres._user()))
+        homes.append(postgres.home_of(data))
         shutil.rmtree(data)
     for home in homes:
         shutil.rmtree(home, ignore_errors=True)

@@ -117,9 +117,15 @@ class Broker:
         self.stamp += seconds * 1000
 
     def append(
-        self, topic: str, key: bytes, value: Any, headers: Any, partition: int | None = None
+        self,
+        topic: str,
+        key: bytes,
+        value: Any,
+        headers: Any,
+        partition: int | None = None,
+        _timestamp: int | None = None,
     ) -> tuple[int, int]:
-        """Appends a record. Returns its partition and offset."""
+        """Appends a record, which is stamped here. Returns its partition and offset."""
         number = _partition(key) if partition is None else partition
         log = self.logs[topic, number]
         log.append(tuple.__new__(Record, (topic, number, len(log), self.stamp, key, value, headers)))

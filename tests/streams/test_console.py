@@ -11,8 +11,9 @@ import pytest
 import structlog
 from rich.table import Table
 
+from streams import logs
 from streams.cli import COMMANDS
-from streams.commands.opened import Plain, _log_to_stderr
+from streams.commands.opened import Plain
 
 SERVER, WORKER, FILES = "fastapi", "faust.app", "pyarrow"
 
@@ -69,7 +70,7 @@ def test_given_a_name_that_somebody_wrote_for_the_terminal_then_it_is_shown_and_
 
 def test_given_a_name_with_line_ends_then_the_log_has_one_line_that_says_so(capsys):
     before = structlog.get_config()
-    _log_to_stderr()
+    logs.configure(tuple)
     try:
         structlog.get_logger().warning("refused", channel='web\n{"event": "all is well"}\u2028\x1b[2J')
         structlog.get_logger().error(f"a message with {HOSTILE}")

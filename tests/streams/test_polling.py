@@ -49,7 +49,7 @@ class Cursors:
 class Directories:
     """Every catalogue is known."""
 
-    settings = SimpleNamespace(channels={"labels": None, "web": None})
+    settings = SimpleNamespace(channels={"labels": None, "web": None}, addressed=lambda _channel: None)
 
     async def known(self, channel):
         return True

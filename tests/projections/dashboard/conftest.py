@@ -17,6 +17,7 @@ from playwright.async_api import TimeoutError as TooLate
 from deploy.browser import ARGUMENTS, found
 from projections.access import Caller, Role
 from projections.dashboard import Dashboard, dashboard_routes
+from projections.frame import Frame
 from projections.problems import Problem
 from schemas.claims import DeadLetter
 from schemas.postings import Kind
@@ -108,6 +109,7 @@ async def site(pool, oidc):
         "posting-key": Caller("post", frozenset()),
     }
     desk, api = Desk(), FastAPI()
+    api.add_middleware(Frame, body_max=1_048_576)
     held = socket.create_server(("127.0.0.1", 0))
     one = Site(held.getsockname()[1], api, desk, keys)
 
