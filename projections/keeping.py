@@ -62,6 +62,8 @@ async def bring_back(pool: Pool, folder: Path, were: int, *, own: bool = True) -
             "CREATE TEMP TABLE retried (partition integer, log_offset bigint, retried_at timestamptz) ON COMMIT DROP"
         )
         for name in (*(KEPT if own else ()), RETRIED):
+            if not (folder / f"{name}.csv").exists():  # a release wrote it that had no such table
+                continue
             with (folder / f"{name}.csv").open("rb") as file:
                 columns = file.readline().decode().rstrip("\n").split(",")
                 statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
