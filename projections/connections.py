@@ -6,10 +6,13 @@ uvicorn bounds a head that it waits for, and the time between two requests; thes
 from __future__ import annotations
 
 import asyncio
+import secrets
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from projections.problems import Problem, response
 
 HEAD_SECONDS = 10.0
 """How long a sender may take for the head of a request, and for what it goes on sending after the answer."""
@@ -77,6 +80,19 @@ class Bounded(H11Protocol):
             self.transport.close()
         elif self._late is None:
             self._waits()
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no request is answered like everything else that is refused, and the connection ends."""
+        ident = secrets.token_hex(16)
+        answer = response(Problem(400, "Bad value", msg), ident)
+        headers = [*answer.raw_headers, (b"x-request-id", ident.encode()), (b"connection", b"close")]
+        for event in (
+            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+            h11.Data(data=bytes(answer.body)),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def _head_is_large(self, data: bytes) -> bool:
         """h11 bounds a head that it waits for, not one that comes in one piece."""

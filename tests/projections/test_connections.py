@@ -139,8 +139,10 @@ async def test_given_an_answer_that_takes_long_then_nobody_loses_patience_with_t
 async def test_given_a_head_that_is_too_large_then_it_is_refused(sender):
     one = await sender()
     one.says(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * (HEAD_MAX + 1) + b"\r\n\r\n")
-    line = await asyncio.wait_for(one.reader.readline(), 3)
-    assert line.split()[1] == b"400"
+    said = await asyncio.wait_for(one.reader.read(), 3)
+    assert said.split()[1] == b"400"
+    assert b"content-type: application/problem+json" in said
+    assert b"x-request-id: " in said
 
 
 async def test_given_a_crowd_then_the_one_that_was_awaited_longest_makes_room_and_who_is_answered_stays(
