@@ -37,15 +37,12 @@ def mutated(raw: bytes, chance: Random) -> bytes:
     head, newline, body = raw.partition(b"\n")
     try:
         document = json.loads(body)
-    except (ValueError, RecursionError):
-        return head + newline + _bytes(body, chance)
-    for _ in range(chance.choice((1, 1, 1, 2, 4))):
-        document = _changed(document, chance)
-    return (
-        head
-        + newline
-        + json.dumps(document, ensure_ascii=chance.random() < 0.9).encode(errors="surrogatepass")
-    )
+        for _ in range(chance.choice((1, 1, 1, 2, 4))):
+            document = _changed(document, chance)
+        changed = json.dumps(document, ensure_ascii=chance.random() < 0.9).encode(errors="surrogatepass")
+    except (ValueError, RecursionError):  # it is no JSON, or deeper than Python goes
+        changed = _bytes(body, chance)
+    return head + newline + changed
 
 
 def _changed(document: Any, chance: Random) -> Any:
