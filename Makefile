@@ -19,7 +19,7 @@ setup: $(READY) ## the virtual environment in .venv and the engines' jars; every
 demo: $(READY) ## the main job on this machine: real Kafka, real PostgreSQL, real sales (ARGS="--events 20000 --json")
 	@$(BIN)/onhand demo $(ARGS)
 
-test: $(READY) ## all tests, on real engines (ARGS="tests/schemas")
+test: $(READY) ## the tests, on real engines, but for the long ones of make operation (ARGS="tests/schemas")
 	$(if $(ARGS),,@$(BIN)/python -m deploy.browser)
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 3 --dist loadfile --engines-at-least 200 $(LONG:%=--ignore=%))
 
