@@ -72,6 +72,9 @@ POLL_PACE = 1.0
 POLLED_WITHIN = 1.5
 """In so many times the time between two polls, what a poll brings is taken in."""
 
+ENDS_WITHIN = 5
+"""Seconds in which a server that is to end answers what it was asked; whoever watches or reads slowly is not waited for any longer."""
+
 ENGINE_AWAY = 30.0
 """Seconds for which a worker that starts waits for Kafka and PostgreSQL. To end and to be started again, over and over, would
 cost the processor that they need to come back."""
@@ -495,6 +498,7 @@ def _listening(api: Any, host: str, port: int) -> tuple[uvicorn.Server, socket.s
         access_log=False,
         lifespan="on",
         timeout_keep_alive=30,
+        timeout_graceful_shutdown=ENDS_WITHIN,
         backlog=ACCEPTED_AT_ONCE,
         h11_max_incomplete_event_size=HEAD_MAX,
     )
