@@ -70,7 +70,9 @@ class Hub:
     ) -> None:
         self._marks, self._versions, self._every, self._most = marks, versions, every, most
         self._watchers: set[Watcher] = set()
+        self._before: Marks | None = None
         self._known: dict[str, str] = {}
+        self._turn = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None
 
     @property
@@ -85,30 +87,36 @@ class Hub:
 
     @asynccontextmanager
     async def watch(self, skus: Collection[str] = ()) -> AsyncIterator[Watcher]:
-        """Tells a browser what is new, as long as it is there. Raises `TooMany`."""
-        if self.full:
-            raise TooMany
+        """Tells a browser what changes from here on, as long as it is there; what its page shows is read after this has begun, or is compared
+        with what is so now. Raises `TooMany`, and `DatabaseError`.
+        """
         watcher = Watcher(skus)
-        self._watchers.add(watcher)
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look_on())
         try:
+            async with self._turn:
+                if self.full:
+                    raise TooMany
+                self._watchers.add(watcher)
+                if self._before is None or not watcher.skus <= self._known.keys():
+                    await self._look()  # a change is seen only against what was so before it
+                if self._looking is None or self._looking.done():
+                    self._looking = asyncio.create_task(self._look_on())
             yield watcher
         finally:
             self._watchers.discard(watcher)
 
     async def _look_on(self) -> None:
-        before: Marks | None = None
-        self._known = {}
+        await asyncio.sleep(self._every)
         while self._watchers:
             try:
-                before = await self._look(before)
+                async with self._turn:
+                    await self._look()
             except DatabaseError as error:
                 log.warning("nothing live", reason=type(error).__name__)
             await asyncio.sleep(self._every)
+        self._before, self._known = None, {}
 
-    async def _look(self, before: Marks | None) -> Marks:
-        marks = await self._marks()
+    async def _look(self) -> None:
+        marks, before = await self._marks(), self._before
         news = set() if before is None else {name for name, mark in marks.items() if before.get(name) != mark}
         shown = {sku for watcher in self._watchers for sku in watcher.skus}
         changed: set[str] = set()
@@ -118,4 +126,4 @@ class Hub:
             self._known = {sku: found.get(sku, "") for sku in shown}
         for watcher in self._watchers:
             watcher.tell(news, changed)
-        return marks
+        self._before = marks

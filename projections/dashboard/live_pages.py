@@ -29,6 +29,8 @@ STREAM = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
 
 Told = Callable[[set[str], set[str]], Awaitable[str]]
 
+Missed = Callable[[], Awaitable[tuple[set[str], set[str]]]]
+
 
 def event(name: str, data: str) -> str:
     """One server-sent event."""
@@ -50,10 +52,13 @@ def live_pages(house: House) -> APIRouter:
         """The rows of these SKUs: all at once, and then each that changes."""
         grid, shown = Grid(house), sku or []
 
+        async def missed() -> tuple[set[str], set[str]]:
+            return set(), set(shown)
+
         async def told(_: set[str], changed: set[str]) -> str:
             return event("rows", await grid.rows(sorted(changed), loc or [], ch or [])) if changed else ""
 
-        return _stream(house, request, shown, (set(), set(shown)), told)
+        return _stream(house, request, shown, missed, told)
 
     @router.get("/live/news")
     async def news(
@@ -63,16 +68,17 @@ def live_pages(house: House) -> APIRouter:
         seen: str = "",
     ) -> Response:
         """That there is something new of these topics, or of a SKU. `seen` is what the page was made from."""
-        wanted = set(of or [])
-        marks = await house.reading.marks()
-        then = seen.split(" ")
-        missed = {name for name in wanted if f"{name}:{marks.get(name, 0)}" not in then}
-        missed_sku = {sku} if sku and await house.version(sku) not in then else set[str]()
+        wanted, then = set(of or []), seen.split(" ")
+
+        async def missed() -> tuple[set[str], set[str]]:
+            marks = await house.reading.marks()
+            changed = {sku} if sku and await house.version(sku) not in then else set[str]()
+            return {name for name in wanted if f"{name}:{marks.get(name, 0)}" not in then}, changed
 
         async def told(topics: set[str], changed: set[str]) -> str:
             return event("news", " ".join(sorted(topics & wanted))) if topics & wanted or changed else ""
 
-        return _stream(house, request, [sku] if sku else [], (missed, missed_sku), told)
+        return _stream(house, request, [sku] if sku else [], missed, told)
 
     @router.get("/live/session")
     async def session() -> Response:
@@ -82,22 +88,20 @@ def live_pages(house: House) -> APIRouter:
     return router
 
 
-def _stream(
-    house: House, request: Request, skus: list[str], missed: tuple[set[str], set[str]], told: Told
-) -> Response:
+def _stream(house: House, request: Request, skus: list[str], missed: Missed, told: Told) -> Response:
     if house.hub.full:
         raise NotShown(503, "Too many watch", "the page shows what was when it was loaded", retry_after=30)
     return StreamingResponse(_events(house, request, skus, missed, told), headers=STREAM)
 
 
 async def _events(
-    house: House, request: Request, skus: list[str], missed: tuple[set[str], set[str]], told: Told
+    house: House, request: Request, skus: list[str], missed: Missed, told: Told
 ) -> AsyncIterator[str]:
     """Ends where it cannot go on: a browser comes back by itself, and is told then what it missed."""
     said = monotonic()
     with suppress(TooMany, Problem, *DatabaseError):
         async with house.hub.watch(skus) as watcher:
-            yield "retry: 2000\n\n" + await told(*missed)
+            yield "retry: 2000\n\n" + await told(*await missed())
             while not house.given.stopping():
                 if text := await told(*await watcher.told(LOOK)):
                     said = monotonic()

@@ -178,8 +178,13 @@ async def test_given_somebody_in_every_document_of_every_platform_then_nothing_t
             assert await told.claim(f"claim-{number}", body) == 400
         assert await hub.verifier.come_through(60) is None
         letters = await hub.onhand("dead-letters", "list")
-        for path in ("/v1/dead-letters", "/v1/movements?sku=TEE", "/v1/explain/TEE?channel=web", "/metrics"):
-            await told.read(path)
+        for path in (
+            "/v1/dead-letters",
+            f"/v1/movements?sku={SKU}",
+            f"/v1/explain/{SKU}?channel=web",
+            "/metrics",
+        ):
+            assert await told.read(path) == 200, path
         for path in (f"/v1/stock/{MAIL}", f"/v1/explain/{MAIL}?channel={MAIL}", f"/{MAIL}"):
             await told.read(path)
             told.answers.pop()  # what somebody asks for may be in the answer to them, but in nothing that is kept

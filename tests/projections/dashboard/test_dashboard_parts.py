@@ -236,6 +236,17 @@ async def test_given_many_watch_then_one_looks_for_all_and_nobody_looks_when_the
         assert shown.looks == looks
 
 
+async def test_given_a_browser_has_just_come_then_what_changes_at_once_is_told_it_too():
+    shown = Shown()
+    hub = Hub(shown.look, shown.versions_of, every=0.2)
+    async with asyncio.timeout(5), hub.watch(["TEE"]) as first:
+        shown.marks["stock"], shown.versions["TEE"] = 2, "2"
+        assert await first.told(1) == ({"stock"}, {"TEE"})
+        async with hub.watch(["TEE", "MUG"]) as second:  # others have watched for a while, but not this
+            shown.marks["stock"], shown.versions["MUG"] = 3, "2"
+            assert await second.told(1) == ({"stock"}, {"MUG"})
+
+
 async def test_given_the_database_is_away_then_what_changed_meanwhile_is_told_when_it_is_back():
     shown = Shown()
     hub = Hub(shown.look, shown.versions_of, every=0.02)
