@@ -23,10 +23,10 @@ test: $(READY) ## the tests, on real engines, but for the long ones of make oper
 	$(if $(ARGS),,@$(BIN)/python -m deploy.browser)
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 3 --dist loadfile --engines-at-least 200 $(LONG:%=--ignore=%))
 
-# They take minutes each, or a machine of their own: file systems that are filled, a root of an image's own, the handbook line by line.
+# They take a minute or more each, or a machine of their own: file systems that are filled, a root of an image's own, the handbook line by line.
 LONG := $(addprefix tests/,system/test_full_disks.py system/test_backup.py system/test_secured.py system/test_runbook.py system/test_metrics.py \
-  system/test_personal_data.py system/test_rebuild.py system/test_tracing.py system/test_vault.py deploy/test_image.py deploy/test_handbook.py)
-operation: $(READY) ## the long tests of deployment and operation: full disks, backup, TLS, image, handbook, runbook, readiness, personal data
+  system/test_personal_data.py system/test_rebuild.py system/test_reconciling.py system/test_tracing.py system/test_vault.py deploy/test_image.py deploy/test_handbook.py)
+operation: $(READY) ## the long tests: full disks, backup, TLS, image, handbook, runbook, readiness, personal data, edits by hand
 	@$(BIN)/python -m pytest $(LONG) --engines-at-least 30 $(ARGS)
 
 check: $(READY) ## format, lint, types, import contracts

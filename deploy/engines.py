@@ -132,7 +132,7 @@ class Engines:
         self._lock = lock
         # the servers of an owner that was killed are still on their way down; a pid may also be somebody else's by now
         deadline = time.monotonic() + GOING_DOWN
-        while running(self.data) is not None and time.monotonic() < deadline:
+        while _any_alive(self.data) and time.monotonic() < deadline:
             time.sleep(0.1)
 
     def _start_one(self, engine: Engine) -> None:
@@ -210,15 +210,31 @@ class Engines:
 
 def running(data: Path) -> Running | None:
     """The engines that run for a data directory, or None. Checks that they are alive."""
+    found = _told(data)
+    return found if found is not None and all(map(_is_alive, found.pids.values())) else None
+
+
+def _any_alive(data: Path) -> bool:
+    found = _told(data)
+    return found is not None and any(map(_is_alive, found.pids.values()))
+
+
+def _is_alive(pid: int) -> bool:
     try:
-        found = Running(**json.loads((data / "engines.json").read_text(encoding="utf-8")))
-        for pid in found.pids.values():
-            os.kill(pid, 0)
+        os.kill(pid, 0)
     except PermissionError:
-        return found
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _told(data: Path) -> Running | None:
+    """What was told of engines that run there, or did."""
+    try:
+        return Running(**json.loads((data / "engines.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    return found
 
 
 def remove(data: Path) -> None:

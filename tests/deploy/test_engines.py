@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import stat
+import subprocess
 import threading
 import time
 import uuid
@@ -166,6 +167,24 @@ def test_given_the_pids_of_a_crashed_installation_are_somebody_elses_by_now_then
     with Engines(tmp_path, kafka=False, postgres=False) as engines:
         assert running(tmp_path) == engines.info
     assert running(tmp_path) is None
+
+
+def test_given_one_server_of_a_killed_owner_is_gone_and_the_other_is_on_its_way_then_a_start_waits_for_it(
+    tmp_path,
+):
+    slow = subprocess.Popen(["sleep", "0.5"])
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    pids = {"kafka": slow.pid, "postgres": gone.pid}
+    (tmp_path / "engines.json").write_text(
+        json.dumps(asdict(Running("127.0.0.1:1", "there", None, None, pids)))
+    )
+    assert running(tmp_path) is None
+    reaping = threading.Thread(target=slow.wait)
+    reaping.start()
+    with Engines(tmp_path, kafka=False, postgres=False):
+        assert slow.returncode == 0
+    reaping.join()
 
 
 def test_given_no_room_then_an_engine_is_not_started_until_there_is_and_a_stop_need_not_wait(

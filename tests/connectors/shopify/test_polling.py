@@ -418,7 +418,8 @@ async def test_given_a_day_shuffled_with_losses_then_one_poll_makes_our_stock_th
 async def test_given_a_return_within_the_second_in_which_its_order_was_read_then_the_next_poll_has_it(
     shop, connect
 ):
-    client, at = connect(shop), datetime.now(UTC)
+    # a second that is not over when it is read, however slowly that goes
+    client, at = connect(shop), datetime.now(UTC) + timedelta(seconds=30)
     order = shop.order([("A", 2)], at=at)
     shop.fulfil(order, "WH", at=at)
     cursor = [cursor async for _, cursor in client.poll(None)][-1]
