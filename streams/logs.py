@@ -109,20 +109,20 @@ def redacting(secrets: Callable[[], Sequence[str]]) -> Processor:
 
 
 class Lossy(io.TextIOBase):
-    """Says what can be said: a log that lies on a full disk must not stop what it is about."""
+    """Says what can be said: a log that lies on a full disk, or was closed, must not stop what it is about."""
 
     def __init__(self, there: TextIO) -> None:
         self._there = there
 
     def write(self, text: str) -> int:
         """Writes, if it can."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             self._there.write(text)
         return len(text)
 
     def flush(self) -> None:
         """As above."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             self._there.flush()
 
 

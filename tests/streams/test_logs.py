@@ -207,3 +207,10 @@ def test_given_a_process_with_a_secret_then_no_line_of_it_has_the_secret_and_eac
     )
     assert CANARY not in done.stdout + done.stderr
     assert [json.loads(line)["level"] for line in done.stderr.splitlines()] == ["info", "warning", "warning"]
+
+
+def test_given_a_log_that_cannot_be_written_then_nothing_stops_and_nothing_else_is_said(said, capsys):
+    said.close()
+    structlog.get_logger().warning("a line")
+    logging.getLogger("aiokafka").warning("another")
+    assert capsys.readouterr().err == ""
