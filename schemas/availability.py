@@ -10,7 +10,7 @@ from typing import NamedTuple
 from schemas.accounts import NETWORK, UNROUTED
 from schemas.allowances import Allowance, allowance
 from schemas.claims import STRICT
-from schemas.ledger import NOTHING, Stock
+from schemas.ledger import NOTHING, Balances, Stock
 from schemas.movements import counted_for
 from schemas.postings import pooled
 from schemas.rules import ChannelRules
@@ -278,14 +278,31 @@ def _network(
     )
 
 
-def moved(one: Stock, other: Stock) -> set[str]:
-    """The places that are not alike in two stocks of a SKU; a fold shares with the stock before it whatever it did not touch."""
+class Standing(NamedTuple):
+    """What of a stock its numbers follow from, as it was at an `offset`. Whoever remembers numbers keeps this: a stock keeps alive what
+    stands on its shelves, which is a week of movements.
+    """
+
+    offset: int
+    tracked: dict[str, str]
+    locations: dict[str, Balances]
+    told_by: dict[str, Balances]
+
+    @classmethod
+    def of(cls, stock: Stock) -> Standing:
+        """That of a stock."""
+        return cls(stock.offset, stock.tracked, stock.locations, stock.told_by)
+
+
+def moved(one: Stock, other: Standing) -> set[str]:
+    """The places that are not alike in two moments of a SKU; a fold shares with the stock before it whatever it did not touch."""
     places = set() if one.tracked is other.tracked else _unlike(one.tracked, other.tracked)
     return places.union(_unlike(one.locations, other.locations), _unlike(one.told_by, other.told_by))
 
 
 def _unlike(one: Mapping[str, object], other: Mapping[str, object]) -> set[str]:
-    return {name for name, its in one.items() if other.get(name) is not its} | (other.keys() - one.keys())
+    unlike = {name for name, its in one.items() if (was := other.get(name)) is not its and was != its}
+    return unlike | (other.keys() - one.keys())
 
 
 def _at(stock: Stock, channel: str, rules: ChannelRules, location: str, state: str, counted: str) -> Place:

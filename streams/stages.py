@@ -14,7 +14,16 @@ from typing import Any, NamedTuple, TypeVar
 
 from aiokafka import ConsumerRecord
 
-from schemas.availability import ChannelQuantity, Known, Place, moved, places_of, quantity, same_numbers
+from schemas.availability import (
+    ChannelQuantity,
+    Known,
+    Place,
+    Standing,
+    moved,
+    places_of,
+    quantity,
+    same_numbers,
+)
 from schemas.bundles import Bundle, BundlePart, bundle_quantity, part, same_part
 from schemas.claims import Claim, DeadLetter
 from schemas.closing import kept
@@ -313,7 +322,7 @@ class Numbers:
 
     def __init__(self, ruled: Ruled) -> None:
         self._ruled, self._by = ruled, ruled.rules
-        self._known: OrderedDict[str, tuple[Stock, Said]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[Standing, Said]] = OrderedDict()
 
     @property
     def rules(self) -> Rules:
@@ -328,16 +337,17 @@ class Numbers:
         rules, sku = self.rules, after.sku
         then, known = self._known.get(sku, (None, None))
         now = said(after, rules, then, known)
-        if before is not None and before is not then:
-            known = said(before, rules, after, now)
-        self._known[sku] = after, now
+        standing = Standing.of(after)
+        if before is not None and (then is None or then.offset != before.offset):
+            known = said(before, rules, standing, now)
+        self._known[sku] = standing, now
         self._known.move_to_end(sku)
         if len(self._known) > NUMBERS_KNOWN:
             self._known.popitem(last=False)
         return None if before is None else known, now
 
 
-def said(stock: Stock, rules: Rules, other: Stock | None = None, its: Said | None = None) -> Said:
+def said(stock: Stock, rules: Rules, other: Standing | None = None, its: Said | None = None) -> Said:
     """What a stock says to the channels; of what an `other` of the SKU said, places that are alike in both are taken over."""
     if other is None or its is None:
         places = {channel: places_of(stock, channel, ruled) for channel, ruled in rules.channels.items()}

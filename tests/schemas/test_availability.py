@@ -14,6 +14,7 @@ from schemas.availability import (
     Known,
     Place,
     Shown,
+    Standing,
     Step,
     eligible,
     number_at,
@@ -23,7 +24,7 @@ from schemas.availability import (
     steps,
 )
 from schemas.availability import moved as moved_between
-from schemas.codec import Undecodable, decode
+from schemas.codec import Undecodable, decode, encode
 from schemas.ledger import Stock
 from schemas.rules import ChannelRules
 
@@ -96,10 +97,19 @@ def test_given_the_numbers_of_before_then_those_of_now_are_the_same_as_worked_ou
         told_by={**stock.told_by, **{name: {"web": units} for name, units in moved.items() if units % 2}},
         tracked={**stock.tracked, **{name: "web" for name, units in moved.items() if units % 3}},
     )
-    places = places_of(after, "web", rules, Known(before, moved_between(after, stock)))
-    assert before == places_of(stock, "web", rules, Known(places, moved_between(stock, after)))
+    then, now = Standing.of(stock), Standing.of(after)
+    places = places_of(after, "web", rules, Known(before, moved_between(after, then)))
+    assert before == places_of(stock, "web", rules, Known(places, moved_between(stock, now)))
     assert places == places_of(after, "web", rules)
     assert quantity(after, "web", rules, "r1", places) == quantity(after, "web", rules, "r1")
+
+
+@given(stock=stocks, name=st.sampled_from(LOCATIONS))
+def test_given_a_stock_that_was_read_again_then_only_what_is_another_has_moved(stock, name):
+    again = decode(Stock, encode(stock))
+    assert moved_between(again, Standing.of(stock)) == set()
+    other = replace(again, locations={**again.locations, name: {"available": 99}})
+    assert moved_between(other, Standing.of(stock)) == {name}
 
 
 @given(stock=stocks, rules=any_rules, place=st.sampled_from((*LOCATIONS, NETWORK, "D")))

@@ -9,7 +9,7 @@ from itertools import combinations
 from statistics import median
 
 SLOPE_MAX, LAG_MAX, DRIFT_MAX = 1.0, 1.0, 2.0
-"""Percent of memory a minute; seconds, 99 of 100 times; descriptors, between the first and the last third."""
+"""Percent of memory a minute; seconds, 99 of 100 times; more descriptors, between the first and the last third."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,9 @@ def broken(
     for name, samples in parts.items():
         if warm and (grows := percent_a_minute(samples)) >= SLOPE_MAX:
             found.append(f"{name}: memory grows by {grows:.2f} % a minute")
-        if abs(more := drift(samples)) > DRIFT_MAX:
+        if (
+            more := drift(samples)
+        ) > DRIFT_MAX:  # fewer: connections that nobody needs any more are given back
             found.append(f"{name}: {more:+g} descriptors")
     if (late := at(lags, 99)) >= LAG_MAX:
         found.append(f"lag p99 is {late:.2f} s")

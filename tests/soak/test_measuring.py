@@ -47,6 +47,7 @@ def test_given_descriptors_that_are_not_closed_then_it_is_said_and_two_are_nothi
     assert drift(held(descriptors=12)) == pytest.approx(8, abs=1)
     assert verdict(held(descriptors=2)) == []
     assert "descriptors" in verdict(held(descriptors=12))[0]
+    assert verdict(held(descriptors=-12)) == [], "given back"
 
 
 def test_given_what_comes_late_or_is_refused_or_wrong_then_each_is_said():
