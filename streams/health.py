@@ -15,7 +15,7 @@ from projections.service import Readiness
 from schemas.metrics import CHECK, READY
 from streams.metering import Sample
 
-EVERY, SOON = 2.0, 0.25
+EVERY, SOON = 1.5, 0.25
 """Seconds between two looks, each of which costs both engines something; and while something that is needed does not hold, because
 somebody waits for it.
 """
@@ -23,7 +23,7 @@ somebody waits for it.
 PATIENCE = 2.0
 """Seconds for which one look is waited for. With `EVERY` and `STALE` what is wrong shows within five seconds."""
 
-STALE = 4.5
+STALE = 4.0
 """Seconds after which what was found is not believed any more."""
 
 NEVER = "nobody has looked yet"

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from streams.health import EVERY, NEVER, PATIENCE, STALE, Check, Health
+from streams.watching import SAYS_EVERY, SILENT
 
 
 async def well():
@@ -27,6 +28,7 @@ async def hung():
 
 def test_given_the_bounds_then_whatever_is_wrong_shows_within_five_seconds():
     assert EVERY + PATIENCE < STALE < 5
+    assert SAYS_EVERY < SILENT < 5 - EVERY, "a worker that was stopped"
 
 
 async def test_given_nobody_looked_yet_then_nothing_is_believed():
