@@ -15,11 +15,15 @@ function say(state) {
   live.classList.toggle("away", state !== "on");
 }
 
+let leaving = false; // a second load would break the first one off
+
 document.addEventListener("htmx:sseOpen", () => say("on"));
 document.addEventListener("htmx:sseError", () => {
   say("away");
   fetch("/live/session").then((answer) => {
-    if (answer.status === 401) location.reload(); // signed out meanwhile: the form leads back to here
+    if (answer.status !== 401 || leaving) return;
+    leaving = true;
+    location.reload(); // signed out meanwhile: the form leads back to here
   }).catch(() => {}); // the server is away: the stream is tried again
 });
 
