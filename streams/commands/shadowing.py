@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from streams.commands.opened import ONHAND_TOML, Config, Json, opened, out, run, show
-from streams.parts import reconciling
+from streams.polling import reconciling
 from streams.reconciling import PATIENCE
 from streams.shadowing import Beside, Verdict, beside, summary
 

@@ -23,7 +23,7 @@ from streams.commands.opened import (
 )
 from streams.differences import Difference
 from streams.opening import import_levels
-from streams.parts import poll_once, reconciling
+from streams.polling import poll_once, reconciling
 from streams.reconciling import APART, PATIENCE
 from streams.writer import NotWritten
 

@@ -60,9 +60,8 @@ def broken(
     for name, samples in parts.items():
         if warm and (grows := percent_a_minute(samples)) >= SLOPE_MAX:
             found.append(f"{name}: memory grows by {grows:.2f} % a minute")
-        if (
-            more := drift(samples)
-        ) > DRIFT_MAX:  # fewer: connections that nobody needs any more are given back
+        # fewer are connections that nobody needs any more
+        if (more := drift(samples)) > DRIFT_MAX:
             found.append(f"{name}: {more:+g} descriptors")
     if (late := at(lags, 99)) >= LAG_MAX:
         found.append(f"lag p99 is {late:.2f} s")

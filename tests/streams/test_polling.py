@@ -10,9 +10,9 @@ import pytest
 from connectors.errors import Forged, SlowDown
 from connectors.registry import CONNECTORS
 from projections.problems import Problem
-from streams import parts
+from streams import polling
 from streams.intake import Intake
-from streams.parts import poll
+from streams.polling import poll
 from streams.stages import Naming
 
 NEVER = 3_600.0
@@ -78,7 +78,7 @@ def intake():
 @pytest.fixture
 async def polled(intake, monkeypatch):
     """Starts polls that would wait an hour for the next, and ends them."""
-    monkeypatch.setattr(parts, "POLL_PACE", 0.05)
+    monkeypatch.setattr(polling, "POLL_PACE", 0.05)
     running = []
 
     def start(channel, every=NEVER):
@@ -144,7 +144,7 @@ async def test_given_no_webhook_then_it_is_polled_in_its_own_time(polled):
 async def test_given_a_poll_is_under_way_then_another_waits_for_it(intake):
     platform, cursors = Platform(), Cursors()
     async with intake.turns["labels"]:
-        second = asyncio.create_task(parts.poll_once("labels", platform, intake, cursors))
+        second = asyncio.create_task(polling.poll_once("labels", platform, intake, cursors))
         await asyncio.sleep(0.1)
         assert platform.asked == 0
     assert await second == 0
@@ -176,4 +176,4 @@ def test_given_a_channel_then_its_documents_are_here_after_a_poll_unless_its_web
     connector = CONNECTORS[platform]
     for every, within in ((60.0, seconds), (0.0, 1.0)):
         channel = connector.settings(platform=platform, poll_every=every, **more)
-        assert parts.arrives_within(connector, channel) == within
+        assert polling.arrives_within(connector, channel) == within
