@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import SystemRandom
 
 
 class EngineError(Exception):
@@ -130,14 +131,18 @@ def free_space(path: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
+PORTS = range(20_000, 32_000)
+"""Where a free port is looked for: below those that systems give to whoever connects somewhere, and who may have one before its server."""
+
+
 def free_port(preferred: int | None = None) -> int:
     """A free loopback port: the preferred one if it still is."""
-    for port in (preferred, 0) if preferred else (0,):
+    for port in (*([preferred] if preferred else []), *SystemRandom().sample(PORTS, 100)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(("127.0.0.1", port or 0))
+                probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return int(probe.getsockname()[1])
+            return port
     raise EngineError("no free port on 127.0.0.1")

@@ -20,7 +20,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from deploy import engines as installations
 from deploy import kafka, postgres
 from deploy.engines import EngineError, Engines, Running, running
-from deploy.processes import free_port
+from deploy.processes import PORTS, free_port
 
 
 async def write(engines: Engines, topic: str, value: bytes) -> None:
@@ -222,3 +222,8 @@ def wait_for(holds: Callable[[], object]) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_given_the_system_gives_ports_to_whoever_connects_then_a_server_s_is_none_of_those():
+    assert PORTS.stop <= 32_768, "where Linux begins; others do later"
+    assert all(free_port() in PORTS for _ in range(20))
