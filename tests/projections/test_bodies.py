@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 
 import pytest
 
@@ -104,3 +106,28 @@ async def test_given_many_who_are_not_known_then_what_is_held_for_them_at_once_i
     assert sorted(await asyncio.gather(*slow)) == [200, 200, 503]
     assert await asked("/webhooks/tills", 2 * 65_536, SIGNED, frame) == 200, "what was over is held no longer"
     assert frame._held.now == 0
+
+
+class Request:
+    """What a server has of a request: its scope, and a way to receive it that is bound to both."""
+
+    def __init__(self):
+        self.scope = {"type": "http", "method": "POST", "path": "/v1/movements", "headers": [], "state": {}}
+
+    async def receive(self):
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    async def send(self, message):
+        pass
+
+
+async def test_given_a_request_that_was_answered_then_it_is_gone_before_the_collector_comes():
+    request = Request()
+    seen = weakref.ref(request)
+    gc.disable()
+    try:
+        await FRAME(request.scope, request.receive, request.send)
+        del request
+        assert seen() is None
+    finally:
+        gc.enable()
