@@ -58,7 +58,7 @@ WARM_UP = 1 / 3
 STEPS, STEP_SECONDS, KEPT_UP = range(100, 2_001, 100), 10.0, 0.8
 """The rates that are tried, for how long, and the lag in seconds (p90) up to which the hub keeps up with one."""
 
-MINUTE = int(60 / EVERY)
+MINUTE, LAGS_A_MINUTE = int(60 / EVERY), int(60 / LAG_EVERY)
 WARM_FROM = 15.0
 """Minutes from which on memory is judged: a third of a shorter run is not enough to fill caches, buffers and heaps up to their bounds."""
 
@@ -348,6 +348,9 @@ def report(soaking: Soak, lags: list[float], verdict: Any, how: dict[str, Any]) 
             for part, samples in soaking.parts.items()
         },
         "lag_seconds": {f"p{p:g}": round(at(lags, p), 3) for p in (50, 99, 100)},
+        "worst_lag_of_each_minute": [
+            round(max(lags[start : start + LAGS_A_MINUTE]), 2) for start in range(0, len(lags), LAGS_A_MINUTE)
+        ],
         "verify": {"ok": verdict["ok"], "keys": verdict["keys"]},
         "broken": broken(
             {part: samples for part, samples in soaking.parts.items() if part != DOUBLES},

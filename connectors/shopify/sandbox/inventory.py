@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import orjson
@@ -19,7 +20,7 @@ from connectors.shopify.sandbox.shop import GID, Level, Shop
 Info = GraphQLResolveInfo[Any]
 QUANTITY_MAX = 1_000_000_000
 INPUT_MAX = 250
-KEYS_KEPT = 10_000
+KEYS_KEPT = 2_000
 """How many idempotency keys are remembered; how long Shopify remembers them is not known."""
 
 REASONS = frozenset(
@@ -33,7 +34,7 @@ REASONS = frozenset(
 
 
 class Attempt(NamedTuple):
-    """What came of an idempotency key: its parameters, and the answer if it was done."""
+    """What came of an idempotency key: a digest of its parameters, and the answer if it was done."""
 
     parameters: bytes
     answer: dict[str, Any] | None
@@ -61,7 +62,7 @@ class Inventory:
                 node,
                 extensions={"code": "MAX_INPUT_SIZE_EXCEEDED"},
             )
-        parameters = orjson.dumps(intent, option=orjson.OPT_SORT_KEYS)
+        parameters = sha256(orjson.dumps(intent, option=orjson.OPT_SORT_KEYS)).digest()
         earlier = self._attempts.get(key)
         if earlier is not None:
             return _repeated(earlier, parameters)
@@ -115,7 +116,7 @@ class Inventory:
 
     def _apply(self, intent: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         now = datetime.now(UTC)
-        changes: list[dict[str, Any]] = []
+        changes: list[tuple[str, str, str, int]] = []
         for row in rows:
             item = self._shop.item_by_gid[row["inventoryItemId"]]
             place = self._shop.location_by_gid[row["locationId"]]
@@ -124,16 +125,7 @@ class Inventory:
             if delta:
                 self._shop.move(item, place, now, available=delta)
                 self._written(level)
-                changes.extend(
-                    {
-                        "name": name,
-                        "delta": delta,
-                        "quantityAfterChange": None,  # recorded
-                        "item": {"id": item.gid},
-                        "location": {"id": place.gid, "name": place.name},
-                    }
-                    for name in ("available", "on_hand")  # recorded: two rows for one change
-                )
+                changes.append((item.gid, place.gid, place.name, delta))
         if not changes:  # recorded: a call that changes nothing succeeds without a group
             return {"inventoryAdjustmentGroup": None, "userErrors": []}
         self._groups += 1
@@ -143,9 +135,24 @@ class Inventory:
             "createdAt": now.isoformat(timespec="seconds").replace("+00:00", "Z"),
             "reason": intent["reason"],
             "referenceDocumentUri": intent.get("referenceDocumentUri"),
-            "changes": lambda _info, **_filters: changes,
+            "changes": lambda _info, **_filters: _changes(changes),
         }
         return {"inventoryAdjustmentGroup": group, "userErrors": []}
+
+
+def _changes(changes: Sequence[tuple[str, str, str, int]]) -> list[dict[str, Any]]:
+    """What a group changed, made when it is asked for: hundreds of rows of thousands of groups are remembered."""
+    return [
+        {
+            "name": name,
+            "delta": delta,
+            "quantityAfterChange": None,  # recorded
+            "item": {"id": item},
+            "location": {"id": place, "name": called},
+        }
+        for item, place, called, delta in changes
+        for name in ("available", "on_hand")  # recorded: two rows for one change
+    ]
 
 
 def _key(node: FieldNode, variables: Any) -> str:
