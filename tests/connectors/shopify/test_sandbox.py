@@ -12,7 +12,7 @@ import pytest
 
 from connectors.emitter import Faults
 from connectors.shopify import documents
-from connectors.shopify.sandbox import ShopifySandbox, transfers
+from connectors.shopify.sandbox import ShopifySandbox, inventory, transfers
 
 ITEM = "gid://shopify/InventoryItem/40000000000001"
 PLACE = "gid://shopify/Location/1001"
@@ -113,6 +113,17 @@ async def test_given_a_change_then_the_group_and_the_cost_are_as_recorded(shop):
 async def test_given_nothing_changes_then_there_is_no_group_and_no_error(shop):
     _, answer = await ask(shop, [row(10)])
     assert answer["data"]["inventorySetQuantities"] == {"inventoryAdjustmentGroup": None, "userErrors": []}
+
+
+async def test_given_more_keys_than_are_remembered_then_the_oldest_alone_is_forgotten(shop, monkeypatch):
+    monkeypatch.setattr(inventory, "KEYS_KEPT", 2)
+    for units, key in ((9, "first"), (8, "second"), (7, "third")):
+        await ask(shop, [row(units, None)], key=key)
+    _, answer = await ask(shop, [row(1, None)], key="second")
+    assert errors(answer)[0]["code"] == "IDEMPOTENCY_KEY_PARAMETER_MISMATCH"
+    _, answer = await ask(shop, [row(6, None)], key="first")
+    assert errors(answer) == []
+    assert shop.available("A", "WH") == 6
 
 
 async def test_given_unknown_ids_then_the_errors_are_as_recorded(shop):
