@@ -29,7 +29,7 @@ import faust
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError
-from faust.transport.drivers.aiokafka import Consumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
@@ -124,11 +124,32 @@ def chunk_scheduler(sources: frozenset[str], changelogs: frozenset[str]) -> type
     return ChunkScheduler
 
 
+FETCH_WAIT = 200
+"""Milliseconds that Kafka may wait for something to answer a fetch with: what is left out of the fetch is read so much later."""
+
+
+class ChunkThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # faust has no types
+    """Faust's consumer at work, but Kafka answers it within `FETCH_WAIT`.
+
+    aiokafka (0.14) has one fetch under way to a broker, of the partitions of which nothing is buffered. A worker that takes more than a
+    moment over what it was given leaves the busy ones out, and the fetch of the quiet ones comes back when Kafka has waited enough. Faust
+    (0.15.3) lets it wait 1.5 s: by then so much had been written that the worker took more than a moment again, and so on.
+    """
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT  # noqa: SLF001  # Faust's own is written into its code
+        return consumer
+
+
 class ChunkConsumer(Consumer):  # type: ignore[misc]  # faust has no types
     """Faust's consumer, but after a recovery it asks for all committed positions at once: aiokafka asks for one after another,
     so that with 300 ms to the broker four partitions were five seconds of every start, and a hundred never came to an end. And it
     reads no topic further whose chunks wait.
     """
+
+    def _new_consumer_thread(self) -> ChunkThread:
+        return ChunkThread(self, loop=self.loop, beacon=self.beacon)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109  # Faust's signature
         """What was fetched, for those who have not enough to do."""

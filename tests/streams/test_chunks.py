@@ -15,7 +15,7 @@ from schemas.codec import decode, encode, headers
 from schemas.ledger import Stock
 from schemas.rules import ChannelRules, Rules
 from schemas.topics import CHANNEL_QUANTITIES, CLAIMS, DEAD_LETTERS, MOVEMENTS, STOCK
-from streams.chunks import AHEAD, SLICE, _seek_to_committed
+from streams.chunks import AHEAD, FETCH_WAIT, SLICE, _seek_to_committed
 from streams.stages import Naming
 from streams.tables import OFFSET_HEADER, source_offset
 from streams.topics import create_topics
@@ -255,6 +255,12 @@ async def test_given_a_stage_that_lags_then_the_log_is_read_no_further_until_it_
         await running.until_balance(app, "MUG", 9)
     assert AHEAD - 1 <= max(waited) <= AHEAD + PARTITIONS
     assert running.failed == []
+
+
+async def test_given_quiet_partitions_then_kafka_waits_for_them_no_longer_than_the_busy_ones_can(running):
+    async with running.worker(rules("r1")) as app:
+        fetcher = app.app.consumer._thread._consumer._fetcher
+        assert fetcher._fetch_max_wait_ms == FETCH_WAIT
 
 
 async def test_given_partitions_whose_rules_are_not_known_yet_then_they_are_given_up_without_waiting_for_those(

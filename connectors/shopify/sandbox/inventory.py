@@ -36,7 +36,7 @@ REASONS = frozenset(
 class Attempt(NamedTuple):
     """What came of an idempotency key: a digest of its parameters, and the answer if it was done."""
 
-    parameters: bytes
+    digest: bytes
     answer: dict[str, Any] | None
 
 
@@ -62,13 +62,13 @@ class Inventory:
                 node,
                 extensions={"code": "MAX_INPUT_SIZE_EXCEEDED"},
             )
-        parameters = sha256(orjson.dumps(intent, option=orjson.OPT_SORT_KEYS)).digest()
+        digest = sha256(orjson.dumps(intent, option=orjson.OPT_SORT_KEYS)).digest()
         earlier = self._attempts.get(key)
         if earlier is not None:
-            return _repeated(earlier, parameters)
+            return _repeated(earlier, digest)
         errors = self._errors(intent, rows)
         answer = None if errors else self._apply(intent, rows)
-        self._attempts[key] = Attempt(parameters, answer)
+        self._attempts[key] = Attempt(digest, answer)
         if len(self._attempts) > KEYS_KEPT:
             self._attempts.pop(next(iter(self._attempts)))
         return answer or _failed(*errors)
@@ -191,8 +191,8 @@ def _variable_of(node: FieldNode) -> str | None:
     return value.name.value if isinstance(value, VariableNode) else None
 
 
-def _repeated(earlier: Attempt, parameters: bytes) -> dict[str, Any]:
-    if earlier.parameters != parameters:  # recorded
+def _repeated(earlier: Attempt, digest: bytes) -> dict[str, Any]:
+    if earlier.digest != digest:  # recorded
         message = "The same idempotency key cannot be used with different operation parameters."
         return _failed(_error("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", message))
     if earlier.answer is None:
