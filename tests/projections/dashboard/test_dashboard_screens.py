@@ -170,6 +170,21 @@ async def test_given_oversells_are_open_then_a_new_one_appears_and_tells_its_sto
     await screen.checked()
 
 
+async def test_given_a_session_that_ends_while_a_page_is_open_then_it_goes_to_the_form_in_one_load(screen):
+    await screen.open("/channels")
+    await screen.live()
+    await screen.page.context.clear_cookies()
+    loads = []
+    screen.page.on("request", lambda one: loads.append(one.url) if one.is_navigation_request() else None)
+    await screen.page.evaluate(
+        "for (let n = 0; n < 5; n += 1) document.dispatchEvent(new Event('htmx:sseError'))"
+    )
+    await screen.page.wait_for_url("**/sign-in?next=%2Fchannels")
+    assert loads == [f"{screen.url}/channels", f"{screen.url}/sign-in?next=%2Fchannels"]
+    assert all("401" in fault for fault in screen.faults), screen.faults
+    screen.faults.clear()
+
+
 async def test_given_no_script_runs_then_the_screens_are_whole_all_the_same(site, stocked, chromium):
     context = await chromium.new_context(java_script_enabled=False)
     page = await context.new_page()
