@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from connectors.errors import Malformed
 
 DEPTH_MAX = 32
+NESTED = (dict, list)
 
 TOPIC = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,99}")
 
@@ -27,7 +28,7 @@ def json_object(raw: bytes | str) -> dict[str, Any]:
         raise Malformed("the body is not JSON") from None
     if not isinstance(found, dict):
         raise Malformed("the body is not a JSON object")
-    if _deeper_than(found, DEPTH_MAX):
+    if _deeper_than(DEPTH_MAX, found):
         raise Malformed(f"the body is nested deeper than {DEPTH_MAX}")
     return found
 
@@ -41,14 +42,19 @@ def topic_named(said: str) -> str:
     return said
 
 
-def _deeper_than(value: Any, left: int) -> bool:
-    if not isinstance(value, dict | list):
-        return False
-    if left == 0:
-        return True
-    return any(
-        _deeper_than(part, left - 1) for part in (value.values() if isinstance(value, dict) else value)
-    )
+def _deeper_than(most: int, found: dict[str, Any]) -> bool:
+    """Whether there are objects or lists more than so deep. Level by level: every webhook is looked at, part by part."""
+    level: list[Any] = [found]
+    for _ in range(most):
+        level = [
+            part
+            for value in level
+            for part in (value.values() if isinstance(value, dict) else value)
+            if isinstance(part, NESTED)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def in_force(secrets: Mapping[str, SecretStr], name: str) -> list[str]:

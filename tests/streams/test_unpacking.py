@@ -10,6 +10,7 @@ from streams.unpacking import MOST, Packed, Room
 CODECS = {
     "none": DefaultRecordBatch.CODEC_NONE,
     "gzip": DefaultRecordBatch.CODEC_GZIP,
+    "snappy": DefaultRecordBatch.CODEC_SNAPPY,
     "zstd": DefaultRecordBatch.CODEC_ZSTD,
 }
 SOME = [b"first", None, b"", b"{}" * 300, b"last"]
