@@ -19,10 +19,11 @@ import faust
 from schemas.rules import Rules
 from schemas.topics import BUNDLE_PARTS, BUNDLES, CLAIMS, MOVEMENTS, STOCK, TRANSACTIONS, Topic
 from schemas.witnesses import Authority
-from streams.chunks import ChunkConsumer, ChunkSchema, ChunkStage, agent_of, chunk_scheduler, end_process
+from streams.chunks import ChunkStage, agent_of, end_process
 from streams.closing import Closing
 from streams.cluster import Kafka, faust_broker
 from streams.expiry import Expiry
+from streams.fetching import ChunkConsumer, ChunkSchema, chunk_scheduler
 from streams.reader import Reader
 from streams.rocks import RocksStore
 from streams.stages import Naming, Ruled, bundle_stage, ledger_stage, publish_again, settle_stage
